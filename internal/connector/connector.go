@@ -1,0 +1,106 @@
+// Package connector says what a connector is and holds the engine that reads a service for it. The one rule: a connector
+// hands over the service's own bytes and says what it could not read; it judges nothing and writes nothing.
+package connector
+
+import (
+	"context"
+	"time"
+
+	"tickmark/internal/record"
+)
+
+// Connector declares how one service is read. Name is the word used by `connect add`.
+type Connector struct {
+	Name, Title, Help string
+	Settings          []Setting
+	Permissions       []Permission
+	Kinds             []record.Kind // every kind it can hand over, Collected true
+	FreshFor          time.Duration // how long a complete read vouches for the state; zero: two collection intervals
+
+	// Read reads everything in scope. It reports what it could not read through Sink and returns an error only when
+	// nothing more can be read (the repository is gone, the context ended): the engine then marks every kind not yet
+	// completed as failed with that reason.
+	Read func(ctx context.Context, v Values, out Sink) error
+}
+
+// Setting is one value the operator supplies.
+type Setting struct {
+	Name, Title, Help string
+	Required, Secret  bool
+	Default           string
+}
+
+// Permission is what the operator must grant, and what cannot be read without it.
+type Permission struct {
+	Name  string   // as the service calls it
+	Why   string   // a sentence
+	Kinds []string // kinds (or kind.part) that need it
+}
+
+// Values are a connection's settings by name, secrets opened.
+type Values map[string]string
+
+// Sink takes what a connector reads. Its methods may be called from several goroutines.
+type Sink interface {
+	// Item hands over one object. An error ends the read and must be returned.
+	Item(Item) error
+	// Seen says that an object read before is still there, byte for byte, without handing it over again; only for objects
+	// whose key is the hash of their content. It reports false when the object is not known and must be handed over.
+	Seen(kind, key string) bool
+	// Unchanged says that every object of the kind in this scope stands as at the last complete read, proven by the
+	// connector (an equal content hash over the whole); it counts as a complete read. It reports false when there was
+	// no complete read before; the connector must then read everything.
+	Unchanged(kind, scope string) bool
+	// Complete says that every object of the kind in this scope was handed over or Seen: what is missing is closed.
+	Complete(kind, scope string)
+	// Missing says that a kind (or, with part, one part of it) could not be read in this scope, fully or at all.
+	Missing(Gap)
+	// Exchange records one question asked of the source, with its answer, for provenance.
+	Exchange(Exchange)
+	// Progress says how far a long read is; total 0 when unknown.
+	Progress(kind string, done, total int)
+	// State returns what SetState kept after the last run in which every kind was complete; nil at first.
+	State() []byte
+	// SetState keeps bytes for the next run, in the run's last transaction; dropped when the run is incomplete.
+	SetState([]byte)
+	// Now is the run's clock.
+	Now() time.Time
+}
+
+// Item is one object as the service stated it.
+type Item struct {
+	Kind, Key string
+	Scope     string // parent scope: completeness and closing are per kind and scope; "" for the whole connection
+	Raw       []byte // the source's own bytes of this object
+	Body      []byte // JSON made from Raw by a deterministic conversion; nil when Raw is itself the JSON object
+	Label     string
+	Occurred  time.Time // for events; zero otherwise. Its zone is kept.
+	Parts     []Part    // further named answers about the same object, added to the body under their names
+}
+
+// Part is the answer of one further call about an object. Exactly one of JSON, Absent and Gap says what came back.
+type Part struct {
+	Name   string
+	JSON   []byte
+	Absent bool   // the service said that there is none; the body says so with null
+	Gap    string // denied or failed, with the reason: ends the part's coverage, never changes the body
+}
+
+// Gap is something in scope that was not read.
+type Gap struct {
+	Kind, Scope, Part string
+	Denied            bool   // the source refused, as opposed to failing
+	Reason            string // a sentence for a person: what was refused or went wrong
+	Needs             string // the permission that would allow it: "root", "repo:read"; empty when unknown
+}
+
+// Exchange is one question and its answer. It never holds a header or a secret.
+type Exchange struct {
+	Kind    string
+	Request string // "GET https://…/users?after=…", "exec git for-each-ref", "read /etc/passwd"
+	Status  string // "200", "exit 0", "ok", "permission denied"
+	Bytes   int64
+	SHA256  [32]byte // of the unedited answer
+	At      time.Time
+	Took    time.Duration
+}

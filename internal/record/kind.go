@@ -1,0 +1,119 @@
+// Package record is the heart: kinds of record, their versions, and reading them as of any moment. The one rule: nothing
+// is overwritten and nothing is written outside this package, so that every version has its commitment in the ledger.
+package record
+
+// Type is the type of a field's value, as it stands in the JSON body.
+type Type string
+
+// The types of a field.
+const (
+	Text    Type = "text"    // a string
+	Long    Type = "long"    // a string of several paragraphs, Markdown
+	Integer Type = "integer" // a whole number
+	Number  Type = "number"  // a number
+	Bool    Type = "bool"    // true or false
+	Time    Type = "time"    // RFC 3339 string with zone
+	Date    Type = "date"    // YYYY-MM-DD
+	Choice  Type = "choice"  // one of Choices
+	Ref     Type = "ref"     // the key of a record of kind Refers
+	Email   Type = "email"
+	URL     Type = "url"
+	Object  Type = "object" // named fields within
+	JSON    Type = "json"   // anything; not searched, not indexed
+)
+
+// Field is one declared value in a kind's body.
+type Field struct {
+	Name     string // as in the JSON body, snake_case
+	Title    string // sentence case; from Name when empty
+	Help     string
+	Type     Type
+	List     bool     // the value is an array of Type
+	Required bool     // validation refuses a body without it (authored kinds)
+	Choices  []string // for Choice
+	Refers   string   // for Ref: the kind
+	Fields   []Field  // for Object
+
+	Personal bool // personal data: redacted in redacted exports, removed by erasure
+	Secret   bool // never stored: a keyed digest takes its place
+	Volatile bool // outside the version hash; latest value and read time are kept beside
+	Indexed  bool // filters, sorts and joins are fast; at most about eight a kind
+	Fixed    bool // set by the system or by an action, never by a form, import or apply (states, approvals, act times)
+	Hidden   bool // not a column of the default list
+}
+
+// Room says who may see records of a kind; record filters it in SQL.
+type Room string
+
+// The rooms.
+const (
+	Company Room = "company"
+	Auditor Room = "auditor"
+	Trust   Room = "trust"
+)
+
+// View is a question asked of every provider in the same words, such as account, person, change or device. Fields maps the
+// view's field to a CEL expression over r (the record's body); a field left out is absent, which is unknown and never false.
+type View struct {
+	Name   string
+	Where  string            // CEL over r: which records are in the view; empty for all
+	Fields map[string]string // view field -> CEL over r
+}
+
+// Kind declares a type of record, once; validation, list, form, detail, import, export, API and CLI come from it.
+type Kind struct {
+	Name   string // snake_case, singular: git_commit
+	Title  string // "Commit"
+	Plural string // "Commits"
+	Help   string // a sentence for the manual and the empty list
+	Group  string // where the records browser lists it: "Program", "Host", "Git", "System"
+	Room   Room   // Company when empty
+
+	Schema  int      // version of the body's shape, from 1; zero means 1
+	Upcasts []Upcast // Upcasts[i] takes a body from schema i+1 to i+2; pure, run on reading, stored bytes are never rewritten
+
+	Key      string // CEL or field name giving an authored record's key when the writer gives none; empty: a random id
+	Label    string // the field shown as the record's name; Key when empty
+	Occurred string // the field that holds when an event happened; empty for things that are states
+	Fields   []Field
+	Views    []View
+	States   *Machine // nil when the kind has no life cycle
+
+	Collected bool // read from a source: no form, no import under this name, unknown fields are kept
+	System    bool // written only by Tickmark itself (run, connection): shown, exported, never imported
+}
+
+// Upcast turns a decoded body of one schema into the next; it must be pure.
+type Upcast func(body map[string]any) map[string]any
+
+// Machine is a kind's life cycle: the field "state" moves only along these edges.
+type Machine struct {
+	Initial string
+	Moves   []Move
+}
+
+// Move is one permitted change of state. Guard may refuse it with a fault; it sees the body before and after and who acts.
+type Move struct {
+	Name, Title string // verb, snake_case and sentence case: "approve", "Approve"
+	From        []string
+	To          string
+	Fields      []Field // what the person must say when acting
+	Guard       func(before, after map[string]any, actor Actor) error
+}
+
+// Actor is who acts: a person through a user, a connection, or a job.
+type Actor struct {
+	User   string // user key; empty for connections and jobs
+	Person string // person key the user resolves to; separation of duties compares this
+	Name   string // what the ledger and pages show: "person:ada", "connection:host", "job:check"
+}
+
+// FieldNamed returns the declared field of that name.
+func (k *Kind) FieldNamed(name string) (Field, bool) {
+	for _, f := range k.Fields {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Field{}, false
+}

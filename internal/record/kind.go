@@ -86,18 +86,27 @@ type Kind struct {
 // Upcast turns a decoded body of one schema into the next; it must be pure.
 type Upcast func(body map[string]any) map[string]any
 
-// Machine is a kind's life cycle: the field "state" moves only along these edges.
+// Machine is a kind's life cycle: the field "state" moves only along these edges. Kind.Written and Kind.Moved apply it.
 type Machine struct {
 	Initial string
 	Moves   []Move
+
+	By, At  string                                                // fields that take who first wrote the record (Actor.Stamp) and when (RFC 3339, UTC)
+	Authors string                                                // list field that gathers everyone who wrote content since the record was last in Initial
+	Frozen  []string                                              // states in which content stands still; a state that no move leaves is always frozen
+	Revises []string                                              // fields whose change, outside Initial, returns the record to Initial, to be approved anew
+	Guard   func(before, after map[string]any, actor Actor) error // sees every change of content; before is nil at first
 }
 
 // Move is one permitted change of state. Guard may refuse it with a fault; it sees the body before and after and who acts.
+// The time of the act is in after, in the field At names.
 type Move struct {
 	Name, Title string // verb, snake_case and sentence case: "approve", "Approve"
 	From        []string
-	To          string
+	To          string  // empty: the state stays
 	Fields      []Field // what the person must say when acting
+	By, At      string  // fields that take who acted (Actor.Stamp) and when (RFC 3339, UTC)
+	Job         bool    // a job may make the move too; otherwise only a person may
 	Guard       func(before, after map[string]any, actor Actor) error
 }
 

@@ -1,0 +1,153 @@
+package record
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"tickmark/internal/fault"
+)
+
+var (
+	ada  = Actor{User: "ada", Person: "p1", Name: "person:p1"}
+	ada2 = Actor{User: "ada-admin", Person: "p1", Name: "person:p1"}
+	bob  = Actor{User: "bob", Person: "p2", Name: "person:p2"}
+	odd  = Actor{User: "odd", Name: "user:odd"}
+	job  = Actor{Name: "job:check"}
+	noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+)
+
+func note() *Kind {
+	return &Kind{Name: "note", Title: "Note", Fields: []Field{
+		{Name: "text", Type: Text}, {Name: "tag", Type: Text}, {Name: "seen", Type: Time, Fixed: true},
+		{Name: "approved_by", Type: Text, Fixed: true},
+	}, States: &Machine{
+		Initial: "draft", By: "made_by", At: "made_at", Authors: "authors", Revises: []string{"text"}, Frozen: []string{"locked"},
+		Moves: []Move{
+			{Name: "approve", From: []string{"draft"}, To: "approved", By: "approved_by", At: "approved_at",
+				Fields: []Field{{Name: "why", Type: Text, Required: true, Help: "Say why."}},
+				Guard: func(before, after map[string]any, a Actor) error {
+					for _, s := range before["authors"].([]any) {
+						if err := Apart(a, "approve", Party{"the author", s.(string)}); err != nil {
+							return err
+						}
+					}
+					return nil
+				}},
+			{Name: "lock", From: []string{"approved"}, To: "locked", Job: true},
+			{Name: "unlock", From: []string{"locked"}, To: "approved", Job: true},
+			{Name: "end", From: []string{"approved"}, To: "ended", Job: true},
+		},
+	}}
+}
+
+func must(t *testing.T, body map[string]any, err error) map[string]any {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+func write(t *testing.T, k *Kind, before, after map[string]any, a Actor) map[string]any {
+	t.Helper()
+	body, err := k.Written(before, after, a, noon)
+	return must(t, body, err)
+}
+
+func move(t *testing.T, k *Kind, before map[string]any, name string, said map[string]any, a Actor) map[string]any {
+	t.Helper()
+	body, err := k.Moved(before, name, said, a, noon)
+	return must(t, body, err)
+}
+
+func TestWrittenKeepsStateStampsAndFixedFields(t *testing.T) {
+	k := note()
+	body := write(t, k, nil, map[string]any{"text": "x", "state": "approved", "approved_by": "p9", "seen": "t", "made_by": "p9"}, ada)
+	want := map[string]any{"text": "x", "state": "draft", "made_by": "p1", "made_at": "2026-03-01T12:00:00Z", "authors": []any{"p1"}}
+	if !reflect.DeepEqual(body, want) {
+		t.Fatalf("got %v", body)
+	}
+	body = write(t, k, body, map[string]any{"seen": "t", "state": "ended", "approved_by": "p9"}, job)
+	if body["seen"] != "t" || body["state"] != "draft" || body["approved_by"] != nil {
+		t.Errorf("a job may set a fixed field, but no state and no stamp: %v", body)
+	}
+}
+
+func TestApartComparesPeopleNotAccounts(t *testing.T) {
+	why := map[string]any{"why": "good"}
+	for name, c := range map[string]struct {
+		author, by Actor
+		refused    bool
+	}{
+		"another person":                {ada, bob, false},
+		"the author":                    {ada, ada, true},
+		"another account of the author": {ada, ada2, true},
+		"an account without a person":   {ada, odd, true},
+		"author without a person":       {odd, bob, true},
+		"a job":                         {ada, job, true},
+		"author is a job":               {job, bob, false},
+	} {
+		k := note()
+		_, err := k.Moved(write(t, k, nil, map[string]any{"text": "x"}, c.author), "approve", why, c.by, noon)
+		if c.refused != fault.Is(err, fault.Denied) || !c.refused && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestEveryEditorIsAnAuthorUntilApproval(t *testing.T) {
+	k, why := note(), map[string]any{"why": "good"}
+	body := write(t, k, nil, map[string]any{"text": "x"}, ada)
+	body = write(t, k, body, map[string]any{"text": "y"}, bob)
+	if _, err := k.Moved(body, "approve", why, ada, noon); !fault.Is(err, fault.Denied) {
+		t.Errorf("the first author approved what the second touched last: %v", err)
+	}
+	body = write(t, k, nil, map[string]any{"text": "x"}, ada)
+	body = move(t, k, body, "approve", why, bob)
+	if tagged := write(t, k, body, map[string]any{"text": "x", "tag": "t"}, bob); tagged["state"] != "approved" || tagged["approved_by"] != "p2" {
+		t.Errorf("a field outside Revises needs no new approval: %v", tagged)
+	}
+	body = write(t, k, body, map[string]any{"text": "z"}, bob)
+	if body["state"] != "draft" || !reflect.DeepEqual(body["authors"], []any{"p2"}) {
+		t.Fatalf("changed text needs approval by someone other than who changed it: %v", body)
+	}
+	if _, err := k.Moved(body, "approve", why, bob, noon); err == nil {
+		t.Error("bob approved his own change")
+	}
+	move(t, k, body, "approve", why, ada)
+}
+
+func TestFrozenAndFinalStatesKeepTheirContent(t *testing.T) {
+	k := note()
+	for _, state := range []string{"locked", "ended"} {
+		before := map[string]any{"text": "x", "state": state, "authors": []any{"p1"}}
+		if _, err := k.Written(before, map[string]any{"text": "y"}, job, noon); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%s: %v", state, err)
+		}
+	}
+}
+
+func TestMovedRefuses(t *testing.T) {
+	draft := map[string]any{"text": "x", "state": "draft", "authors": []any{"p1"}}
+	for name, c := range map[string]struct {
+		move string
+		said map[string]any
+		by   Actor
+		kind fault.Kind
+	}{
+		"an unknown move":      {"publish", nil, bob, fault.Invalid},
+		"the wrong state":      {"lock", nil, bob, fault.Conflict},
+		"a missing statement":  {"approve", nil, bob, fault.Invalid},
+		"a blank statement":    {"approve", map[string]any{"why": "  "}, bob, fault.Invalid},
+		"a field not its own":  {"approve", map[string]any{"why": "w", "text": "z"}, bob, fault.Invalid},
+		"a stamp in the guise": {"approve", map[string]any{"why": "w", "approved_by": "p3"}, bob, fault.Invalid},
+	} {
+		if _, err := note().Moved(draft, c.move, c.said, c.by, noon); !fault.Is(err, c.kind) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if draft["state"] != "draft" || len(draft) != 3 {
+		t.Errorf("a refused move changed the body it was given: %v", draft)
+	}
+}

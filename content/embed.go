@@ -1,0 +1,20 @@
+// Package content holds the compliance library as data: criteria, starter controls and checks, embedded in the binary. The
+// one rule: no code here; the rooms that own a format read and judge it.
+package content
+
+import "embed"
+
+// Framework holds framework/*.yaml, the criteria.
+//
+//go:embed framework/*.yaml
+var Framework embed.FS
+
+// Control holds control/*.yaml, the starter controls.
+//
+//go:embed control/*.yaml
+var Control embed.FS
+
+// Check holds check/<subject>/*.yaml, one file a check.
+//
+//go:embed check
+var Check embed.FS

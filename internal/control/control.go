@@ -1,0 +1,154 @@
+// Package control holds what the organisation does to meet the criteria: the catalogue of starter controls and the kind
+// control. The one rule: a control is adopted as a copy, and counts only once someone other than its authors approved it.
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"tickmark/content"
+	"tickmark/internal/fault"
+	"tickmark/internal/framework"
+)
+
+// Item is one starter control of the catalogue.
+type Item struct {
+	ID         string     `yaml:"id"`
+	Title      string     `yaml:"title"`
+	Statement  string     `yaml:"statement"` // who does what, when, and which record proves it
+	Criteria   []string   `yaml:"criteria"`  // ids, the primary one first
+	Family     string     `yaml:"family"`
+	Frequency  string     `yaml:"frequency"`
+	Nature     string     `yaml:"nature"`
+	Type       string     `yaml:"type"`
+	OwnerRole  string     `yaml:"owner_role"`
+	Stage      string     `yaml:"stage"`    // the earliest that needs it
+	Evidence   []string   `yaml:"evidence"` // what should exist as proof
+	Checks     []Check    `yaml:"automated_checks"`
+	Procedures Procedures `yaml:"test_procedures"`
+	Version    string     // of the catalogue
+}
+
+// Check names a check by its id and what it must show for this control.
+type Check struct {
+	Check  string `yaml:"check" json:"check"`
+	Assert string `yaml:"assert" json:"assert"`
+}
+
+// Procedures are what an auditor would do: a starting text.
+type Procedures struct {
+	Design    []string `yaml:"design" json:"design"`
+	Operating []string `yaml:"operating" json:"operating"`
+}
+
+// Frequencies, natures, types and stages a control may have.
+func Frequencies() []string {
+	return []string{"continuous", "per_event", "daily", "weekly", "monthly", "quarterly", "semiannual", "annual"}
+}
+func Natures() []string { return []string{"preventive", "detective"} }
+func Types() []string   { return []string{"automated", "manual", "hybrid"} }
+func Stages() []string  { return []string{"startup", "growth", "enterprise"} }
+
+// Catalogue returns the starter controls, by family and in the order of their files.
+func Catalogue() ([]Item, error) {
+	criteria, err := framework.Load()
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, c := range criteria {
+		known[c.ID] = true
+	}
+	files, err := fs.Glob(content.Control, "control/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("list the starter controls: %w", err)
+	}
+	var all []Item
+	seen := map[string]string{}
+	for _, file := range files {
+		data, err := fs.ReadFile(content.Control, file)
+		if err != nil {
+			return nil, fmt.Errorf("read the starter controls: %w", err)
+		}
+		items, err := parse(file, data, known)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range items {
+			if first, twice := seen[item.ID]; twice {
+				return nil, fault.New(fault.Invalid, "%s: %s stands in %s already.", file, item.ID, first)
+			}
+			seen[item.ID] = file
+		}
+		all = append(all, items...)
+	}
+	return all, nil
+}
+
+func parse(file string, data []byte, criteria map[string]bool) ([]Item, error) {
+	var lib struct {
+		Version  string `yaml:"version"`
+		Controls []Item `yaml:"controls"`
+	}
+	if err := framework.Read(file, data, &lib); err != nil {
+		return nil, err
+	}
+	family := strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".yaml")
+	for i := range lib.Controls {
+		item := &lib.Controls[i]
+		for _, c := range []struct {
+			field, value string
+			allowed      []string
+		}{
+			{"family", item.Family, []string{family}},
+			{"frequency", item.Frequency, Frequencies()},
+			{"nature", item.Nature, Natures()},
+			{"type", item.Type, Types()},
+			{"stage", item.Stage, Stages()},
+		} {
+			if !slices.Contains(c.allowed, c.value) {
+				return nil, fault.New(fault.Invalid, "%s: %s has the %s %q.", file, item.ID, c.field, c.value).
+					WithNext("It must be one of: %s.", strings.Join(c.allowed, ", "))
+			}
+		}
+		if len(item.Criteria) == 0 {
+			return nil, fault.New(fault.Invalid, "%s: %s serves no criterion.", file, item.ID)
+		}
+		for _, id := range item.Criteria {
+			if !criteria[id] {
+				return nil, fault.New(fault.Invalid, "%s: %s names %q, which is none of the 61 criteria.", file, item.ID, id)
+			}
+		}
+		item.Version = lib.Version
+	}
+	return lib.Controls, nil
+}
+
+// Adopt returns the body of a new control record that is a copy of the item: a draft, without an owner, the organisation's
+// own from then on.
+func Adopt(item Item) (json.RawMessage, error) {
+	body, err := json.Marshal(map[string]any{
+		"id": item.ID, "title": item.Title, "statement": item.Statement, "criteria": item.Criteria, "family": item.Family,
+		"frequency": item.Frequency, "nature": item.Nature, "type": item.Type, "owner_role": item.OwnerRole, "stage": item.Stage,
+		"evidence": item.Evidence, "checks": checkIDs(item), "procedures": item.Procedures,
+		"catalogue_id": item.ID, "catalogue_version": item.Version, "tailored": false,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("adopt %s: %w", item.ID, err)
+	}
+	return body, nil
+}
+
+// checkIDs names each check once, in the item's order.
+func checkIDs(item Item) []string {
+	ids := []string{}
+	for _, c := range item.Checks {
+		if !slices.Contains(ids, c.Check) {
+			ids = append(ids, c.Check)
+		}
+	}
+	return ids
+}

@@ -55,6 +55,7 @@ func Kind() record.Kind {
 			{Name: "retired_reason", Type: record.Long, Fixed: true, Hidden: true},
 		},
 		States: machine(),
+		Guard:  marker(),
 	}
 }
 
@@ -66,7 +67,7 @@ func contentFields() []string {
 
 func machine() *record.Machine {
 	return &record.Machine{
-		Initial: "draft", Authors: "authors", Revises: contentFields(), Guard: marker(),
+		Initial: "draft", Authors: "authors", Revises: contentFields(),
 		Moves: []record.Move{
 			{Name: "approve", Title: "Approve", From: []string{"draft"}, To: "approved", By: "approved_by", At: "approved_at", Guard: approve},
 			{Name: "return", Title: "Return to draft", From: []string{"approved"}, To: "draft"},

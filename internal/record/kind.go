@@ -79,6 +79,10 @@ type Kind struct {
 	Views    []View
 	States   *Machine // nil when the kind has no life cycle
 
+	// Guard may refuse a change of content with a fault, or set derived fields of after; before is nil for a new record.
+	// Kind.Written calls it last, and moves don't.
+	Guard func(before, after map[string]any, actor Actor) error
+
 	Collected bool // read from a source: no form, no import under this name, unknown fields are kept
 	System    bool // written only by Tickmark itself (run, connection): shown, exported, never imported
 }
@@ -91,11 +95,10 @@ type Machine struct {
 	Initial string
 	Moves   []Move
 
-	By, At  string                                                // fields that take who first wrote the record (Actor.Stamp) and when (RFC 3339, UTC)
-	Authors string                                                // list field that gathers everyone who wrote content since the record was last in Initial
-	Frozen  []string                                              // states in which content stands still; a state that no move leaves is always frozen
-	Revises []string                                              // fields whose change, outside Initial, returns the record to Initial, to be approved anew
-	Guard   func(before, after map[string]any, actor Actor) error // sees every change of content; before is nil at first
+	By, At  string   // fields that take who first wrote the record (Actor.Stamp) and when (RFC 3339, UTC)
+	Authors string   // list field that gathers everyone who wrote content since the record was last in Initial
+	Frozen  []string // states in which content stands still; a state that no move leaves is always frozen
+	Revises []string // fields whose change, outside Initial, returns the record to Initial, to be approved anew
 }
 
 // Move is one permitted change of state. Guard may refuse it with a fault; it sees the body before and after and who acts.

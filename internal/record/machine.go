@@ -57,10 +57,10 @@ func Apart(actor Actor, act string, parties ...Party) error {
 func (k *Kind) Written(before, after map[string]any, actor Actor, at time.Time) (map[string]any, error) {
 	after = maps.Clone(after)
 	m := k.States
-	if m == nil {
-		return after, nil
+	var fixed []string
+	if m != nil {
+		fixed = m.stamps()
 	}
-	fixed := m.stamps()
 	for _, f := range k.Fields {
 		if f.Fixed && !actor.IsJob() {
 			fixed = append(fixed, f.Name)
@@ -72,13 +72,29 @@ func (k *Kind) Written(before, after map[string]any, actor Actor, at time.Time) 
 			after[name] = v
 		}
 	}
+	if m != nil {
+		if err := k.live(before, after, actor, at); err != nil {
+			return nil, err
+		}
+	}
+	if k.Guard != nil {
+		if err := k.Guard(before, after, actor); err != nil {
+			return nil, err
+		}
+	}
+	return after, nil
+}
+
+// live begins the life cycle of a new record or lets it fall back, and keeps the authors.
+func (k *Kind) live(before, after map[string]any, actor Actor, at time.Time) error {
+	m := k.States
 	state := m.state(before)
 	if before == nil {
 		after[StateField] = m.Initial
 		stamp(after, m.By, m.At, actor, at)
 	} else {
 		if slices.Contains(m.Frozen, state) || m.final(state) {
-			return nil, fault.New(fault.Conflict, "This %s is %s, and its content can no longer be changed.", k.noun(), words(state)).
+			return fault.New(fault.Conflict, "This %s is %s, and its content can no longer be changed.", k.noun(), words(state)).
 				WithNext("Make a new one instead.")
 		}
 		after[StateField] = state
@@ -99,12 +115,7 @@ func (k *Kind) Written(before, after map[string]any, actor Actor, at time.Time) 
 		}
 		after[m.Authors] = authors
 	}
-	if m.Guard != nil {
-		if err := m.Guard(before, after, actor); err != nil {
-			return nil, err
-		}
-	}
-	return after, nil
+	return nil
 }
 
 // Moved returns the body to store after the named move, or the fault that refuses it. said holds what the person states

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+
+	"tickmark/internal/fault"
+)
+
+//go:embed migration/*.sql
+var migrations embed.FS
+
+// migrate brings the schema up to date: forward only, one process at a time, the SQLite file copied first.
+func migrate(ctx context.Context, db *DB) error {
+	list, newest, err := load(db.Engine)
+	if err != nil {
+		return err
+	}
+	dialect := database.DialectSQLite3
+	if db.Engine == Postgres {
+		dialect = database.DialectPostgres
+	}
+	p, err := goose.NewProvider(dialect, db.write, nil, goose.WithGoMigrations(list...), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("prepare migrations: %w", err)
+	}
+	at, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return kind(fmt.Errorf("read the schema's version: %w", err))
+	}
+	if at > newest {
+		return fault.New(fault.Invalid, "The workspace was made by a newer Tickmark (schema %d; this one knows %d).", at, newest).WithNext("Install the newer release.")
+	}
+	if at == newest {
+		return nil
+	}
+	if db.Engine == SQLite && at > 0 {
+		to := fmt.Sprintf("%s.before-%d", db.path, newest)
+		if _, err := os.Stat(to); err != nil {
+			if _, err := db.write.ExecContext(ctx, "VACUUM INTO ?", to); err != nil {
+				return fault.New(fault.Unavailable, "The workspace could not be copied to %s before its upgrade: %w.", to, err).WithNext("Free some space and start again; nothing was changed.")
+			}
+		}
+	}
+	if db.Engine == Postgres {
+		c, err := db.write.Conn(ctx)
+		if err != nil {
+			return kind(err)
+		}
+		defer c.Close()
+		if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock(hashtext(current_schema()), 8421)"); err != nil {
+			return kind(err)
+		}
+		defer c.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock(hashtext(current_schema()), 8421)")
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return kind(fmt.Errorf("upgrade the schema: %w", err))
+	}
+	return nil
+}
+
+// load reads the migrations for one engine: {{id}} is an integer primary key, {{rowless}} a table kept in its key's order.
+func load(e Engine) (list []*goose.Migration, newest int64, err error) {
+	words := strings.NewReplacer("{{id}}", "INTEGER PRIMARY KEY", "{{rowless}}", "WITHOUT ROWID")
+	if e == Postgres {
+		words = strings.NewReplacer("{{id}}", "BIGINT PRIMARY KEY", "{{rowless}}", "")
+	}
+	names, err := fs.Glob(migrations, "migration/*.sql")
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, name := range names {
+		n, err := strconv.ParseInt(strings.TrimPrefix(name, "migration/")[:4], 10, 64)
+		if err != nil {
+			return nil, 0, fmt.Errorf("migration %s does not begin with four digits", name)
+		}
+		text, err := migrations.ReadFile(name)
+		if err != nil {
+			return nil, 0, err
+		}
+		var statements []string
+		for s := range strings.SplitSeq(words.Replace(string(text)), ";\n") {
+			if strings.TrimSpace(s) != "" {
+				statements = append(statements, s)
+			}
+		}
+		list = append(list, goose.NewGoMigration(n, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			for _, s := range statements {
+				if _, err := tx.ExecContext(ctx, s); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+			}
+			return nil
+		}}, nil))
+		newest = max(newest, n)
+	}
+	return list, newest, nil
+}

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"tickmark/internal/fault"
+)
+
+func openPostgres(ctx context.Context, url string) (*DB, error) {
+	p, err := sql.Open("pgx", url)
+	if err != nil {
+		return nil, badURL("postgres://…")
+	}
+	p.SetMaxOpenConns(16)
+	p.SetMaxIdleConns(8)
+	if err := p.PingContext(ctx); err != nil {
+		p.Close()
+		return nil, fault.New(fault.Unavailable, "The PostgreSQL database cannot be reached: %w.", err).WithNext("Check the address, the user and that the server runs.")
+	}
+	var collate, encoding string
+	err = p.QueryRowContext(ctx, "SELECT datcollate, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()").Scan(&collate, &encoding)
+	if err == nil && (collate != "C" && collate != "POSIX" && collate != "C.UTF-8" && collate != "C.utf8" || encoding != "UTF8") {
+		err = fault.New(fault.Invalid, "The PostgreSQL database sorts by %s in %s; Tickmark needs the C locale and UTF8.", collate, encoding).
+			WithNext("Make it with: CREATE DATABASE tickmark TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'.")
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return &DB{Engine: Postgres, read: p, write: p}, nil
+}
+
+func badURL(url string) error {
+	return fault.New(fault.Usage, "The database address %q is neither sqlite:FILE nor postgres://….", url)
+}
+
+func kindPostgres(err error) error {
+	var pe *pgconn.PgError
+	if !errors.As(err, &pe) {
+		return err
+	}
+	switch pe.Code[:2] {
+	case "23":
+		return fault.New(fault.Conflict, "It exists already or breaks a rule of the database: %w.", err)
+	case "53", "57", "08":
+		return fault.New(fault.Unavailable, "PostgreSQL cannot serve just now; nothing was written: %w.", err).WithNext("Try again in a moment.")
+	}
+	return err
+}

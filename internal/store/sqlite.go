@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"modernc.org/sqlite"
+
+	"tickmark/internal/fault"
+)
+
+// What SQLite needs: write-ahead log so that readers never wait, full sync so that an acknowledged write survives a power
+// cut, and a single writing connection that begins with the write lock taken.
+func openSQLite(path string) (*DB, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fault.New(fault.Unavailable, "The folder of the workspace, %s, cannot be made: %w.", filepath.Dir(path), err)
+	}
+	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, fault.New(fault.Unavailable, "The workspace %s cannot be opened: %w.", path, err).WithNext("Check that you own it and that the disk is writable.")
+	} else {
+		f.Close()
+	}
+	dsn := func(extra string) string {
+		u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
+		return u.String() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=foreign_keys(1)&_pragma=temp_store(memory)&_pragma=mmap_size(0)" + extra
+	}
+	w, err := sql.Open("sqlite", dsn("&_txlock=immediate&_pragma=cache_size(-32000)&_pragma=wal_autocheckpoint(4000)"))
+	if err != nil {
+		return nil, err
+	}
+	w.SetMaxOpenConns(1)
+	if err := w.Ping(); err != nil {
+		w.Close()
+		return nil, fault.New(fault.Unavailable, "The workspace %s is not a readable database: %w.", path, err).WithNext("Restore it from a backup, or name another folder with --data.")
+	}
+	r, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)&_pragma=cache_size(-8000)"))
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
+	n := max(4, runtime.NumCPU())
+	r.SetMaxOpenConns(n)
+	r.SetMaxIdleConns(n)
+	return &DB{Engine: SQLite, path: path, read: r, write: w}, nil
+}
+
+// kind turns an engine's error into a fault where a person can act on it.
+func kind(err error) error {
+	if err == nil {
+		return nil
+	}
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		switch se.Code() & 0xff {
+		case 5, 6: // BUSY, LOCKED
+			return fault.New(fault.Unavailable, "The workspace is being written by another process: %w.", err).WithNext("Try again in a moment.")
+		case 13: // FULL
+			return fault.New(fault.Unavailable, "The disk is full; nothing was written: %w.", err).WithNext("Free some space and try again.")
+		case 8: // READONLY
+			return fault.New(fault.Unavailable, "The workspace cannot be written: %w.", err).WithNext("Check who owns its files.")
+		case 11, 26: // CORRUPT, NOTADB
+			return fault.New(fault.Unavailable, "The workspace's database is damaged or is not one: %w.", err).WithNext("Restore it from a backup.")
+		case 19: // CONSTRAINT
+			return fault.New(fault.Conflict, "It exists already or breaks a rule of the database: %w.", err)
+		}
+		return err
+	}
+	return kindPostgres(err)
+}
+
+func (db *DB) beginWrite(ctx context.Context) (*sql.Tx, error) {
+	t, err := db.write.BeginTx(ctx, nil)
+	if err != nil || db.Engine == SQLite {
+		return t, err
+	}
+	if _, err := t.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtext(current_schema()), 8420)"); err != nil {
+		t.Rollback()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (db *DB) snapshot() sql.IsolationLevel {
+	if db.Engine == Postgres {
+		return sql.LevelRepeatableRead
+	}
+	return sql.LevelDefault
+}

@@ -74,9 +74,12 @@ func kind(err error) error {
 }
 
 func (db *DB) beginWrite(ctx context.Context) (*sql.Tx, error) {
+	if db.Engine == SQLite {
+		return db.conn.BeginTx(ctx, nil)
+	}
 	t, err := db.write.BeginTx(ctx, nil)
-	if err != nil || db.Engine == SQLite {
-		return t, err
+	if err != nil {
+		return nil, err
 	}
 	if _, err := t.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtext(current_schema()), 8420)"); err != nil {
 		t.Rollback()

@@ -38,14 +38,15 @@ type DB struct {
 	write  *sql.DB // SQLite: one connection; PostgreSQL: the same pool as read
 	turn   turnstile
 	stmts  statements // prepared on read
-	mine   statements // prepared on write
+	conn   *sql.Conn  // SQLite: the writing connection
+	mine   statements // prepared on conn
 }
 
 // Tx is a transaction.
 type Tx struct {
 	tx    *sql.Tx
 	db    *DB
-	cache *statements
+	cache *statements // on SQLite's writing connection, where every statement belongs to the open transaction
 }
 
 // Open opens the database that url names, "sqlite:FILE" or "postgres://…", and brings its schema up to date.
@@ -67,6 +68,12 @@ func Open(ctx context.Context, url string) (*DB, error) {
 		db.Close()
 		return nil, err
 	}
+	if db.Engine == SQLite {
+		if db.conn, err = db.write.Conn(ctx); err != nil {
+			db.Close()
+			return nil, kind(err)
+		}
+	}
 	return db, nil
 }
 
@@ -74,6 +81,9 @@ func Open(ctx context.Context, url string) (*DB, error) {
 func (db *DB) Close() error {
 	db.stmts.close()
 	db.mine.close()
+	if db.conn != nil {
+		db.conn.Close()
+	}
 	err := db.read.Close()
 	if db.write != db.read {
 		err = errors.Join(db.write.Close(), err)
@@ -105,11 +115,11 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 		rows, err := tx.tx.QueryContext(ctx, query, args...)
 		return rows, kind(err)
 	}
-	s, err := tx.cache.get(ctx, tx.db.write, query)
+	s, err := tx.cache.get(ctx, tx.db.conn, query)
 	if err != nil {
 		return nil, kind(err)
 	}
-	rows, err := tx.tx.StmtContext(ctx, s).QueryContext(ctx, args...)
+	rows, err := s.QueryContext(ctx, args...)
 	return rows, kind(err)
 }
 
@@ -121,10 +131,10 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error
 		r, err = tx.tx.ExecContext(ctx, query, args...)
 	} else {
 		var s *sql.Stmt
-		if s, err = tx.cache.get(ctx, tx.db.write, query); err != nil {
+		if s, err = tx.cache.get(ctx, tx.db.conn, query); err != nil {
 			return 0, kind(err)
 		}
-		r, err = tx.tx.StmtContext(ctx, s).ExecContext(ctx, args...)
+		r, err = s.ExecContext(ctx, args...)
 	}
 	if err != nil {
 		return 0, kind(err)
@@ -231,7 +241,11 @@ type statements struct {
 	m  map[string]*sql.Stmt
 }
 
-func (s *statements) get(ctx context.Context, db *sql.DB, query string) (*sql.Stmt, error) {
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+func (s *statements) get(ctx context.Context, db preparer, query string) (*sql.Stmt, error) {
 	s.mu.Lock()
 	st := s.m[query]
 	s.mu.Unlock()

@@ -189,19 +189,3 @@ func TestPeopleWriteNoCheckFindings(t *testing.T) {
 		t.Errorf("a person changed what the check said: %v", kept)
 	}
 }
-
-func TestEveryMoveFieldIsDeclared(t *testing.T) {
-	k := Kind()
-	for _, m := range k.States.Moves {
-		for _, f := range m.Fields {
-			if _, ok := k.FieldNamed(f.Name); !ok {
-				t.Errorf("%s sets %q, which the kind does not declare", m.Name, f.Name)
-			}
-		}
-		for _, name := range []string{m.By, m.At} {
-			if f, ok := k.FieldNamed(name); name != "" && (!ok || !f.Fixed) {
-				t.Errorf("%s stamps %q, which is not declared as fixed", m.Name, name)
-			}
-		}
-	}
-}

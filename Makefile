@@ -1,0 +1,21 @@
+# What there is to run. Each target says what it is for; CONTRIBUTING.md says when.
+
+.PHONY: build check test test-race test-heavy bench
+
+build: # one binary, without cgo
+	CGO_ENABLED=0 go build -trimpath -o bin/tickmark ./cmd/tickmark
+
+check: # what must hold before a commit, in seconds
+	scripts/check
+
+test: # every test, on SQLite and PostgreSQL and in a browser; installs what it needs on Debian
+	scripts/test
+
+test-race: # every test again under the race detector; needs a C compiler and patience
+	CGO_ENABLED=1 scripts/test -race -timeout 60m ./...
+
+test-heavy: # what is too dear for every run: a million records, killed processes, 100,000 commits
+	TICKMARK_TEST_HEAVY=1 scripts/test -timeout 120m ./...
+
+bench: # the figures of docs/performance.md
+	scripts/test -run '^$$' -bench . -benchmem -timeout 120m ./...

@@ -1,0 +1,100 @@
+// Package internal only holds tests of how the rooms stand to each other.
+package internal
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rooms stand in a line: a package may import only packages of its own room and of rooms before it. A package that is not
+// named itself belongs to the nearest room above it.
+func rooms() []string {
+	return strings.Fields(`
+		content
+		internal/fault internal/store internal/store/storetest internal/blob internal/secret
+		internal/ledger/merkle internal/ledger internal/expr internal/record
+		internal/connector internal/connector/connectortest internal/connector/
+		internal/collect internal/check internal/access
+		internal/framework internal/control
+		internal/person internal/organisation internal/evidence internal/finding internal/exception
+		internal/report internal/job internal/api internal/web internal/server internal/cli
+		internal cmd/tickmark`)
+}
+
+// room is the place in the line of a package path without its module; a room with a slash at its end holds only packages
+// within it, which don't import each other.
+func room(path string) int {
+	for at := path; at != "."; at = parent(at) {
+		if at != path {
+			if i := slices.Index(rooms(), at+"/"); i >= 0 {
+				return i
+			}
+		}
+		if i := slices.Index(rooms(), at); i >= 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+func parent(path string) string {
+	i := strings.LastIndex(path, "/")
+	if i < 0 {
+		return "."
+	}
+	return path[:i]
+}
+
+func TestRoomsImportOnlyWhatStandsBefore(t *testing.T) {
+	for pkg, imports := range packages(t) {
+		here := room(pkg)
+		if here < 0 || pkg != "internal" && rooms()[here] == "internal" {
+			t.Errorf("%s has no room; give it a place in the line", pkg)
+			continue
+		}
+		for _, imp := range imports {
+			there := room(imp)
+			if there > here || there == here && strings.HasSuffix(rooms()[here], "/") {
+				t.Errorf("%s imports %s, which does not stand before it", pkg, imp)
+			}
+		}
+	}
+}
+
+func TestOnlyTheStoreAndItsReadersHoldSQL(t *testing.T) {
+	for _, pkg := range strings.Fields("framework control person organisation evidence finding exception") {
+		for _, imp := range packages(t)["internal/"+pkg] {
+			if imp == "internal/store" {
+				t.Errorf("%s imports the store; the organisation's own kinds are struct, rules and states", pkg)
+			}
+		}
+	}
+}
+
+// packages maps each package of the module to the packages of the module that it imports, tests left out.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	list := exec.Command("go", "list", "-f", "{{.ImportPath}}{{range .Imports}} {{.}}{{end}}", "./...")
+	list.Dir = ".."
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	all := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		pkg := strings.TrimPrefix(f[0], "tickmark/")
+		all[pkg] = nil
+		for _, imp := range f[1:] {
+			if ours, ok := strings.CutPrefix(imp, "tickmark/"); ok {
+				all[pkg] = append(all[pkg], ours)
+			}
+		}
+	}
+	if len(all) == 0 {
+		t.Fatal("go list named no package")
+	}
+	return all
+}

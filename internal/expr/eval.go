@@ -127,7 +127,6 @@ const evaluationName = "@evaluation"
 
 var evaluationType = types.NewOpaqueType("evaluation")
 
-
 func (e *evaluation) ResolveName(name string) (any, bool) {
 	switch name {
 	case "r":
@@ -174,10 +173,12 @@ func (e *evaluation) variable(f Field) ref.Val {
 func (e *evaluation) ConvertToNative(reflect.Type) (any, error) {
 	return nil, fmt.Errorf("an evaluation has no native value")
 }
-func (e *evaluation) ConvertToType(ref.Type) ref.Val { return types.NewErr("An evaluation cannot be converted.") }
-func (e *evaluation) Equal(o ref.Val) ref.Val        { return types.Bool(e == o) }
-func (e *evaluation) Type() ref.Type                 { return evaluationType }
-func (e *evaluation) Value() any                     { return e }
+func (e *evaluation) ConvertToType(ref.Type) ref.Val {
+	return types.NewErr("An evaluation cannot be converted.")
+}
+func (e *evaluation) Equal(o ref.Val) ref.Val { return types.Bool(e == o) }
+func (e *evaluation) Type() ref.Type          { return evaluationType }
+func (e *evaluation) Value() any              { return e }
 
 // run evaluates the program. doc may be nil when the environment has no record, scope when nothing is asked of it.
 func (p *Program) run(doc *Doc, scope *Scope) (ref.Val, error) {

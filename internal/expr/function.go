@@ -27,6 +27,13 @@ func functions(e *Env) []cel.EnvOption {
 		cel.Function(fnNullAt, over("null_at", []*cel.Type{dyn, dyn}, B, cel.BinaryBinding(nullField))),
 		cel.Function(fnHas, over("has_field", []*cel.Type{dyn, S}, B, cel.BinaryBinding(hasField))),
 
+		cel.Function(fnQuantify,
+			over("quantify_list", []*cel.Type{cel.ListType(cel.TypeParamType("T"))}, cel.ListType(cel.TypeParamType("T")), cel.UnaryBinding(quantify)),
+			over("quantify_map", []*cel.Type{cel.MapType(cel.TypeParamType("K"), cel.TypeParamType("V"))}, cel.MapType(cel.TypeParamType("K"), cel.TypeParamType("V")), cel.UnaryBinding(quantify))),
+		cel.Function(fnSize, over("size_list", []*cel.Type{cel.ListType(dyn)}, I, cel.UnaryBinding(counted)),
+			over("size_map", []*cel.Type{cel.MapType(dyn, dyn)}, I, cel.UnaryBinding(counted)),
+			over("size_text", []*cel.Type{S}, I, cel.UnaryBinding(counted))),
+
 		cel.Function(fnAge,
 			over("age_text", []*cel.Type{ev, S}, D, cel.BinaryBinding(age)),
 			over("age_time", []*cel.Type{ev, T}, D, cel.BinaryBinding(age))),

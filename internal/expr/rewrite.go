@@ -14,6 +14,8 @@ const (
 	fnNull         = "@null"     // (object, field) -> bool: is the field null
 	fnNullAt       = "@null_at"  // (map or list, key) -> bool
 	fnHas          = "@has"      // (object, field) -> bool: is the field there, even as null
+	fnQuantify     = "@quantify" // (list or map) -> the same, gone through by exists or all
+	fnSize         = "size@"     // (list, map or text) -> int
 	fnAge          = "age@"      // (evaluation, t) -> double
 	fnAgeCompare   = "compare@"  // (evaluation, op, t, bound) -> bool
 	fnDue          = "due@"      // (evaluation, t, span) -> bool
@@ -86,13 +88,47 @@ func (w *rewriter) visit(e ast.Expr) {
 		}
 	case ast.CallKind:
 		w.call(e, e.AsCall())
+	case ast.ComprehensionKind:
+		w.comprehension(e.AsComprehension())
 	case ast.StructKind:
 		w.refuse(e, "an expression cannot make an object")
 	}
 }
 
+// comprehension marks what exists and all go through, where it may be rows: their accumulator begins with a truth value.
+func (w *rewriter) comprehension(c ast.ComprehensionExpr) {
+	over := c.IterRange()
+	if c.AccuInit().Kind() != ast.LiteralKind || over.Kind() == ast.SelectKind || over.Kind() == ast.ListKind {
+		return
+	}
+	if _, truth := c.AccuInit().AsLiteral().(types.Bool); !truth {
+		return
+	}
+	inner := w.fac.CopyExpr(over)
+	over.SetKindCase(w.fac.NewCall(w.id(over), fnQuantify, inner))
+	w.moved(over, inner)
+}
+
+// moved gives the copied node an id of its own: the old one now stands for the call around it.
+func (w *rewriter) moved(old, inner ast.Expr) {
+	inner.RenumberIDs(func(id int64) int64 {
+		if id == old.ID() {
+			return w.id(old)
+		}
+		return id
+	})
+}
+
 func (w *rewriter) call(e ast.Expr, c ast.CallExpr) {
 	args := c.Args()
+	if c.FunctionName() == "size" {
+		if c.IsMemberFunction() && len(args) == 0 {
+			w.become(e, fnSize, c.Target())
+		} else if !c.IsMemberFunction() && len(args) == 1 {
+			w.become(e, fnSize, args[0])
+		}
+		return
+	}
 	if c.IsMemberFunction() {
 		return
 	}

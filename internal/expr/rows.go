@@ -16,6 +16,8 @@ type rows struct {
 	docs  []*Doc
 	elem  *shape
 	index int // in scope.Reads
+
+	quantified bool // it is gone through by exists or all, which may be decided before the end
 }
 
 func (e *evaluation) rows(schema string, r Rows) ref.Val {
@@ -66,9 +68,46 @@ func (r *rows) Contains(want ref.Val) ref.Val {
 
 func (r *rows) Iterator() traits.Iterator { return &rowIterator{r: r} }
 
+// Size is also asked by every comprehension before it begins; the size function of expressions goes through counted.
 func (r *rows) Size() ref.Val {
-	r.whole()
+	if len(r.docs) == 0 {
+		r.whole()
+	}
 	return types.Int(len(r.docs))
+}
+
+func counted(v ref.Val) ref.Val {
+	if r, ok := v.(*rows); ok {
+		r.whole()
+	}
+	if s, ok := v.(traits.Sizer); ok {
+		return s.Size()
+	}
+	return types.NewErr("no such overload")
+}
+
+// quantify marks the rows that exists and all go through; other lists pass.
+func quantify(v ref.Val) ref.Val {
+	if r, ok := v.(*rows); ok {
+		q := *r
+		q.quantified = true
+		return &q
+	}
+	return v
+}
+
+// Fold shows the rows to a comprehension. exists and all say only at the entry after the deciding one that they are decided,
+// so that they are shown the last row twice: it changes no answer of theirs.
+func (r *rows) Fold(f traits.Folder) {
+	for i := range r.docs {
+		if !f.FoldEntry(types.Int(i), r.at(i)) {
+			return
+		}
+	}
+	if n := len(r.docs); r.quantified && n > 0 && !f.FoldEntry(types.Int(n-1), r.at(n-1)) {
+		return
+	}
+	r.whole()
 }
 
 func (r *rows) Add(other ref.Val) ref.Val { return concat(r, other) }

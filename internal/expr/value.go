@@ -375,10 +375,12 @@ func (it *iterator) Next() ref.Val {
 func (it *iterator) ConvertToNative(reflect.Type) (any, error) {
 	return nil, fmt.Errorf("an iterator has no native value")
 }
-func (it *iterator) ConvertToType(ref.Type) ref.Val { return types.NewErr("An iterator cannot be converted.") }
-func (it *iterator) Equal(other ref.Val) ref.Val    { return types.Bool(it == other) }
-func (it *iterator) Type() ref.Type                 { return types.IteratorType }
-func (it *iterator) Value() any                     { return nil }
+func (it *iterator) ConvertToType(ref.Type) ref.Val {
+	return types.NewErr("An iterator cannot be converted.")
+}
+func (it *iterator) Equal(other ref.Val) ref.Val { return types.Bool(it == other) }
+func (it *iterator) Type() ref.Type              { return types.IteratorType }
+func (it *iterator) Value() any                  { return nil }
 
 // concat joins two lists; an element that cannot be read makes the whole unreadable.
 func concat(a traits.Lister, other ref.Val) ref.Val {

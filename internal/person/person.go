@@ -14,13 +14,13 @@ func Kind() record.Kind {
 		Help: "Somebody who works here, as employee or contractor, with first and last working day.",
 		Key:  "id", Label: "name",
 		Fields: []record.Field{
-			{Name: "id", Title: "Id", Type: record.Text, Required: true, Help: "Stable and never given to somebody else, such as a staff number."},
+			{Name: "id", Title: "Id", Type: record.Text, Required: true, Indexed: true, Help: "Stable and never given to somebody else, such as a staff number."},
 			{Name: "name", Type: record.Text, Required: true, Personal: true},
 			{Name: "email", Type: record.Email, Required: true, Personal: true, Indexed: true, Help: "The address that accounts resolve by."},
 			{Name: "start", Title: "First day", Type: record.Date, Indexed: true},
 			{Name: "end", Title: "Last working day", Type: record.Date, Indexed: true,
 				Help: "Empty while the person works here. Set it as soon as it is known; access is judged against it."},
-			{Name: "manager", Type: record.Ref, Refers: "person", Indexed: true},
+			{Name: "manager", Type: record.Ref, Refers: "person"},
 			{Name: "title", Title: "Position", Type: record.Text},
 			{Name: "employment", Type: record.Choice, Indexed: true, Choices: []string{"employee", "contractor", "temporary", "director"}},
 			{Name: "role_description", Type: record.Long, Hidden: true, Help: "What the person answers for, or where that is written."},
@@ -28,15 +28,13 @@ func Kind() record.Kind {
 			{Name: "sponsor", Type: record.Ref, Refers: "person", Hidden: true, Help: "Who inside answers for a contractor."},
 			{Name: "other_emails", Title: "Other addresses", Type: record.Email, List: true, Personal: true, Indexed: true, Hidden: true,
 				Help: "Further verified addresses of the same person, such as the one on commits."},
+			{Name: "accounts", Type: record.Text, List: true, Indexed: true, Hidden: true,
+				Help: "Accounts that are this person's though no address says so, by the id their source gives, such as ada@web1."},
 			{Name: "last_worked", Title: "Last working time", Type: record.Time, Hidden: true,
 				Help: "To the minute and with zone, where access must end at once. Goes before the last working day."},
 			{Name: "screened", Title: "Screening cleared", Type: record.Date, Hidden: true},
 			{Name: "terms_signed", Title: "Terms signed", Type: record.Date, Hidden: true, Help: "When confidentiality terms were signed."},
 		},
-		Views: []record.View{{Name: "person", Fields: map[string]string{
-			"id": "r.id", "name": "r.name", "email": "r.email", "start": "r.start", "end": "r.end",
-			"manager": "r.manager", "title": "r.title", "employment": "r.employment",
-		}}},
 		Guard: written,
 	}
 }

@@ -1,9 +1,12 @@
 package internal
 
 import (
+	"io/fs"
 	"slices"
 	"testing"
 
+	"tickmark/content"
+	"tickmark/internal/check"
 	"tickmark/internal/control"
 	"tickmark/internal/evidence"
 	"tickmark/internal/exception"
@@ -14,8 +17,12 @@ import (
 	"tickmark/internal/record"
 )
 
+func programKinds() []record.Kind {
+	return []record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), evidence.Kind(), finding.Kind(), exception.Kind()}
+}
+
 func TestProgramKindsDeclareWhatTheyUse(t *testing.T) {
-	for _, k := range []record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), evidence.Kind(), finding.Kind(), exception.Kind()} {
+	for _, k := range programKinds() {
 		indexed := 0
 		for _, f := range k.Fields {
 			if f.Indexed {
@@ -66,5 +73,45 @@ func TestProgramKindsDeclareWhatTheyUse(t *testing.T) {
 				t.Errorf("%s: revises %q, which is not declared", k.Name, name)
 			}
 		}
+	}
+}
+
+func TestChecksOfTheProgramHold(t *testing.T) {
+	items, err := control.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, item := range items {
+		known[item.ID] = true
+	}
+	var kinds []*record.Kind
+	for _, k := range programKinds() {
+		kinds = append(kinds, &k)
+	}
+	words, err := check.NewVocabulary(kinds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := fs.Sub(content.Check, "check/program")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := check.Test(words, check.Rules{Controls: known, Unknown: true}, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, trial := range report {
+		if trial.Err != nil {
+			t.Error(trial.Err)
+		}
+		for _, e := range trial.Examples {
+			if !e.Held {
+				t.Errorf("%s:%d: %q expects %s and got %s: %s", trial.File, e.Line, e.Name, e.Expect, e.Got, e.Reason)
+			}
+		}
+	}
+	if len(report) == 0 {
+		t.Error("no check was found")
 	}
 }

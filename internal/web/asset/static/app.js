@@ -1,0 +1,37 @@
+// What a script adds to pages that work without one. No eval, no inline handlers: the content policy refuses them.
+import { palette } from './palette.js';
+import { drawer } from './drawer.js';
+import { keys } from './keys.js';
+import { passkeys } from './passkey.js';
+
+const root = document.documentElement;
+root.classList.add('scripted');
+palette();
+drawer();
+keys();
+passkeys();
+
+// The theme changes at once; the cookie tells the server for the next page.
+document.querySelector('[data-theme-form]')?.addEventListener('submit', e => {
+  e.preventDefault();
+  const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme:dark)').matches;
+  root.dataset.theme = dark ? 'light' : 'dark';
+  document.cookie = `theme=${root.dataset.theme};path=/;max-age=31536000;samesite=lax`;
+});
+
+document.addEventListener('click', async e => {
+  const copy = e.target.closest('[data-copy]');
+  if (copy) {
+    await navigator.clipboard.writeText(copy.dataset.copy);
+    copy.setAttribute('aria-label', 'Copied');
+    setTimeout(() => copy.setAttribute('aria-label', 'Copy'), 1500);
+  }
+  // A popover closes when one clicks elsewhere.
+  for (const d of document.querySelectorAll('details.pop[open]')) if (!d.contains(e.target)) d.open = false;
+});
+document.addEventListener('keydown', e => {
+  if (e.key !== 'Escape') return;
+  for (const d of document.querySelectorAll('details.pop[open]')) { d.open = false; d.querySelector('summary').focus(); }
+});
+document.querySelectorAll('[data-toast]').forEach(t => setTimeout(() => t.remove(), 6000));
+document.querySelectorAll('[data-print]').forEach(b => b.addEventListener('click', () => print()));

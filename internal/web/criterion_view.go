@@ -1,0 +1,46 @@
+package web
+
+import "tickmark/internal/web/part"
+
+// CriteriaList shows the criteria in their series.
+type CriteriaList struct {
+	Counts  part.Counts // over all, not only what is shown
+	Current string      // status filtered by
+	Filter  part.Filter
+	Groups  []CriteriaGroup
+}
+
+// CriteriaGroup is one series.
+type CriteriaGroup struct {
+	ID, Name string
+	Counts   part.Counts
+	Rows     []CriterionRow
+}
+
+// CriterionRow is one criterion.
+type CriterionRow struct {
+	ID, Title, Category string
+	Status              part.Status
+	Why                 string
+	Controls            int
+	Checks              part.Counts
+}
+
+// CriterionPage shows one criterion: what meets it and what an auditor is after.
+type CriterionPage struct {
+	ID, Title, Summary, Intent string
+	Series, SeriesName         string
+	Category                   string
+	Principle                  int // COSO; 0 for none
+	Answer                     part.Answer
+	Controls                   []ControlRow
+	Offered                    []CatalogueRow // catalogue controls for it that are not adopted
+	Focus                      []Focus
+	Record                     string // address of its record
+}
+
+// Focus is a point to consider, never a requirement.
+type Focus struct {
+	Key, Text string
+	OnlyFor   []string
+}

@@ -1,0 +1,30 @@
+package web
+
+import "time"
+
+// LedgerPage shows the log of proof: its head, what was written lately, and any entry asked for.
+type LedgerPage struct {
+	Origin     string
+	Size       int64
+	Root       string
+	Checkpoint string
+	Signed     time.Time
+	Key        string
+	Anchor     time.Time // the last outside anchor; zero for none
+	Recent     []EntryRow
+	Older      string // address of the page before
+	Asked      string // entry asked for, as typed
+	Entry      *EntryRow
+	Proof      *Proof
+	Wrong      string
+}
+
+// EntryRow is one entry of the ledger.
+type EntryRow struct {
+	Index int64
+	What  string // "Version of commit 3f2a…", "Run of host"
+	Href  string
+	By    string
+	Hash  string
+	At    time.Time
+}

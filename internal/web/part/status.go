@@ -1,0 +1,148 @@
+package part
+
+// Status is a word of the one vocabulary; each has its icon, its word and its colour, always together.
+type Status string
+
+// The words for checks, controls and criteria, and for the life of documents.
+const (
+	Passing       Status = "passing"
+	Attention     Status = "attention" // failing, inside its due date
+	Failing       Status = "failing"   // failing, past its due date
+	Unknown       Status = "unknown"   // not observed, stale or half read
+	NotApplicable Status = "not-applicable"
+)
+
+// Statuses are the five, from worst to best as lists sort them.
+var Statuses = []Status{Failing, Attention, Unknown, Passing, NotApplicable}
+
+// Tone is the colour of a chip: ok, warn, bad, unsure, info or idle.
+type Tone string
+
+// The tones.
+const (
+	OK     Tone = "ok"
+	Warn   Tone = "warn"
+	Bad    Tone = "bad"
+	Unsure Tone = "unsure"
+	Info   Tone = "info"
+	Idle   Tone = "idle"
+)
+
+type look struct {
+	word, icon string
+	tone       Tone
+}
+
+var looks = map[Status]look{
+	Passing:       {"Passing", "circle-check", OK},
+	Attention:     {"Attention", "circle-alert", Warn},
+	Failing:       {"Failing", "circle-x", Bad},
+	Unknown:       {"Unknown", "circle-question-mark", Unsure},
+	NotApplicable: {"Not applicable", "circle-minus", Idle},
+
+	// Requests and samples.
+	"open": {"Open", "circle-dot", Info}, "submitted": {"Submitted", "send", Info}, "returned": {"Returned", "undo-2", Warn}, "accepted": {"Accepted", "circle-check", OK},
+	// Documents, reviews, risks.
+	"draft": {"Draft", "pencil", Idle}, "in_review": {"In review", "eye", Info}, "approved": {"Approved", "circle-check", OK}, "retired": {"Retired", "archive", Idle},
+	// Findings and exceptions.
+	"closed": {"Closed", "circle-check", OK}, "fixed": {"Fixed", "circle-check", OK}, "resolved": {"Resolved", "circle-check", OK}, "in_progress": {"In progress", "clock", Info},
+	"overdue": {"Overdue", "circle-x", Bad}, "due": {"Due", "clock", Warn}, "expired": {"Expired", "circle-minus", Idle}, "requested": {"Requested", "send", Info}, "rejected": {"Rejected", "ban", Bad}, "active": {"Active", "circle-check", OK},
+	// Runs and sources.
+	"complete": {"Complete", "circle-check", OK}, "incomplete": {"Incomplete", "circle-alert", Unsure}, "running": {"Running", "refresh-cw", Info}, "failed": {"Failed", "circle-x", Bad}, "never": {"Never read", "circle-dashed", Idle}, "stale": {"Stale", "clock", Unsure},
+	"covered": {"Covered", "circle-check", OK}, "denied": {"Denied", "lock", Unsure},
+	// Severities.
+	"critical": {"Critical", "triangle-alert", Bad}, "high": {"High", "arrow-up", Warn}, "medium": {"Medium", "circle", Info}, "low": {"Low", "arrow-down", Idle},
+}
+
+func (s Status) look() look {
+	if l, ok := looks[s]; ok {
+		return l
+	}
+	return look{Sentence(string(s)), "circle-dot", Idle}
+}
+
+// Word is what people read.
+func (s Status) Word() string { return s.look().word }
+
+// Tone is its colour.
+func (s Status) Tone() Tone { return s.look().tone }
+
+// Icon is its drawing.
+func (s Status) Icon() string { return s.look().icon }
+
+// Mark is the class of its mark in a chart: pass, attention, fail, unknown, not-applicable.
+func (s Status) Mark() string {
+	switch s {
+	case Passing:
+		return "pass"
+	case Failing:
+		return "fail"
+	}
+	return string(s)
+}
+
+// rank puts the worst first; a status that is none of the five is last.
+func (s Status) rank() int {
+	for i, o := range Statuses {
+		if o == s {
+			return i
+		}
+	}
+	return len(Statuses)
+}
+
+// Worst is the worst of them by the one order; nothing to judge is Unknown.
+func Worst(ss ...Status) Status {
+	worst, seen := NotApplicable, false
+	for _, s := range ss {
+		seen = true
+		if s.rank() < worst.rank() {
+			worst = s
+		}
+	}
+	if !seen {
+		return Unknown
+	}
+	return worst
+}
+
+// Counts says how many there are of each status.
+type Counts struct{ Passing, Attention, Failing, Unknown, NotApplicable int }
+
+// Total is their sum.
+func (c Counts) Total() int {
+	return c.Passing + c.Attention + c.Failing + c.Unknown + c.NotApplicable
+}
+
+// Of is the count of one status.
+func (c Counts) Of(s Status) int {
+	switch s {
+	case Passing:
+		return c.Passing
+	case Attention:
+		return c.Attention
+	case Failing:
+		return c.Failing
+	case Unknown:
+		return c.Unknown
+	case NotApplicable:
+		return c.NotApplicable
+	}
+	return 0
+}
+
+// Add counts one more.
+func (c *Counts) Add(s Status) {
+	switch s {
+	case Passing:
+		c.Passing++
+	case Attention:
+		c.Attention++
+	case Failing:
+		c.Failing++
+	case NotApplicable:
+		c.NotApplicable++
+	default:
+		c.Unknown++
+	}
+}

@@ -1,0 +1,89 @@
+// Package part holds the pieces that every page is made of: chips, tables, forms, timelines. The one rule: a part knows how
+// something looks and nothing of where it came from, and every link it makes keeps the moment the reader is looking at.
+package part
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+)
+
+// View is how the reader looks at the site: at which moment, in which zone.
+type View struct {
+	AsOf time.Time      // the past moment shown; zero for now
+	Now  time.Time      // the clock of this answer
+	Zone *time.Location // the organisation's zone; UTC when nil
+}
+
+// Past says that the reader looks at an earlier moment, where nothing can be changed.
+func (v View) Past() bool { return !v.AsOf.IsZero() }
+
+// Moment is the moment that pages speak of: AsOf, or Now.
+func (v View) Moment() time.Time {
+	if v.Past() {
+		return v.AsOf
+	}
+	return v.Now
+}
+
+type viewKey struct{}
+
+// With puts the view into the context that the templates read.
+func With(ctx context.Context, v View) context.Context {
+	if v.Zone == nil {
+		v.Zone = time.UTC
+	}
+	return context.WithValue(ctx, viewKey{}, v)
+}
+
+// Of is the view in ctx; without one, now and UTC.
+func Of(ctx context.Context) View {
+	if v, ok := ctx.Value(viewKey{}).(View); ok {
+		return v
+	}
+	return View{Now: time.Now(), Zone: time.UTC}
+}
+
+// Past says whether the reader looks at an earlier moment.
+func Past(ctx context.Context) bool { return Of(ctx).Past() }
+
+// AsOfName is the query parameter that carries the moment.
+const AsOfName = "as_of"
+
+// To is a link within the site that keeps the reader's moment. query is name, value, name, value...; empty values are left out.
+func To(ctx context.Context, path string, query ...string) templ.SafeURL {
+	path, frag, _ := strings.Cut(path, "#")
+	path, old, _ := strings.Cut(path, "?")
+	q, _ := url.ParseQuery(old)
+	for i := 0; i+1 < len(query); i += 2 {
+		if query[i+1] != "" {
+			q.Set(query[i], query[i+1])
+		}
+	}
+	if v := Of(ctx); v.Past() && !q.Has(AsOfName) {
+		q.Set(AsOfName, Stamp(v.AsOf))
+	}
+	if len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	if frag != "" {
+		path += "#" + frag
+	}
+	return templ.SafeURL(path)
+}
+
+// Stamp writes a moment as it stands in addresses: RFC 3339 in UTC, microseconds only where there are any.
+func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z") }
+
+// Path joins segments to an address, escaping each.
+func Path(segments ...string) string {
+	var b strings.Builder
+	for _, s := range segments {
+		b.WriteByte('/')
+		b.WriteString(url.PathEscape(s))
+	}
+	return b.String()
+}

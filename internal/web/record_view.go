@@ -1,0 +1,192 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"tickmark/internal/web/form"
+	"tickmark/internal/web/part"
+)
+
+// KindList shows every kind of record with how many there are.
+type KindList struct {
+	Groups []KindGroup
+	Total  int64
+}
+
+// KindGroup is a heading of it.
+type KindGroup struct {
+	Name  string
+	Kinds []KindRow
+}
+
+// KindRow is one kind.
+type KindRow struct {
+	Name, Title, Help string
+	Count             int64
+	Exact             bool
+}
+
+// RecordList shows the records of one kind.
+type RecordList struct {
+	Kind, Title, Help string
+	Columns           []part.Column
+	Rows              []RecordRow
+	Filter            part.Filter
+	Wrong             string // what is wrong with the expression
+	Partial           string // why the list may not be whole: the scan stopped
+	Pager             part.Pager
+	Exports           []part.Link
+	Makes             bool // a person can make one here
+	Filtered          bool
+}
+
+// RecordRow is one of them; Cells match the columns after the label.
+type RecordRow struct {
+	Label, Key, Href string
+	Cells            []Cell
+	Source           string
+	Since            time.Time
+}
+
+// Cell is one value in the list.
+type Cell struct {
+	Text   string
+	Time   time.Time
+	Href   string
+	Status part.Status
+	Mono   bool
+	End    bool
+}
+
+// RecordPage shows one record; Tab decides which of its faces is filled in.
+type RecordPage struct {
+	Kind, KindTitle, Plural string
+	Key, Label              string
+	State                   part.Status // its life cycle's state, if it has one
+	Worst                   part.Status // of its results; empty when no check judges it
+	Tab                     string      // "", results, history, raw, proof, comments, attachments
+	Gone                    time.Time   // since when it is no longer there
+	Tabs                    []part.Tab
+	Program                 *part.Link // its own page, for kinds that have one
+	Editable                bool
+	Moves                   []Move
+	About                   []part.Fact
+
+	Fields      []part.Fact
+	References  []part.Link
+	Parts       []PartRow
+	Results     []ResultRow
+	Window      Window
+	Versions    []VersionRow
+	Compare     *Comparison
+	Raw         Raw
+	Proof       *Proof
+	Comments    []Comment
+	Attachments []Attachment
+}
+
+// PartRow is a named part of a composed record and whether it was read.
+type PartRow struct {
+	Name, Reason string
+	Status       part.Status // covered, denied, failed
+}
+
+// VersionRow is one version of the record.
+type VersionRow struct {
+	From, To time.Time
+	By       string
+	Reason   string
+	Origin   string
+	Entry    int64
+	Changes  []part.Change // against the version before
+	First    bool
+	Deleted  bool
+	Erased   bool
+	Href     string // compares with the version before
+}
+
+// Comparison is the difference between any two versions.
+type Comparison struct {
+	Before, After time.Time
+	Choices       []time.Time
+	Changes       []part.Change
+}
+
+// Raw is what the source said, byte for byte.
+type Raw struct {
+	Bytes            []byte
+	SHA256           string
+	Size             int64
+	Download         string
+	Source, Endpoint string
+	Request          string // what was asked
+	Read             time.Time
+	Authored         bool // typed here: canonical JSON, no source
+	Erased           bool
+}
+
+// Proof walks from the record to what an outsider can check.
+type Proof struct {
+	Entry      int64
+	Commitment string
+	Leaf       string
+	Path       []string // audit path, leaf to root
+	Size       int64
+	Root       string
+	Checkpoint string // signed text
+	Key        string // verifier key
+	At         time.Time
+	Anchor     time.Time // age of the last outside anchor; zero when none
+	Pending    bool      // not yet in a signed checkpoint
+	Wrong      string    // the proof does not verify: said aloud
+}
+
+// Comment is what somebody wrote beside a record.
+type Comment struct {
+	By, Text string
+	At       time.Time
+}
+
+// Attachment is a file kept with a record.
+type Attachment struct {
+	Name, Href, SHA256, Type, By string
+	Size                         int64
+	At                           time.Time
+}
+
+// Move is a step of the life cycle that may be taken now, with what the person must say.
+type Move struct {
+	Name, Title string
+	Form        form.Form
+	Blocked     string // why it cannot be taken and who can
+}
+
+// RecordForm makes or edits a record.
+type RecordForm struct {
+	Kind, Title, Help string
+	Key               string // empty for a new one
+	TakesKey          bool   // the writer names it
+	Form              form.Form
+	Action            string
+	Cancel            string
+	Seen              string // the version that was edited; another since is a conflict
+	File              bool   // takes a file: evidence
+}
+
+func rawFacts(ctx context.Context, r Raw) []part.Fact {
+	facts := []part.Fact{{Name: "SHA-256", Value: part.Hash(r.SHA256, 64)}}
+	if r.Source != "" {
+		facts = append(facts, part.Fact{Name: "Source", Value: part.LinkTo(part.Link{Text: r.Source, Href: part.Path("sources", r.Source)})})
+	}
+	if r.Endpoint != "" {
+		facts = append(facts, part.Say("Endpoint", r.Endpoint))
+	}
+	if r.Request != "" {
+		facts = append(facts, part.Say("Asked", r.Request))
+	}
+	if !r.Read.IsZero() {
+		facts = append(facts, part.Fact{Name: "Read", Value: part.Date(r.Read)})
+	}
+	return facts
+}

@@ -69,7 +69,7 @@ type Read struct {
 type Scope struct {
 	Now      time.Time
 	Settings *Doc
-	Vars     map[string]any // string, bool, int64, float64, time.Time, *Doc, Rows
+	Vars     map[string]any // string, bool, int64, float64, time.Time, *Doc, Rows, or func() Rows, called when it is looked at
 	Source   Source
 
 	Clock bool      // the answer depends on Now
@@ -163,6 +163,8 @@ func (e *evaluation) variable(f Field) ref.Val {
 		return object{v.v}
 	case Rows:
 		return e.rows(f.Of, v)
+	case func() Rows:
+		return e.rows(f.Of, v())
 	case time.Time:
 		return types.Timestamp{Time: v}
 	default:
@@ -331,3 +333,17 @@ func (p *Program) snippet(id int64) string {
 }
 
 var _ cel.Activation = (*evaluation)(nil)
+
+// Holds reports whether the body's top-level field equals the value, or is a list that holds it. A missing or null field
+// holds nothing.
+func (d *Doc) Holds(field string, value any) bool {
+	v := d.v.Get(field)
+	if v == nil || v.Type() == fastjson.TypeNull {
+		return false
+	}
+	want := adapter{}.NativeToValue(value)
+	if v.Type() == fastjson.TypeArray {
+		return list{v, anything}.Contains(want) == types.True
+	}
+	return equal(v, want) == types.True
+}

@@ -162,12 +162,19 @@ func compile(env *Env, src string) (*Program, *Error) {
 	if err := rw.run(parsed.NativeRep().Expr()); err != nil {
 		return nil, err
 	}
-	checked, issues := env.cel.Check(parsed)
+	with := env.cel
+	if len(p.Joins) > 0 {
+		var err error
+		if with, err = env.cel.Extend(lookups(p.Joins)...); err != nil {
+			return nil, &Error{1, 1, err.Error()}
+		}
+	}
+	checked, issues := with.Check(parsed)
 	if issues.Err() != nil {
 		return nil, env.explain(issues, src, parsed.NativeRep().Expr())
 	}
 	p.ast, p.out = checked, checked.OutputType()
-	prog, err := env.cel.Program(checked, cel.EvalOptions(cel.OptOptimize))
+	prog, err := with.Program(checked, cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil, &Error{1, 1, err.Error()}
 	}

@@ -22,7 +22,7 @@ func functions(e *Env) []cel.EnvOption {
 		return cel.Overload("tickmark_"+id, args, result, opts...)
 	}
 	many := cel.FunctionBinding
-	out := []cel.EnvOption{
+	return []cel.EnvOption{
 		cel.Function(fnNull, over("null_field", []*cel.Type{dyn, S}, B, cel.BinaryBinding(nullField))),
 		cel.Function(fnNullAt, over("null_at", []*cel.Type{dyn, dyn}, B, cel.BinaryBinding(nullField))),
 		cel.Function(fnHas, over("has_field", []*cel.Type{dyn, S}, B, cel.BinaryBinding(hasField))),
@@ -69,14 +69,15 @@ func functions(e *Env) []cel.EnvOption {
 		cel.Function("lower", over("lower", []*cel.Type{S}, S, cel.UnaryBinding(lower)), cel.MemberOverload("tickmark_text_lower", []*cel.Type{S}, S, cel.UnaryBinding(lower))),
 		cel.Function("upper", over("upper", []*cel.Type{S}, S, cel.UnaryBinding(upper)), cel.MemberOverload("tickmark_text_upper", []*cel.Type{S}, S, cel.UnaryBinding(upper))),
 	}
-	for kind := range e.types.structs {
-		if kind == settingsType || strings.Contains(kind, ".") {
-			continue
-		}
-		t := objectType(kind)
+}
+
+// lookups are find and one for the kinds that a program names: their results are typed by kind.
+func lookups(kinds []string) (out []cel.EnvOption) {
+	for _, kind := range kinds {
+		t, args := objectType(kind), []*cel.Type{evaluationType, cel.StringType, cel.DynType}
 		out = append(out,
-			cel.Function(fnFind+kind, over("find_"+kind, []*cel.Type{ev, S, dyn}, cel.ListType(t), many(lookup(kind, false)))),
-			cel.Function(fnOne+kind, over("one_"+kind, []*cel.Type{ev, S, dyn}, t, many(lookup(kind, true)))))
+			cel.Function(fnFind+kind, cel.Overload("tickmark_find_"+kind, args, cel.ListType(t), cel.FunctionBinding(lookup(kind, false)))),
+			cel.Function(fnOne+kind, cel.Overload("tickmark_one_"+kind, args, t, cel.FunctionBinding(lookup(kind, true)))))
 	}
 	return out
 }

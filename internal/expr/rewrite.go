@@ -24,6 +24,9 @@ const (
 	fnOne          = "one@"      // + kind: (evaluation, field, value) -> kind
 )
 
+// Key is the name by which find and one look a record up by its key, which is no field of its body.
+const Key = "key"
+
 // rewriter changes a parsed tree before it is checked: comparisons with null, and calls that need the evaluation.
 type rewriter struct {
 	env  *Env
@@ -253,7 +256,7 @@ func (w *rewriter) lookup(e ast.Expr, name string, args []ast.Expr) {
 		w.refuse(args[0], "there is no kind or view named "+kind)
 		return
 	}
-	if !w.env.types.HasField(kind, field) {
+	if field != Key && !w.env.types.HasField(kind, field) {
 		msg := "there is no field " + field + " declared in " + kind
 		if n := w.env.types.structs[kind].near(field); n != "" {
 			msg += "; did you mean " + n + "?"

@@ -1,0 +1,245 @@
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tickmark/internal/expr"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+)
+
+// Vocabulary is what checks may speak of: every kind, and every view that a kind offers.
+type Vocabulary struct {
+	kinds map[string]*record.Kind
+	views map[string][]*provider // by view, in the order of kinds
+	types *expr.Types
+}
+
+// provider is how one kind answers a view.
+type provider struct {
+	kind   *record.Kind
+	view   record.View
+	where  *expr.Program // nil: every record of the kind
+	fields []viewField
+}
+
+type viewField struct {
+	name string
+	prog *expr.Program
+}
+
+// NewVocabulary compiles the views of the kinds. An expression of a view that does not compile is an error, because every
+// check over the view would be unknown for ever.
+func NewVocabulary(kinds ...*record.Kind) (*Vocabulary, error) {
+	v := &Vocabulary{kinds: map[string]*record.Kind{}, views: map[string][]*provider{}}
+	var schemas []expr.Schema
+	for _, k := range kinds {
+		if v.kinds[k.Name] != nil {
+			return nil, fmt.Errorf("kind %s is declared twice", k.Name)
+		}
+		v.kinds[k.Name] = k
+		schemas = append(schemas, Schema(k))
+	}
+	alone, err := expr.NewTypes(schemas...)
+	if err != nil {
+		return nil, err
+	}
+	typed := map[string]map[string]expr.Field{}
+	for _, k := range kinds {
+		if len(k.Views) == 0 {
+			continue
+		}
+		env, err := alone.Env(expr.Options{Record: k.Name, Timeless: true, Alone: true})
+		if err != nil {
+			return nil, err
+		}
+		for _, view := range k.Views {
+			if v.kinds[view.Name] != nil {
+				return nil, fmt.Errorf("view %s of kind %s has the name of a kind", view.Name, k.Name)
+			}
+			p, err := v.provide(env, k, view)
+			if err != nil {
+				return nil, err
+			}
+			if typed[view.Name] == nil {
+				typed[view.Name] = map[string]expr.Field{}
+			}
+			for _, f := range p.fields {
+				t := f.prog.Type()
+				if old, ok := typed[view.Name][f.name]; ok && !sameType(old, t) {
+					t = expr.Field{Type: expr.JSON} // providers differ: each value is judged when it is read
+				}
+				t.Name = f.name
+				typed[view.Name][f.name] = t
+			}
+		}
+	}
+	for name, fields := range typed {
+		s := expr.Schema{Name: name}
+		for _, f := range fields {
+			s.Fields = append(s.Fields, f)
+		}
+		slices.SortFunc(s.Fields, func(a, b expr.Field) int { return strings.Compare(a.Name, b.Name) })
+		schemas = append(schemas, s)
+	}
+	v.types, err = expr.NewTypes(schemas...)
+	return v, err
+}
+
+func sameType(a, b expr.Field) bool {
+	return a.Type == b.Type && a.List == b.List && len(a.Fields) == 0 && len(b.Fields) == 0
+}
+
+func (v *Vocabulary) provide(env *expr.Env, k *record.Kind, view record.View) (*provider, error) {
+	p := &provider{kind: k, view: view}
+	var err error
+	if view.Where != "" {
+		if p.where, err = expr.CompileTest(env, view.Where); err != nil {
+			return nil, fmt.Errorf("view %s of kind %s, where: %w", view.Name, k.Name, err)
+		}
+	}
+	names := make([]string, 0, len(view.Fields))
+	for name := range view.Fields {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		prog, err := expr.Compile(env, view.Fields[name])
+		if err != nil {
+			return nil, fmt.Errorf("view %s of kind %s, field %s: %w", view.Name, k.Name, name, err)
+		}
+		p.fields = append(p.fields, viewField{name, prog})
+	}
+	v.views[view.Name] = append(v.views[view.Name], p)
+	return p, nil
+}
+
+// Schema is a kind's fields as expressions see them.
+func Schema(k *record.Kind) expr.Schema { return expr.Schema{Name: k.Name, Fields: fields(k.Fields)} }
+
+func fields(in []record.Field) []expr.Field {
+	out := make([]expr.Field, 0, len(in))
+	for _, f := range in {
+		t := expr.Text
+		switch f.Type {
+		case record.Integer, record.Number, record.Bool, record.Time, record.Date, record.Object, record.JSON:
+			t = expr.Type(f.Type)
+		}
+		out = append(out, expr.Field{Name: f.Name, Type: t, List: f.List, Fields: fields(f.Fields)})
+	}
+	return out
+}
+
+// Kinds are the kinds behind a name: the kind itself, or those that offer the view; nil for an unknown name.
+func (v *Vocabulary) Kinds(name string) []*record.Kind {
+	if k := v.kinds[name]; k != nil {
+		return []*record.Kind{k}
+	}
+	var out []*record.Kind
+	for _, p := range v.views[name] {
+		out = append(out, p.kind)
+	}
+	return out
+}
+
+// IsView reports whether the name is a view.
+func (v *Vocabulary) IsView(name string) bool { return len(v.views[name]) > 0 }
+
+func (v *Vocabulary) provider(view, kind string) *provider {
+	for _, p := range v.views[view] {
+		if p.kind.Name == kind {
+			return p
+		}
+	}
+	return nil
+}
+
+// ViewField is the expression over r that gives a view's field for a kind; empty when the kind has no answer.
+func (v *Vocabulary) ViewField(view, kind, field string) string {
+	if p := v.provider(view, kind); p != nil {
+		return p.view.Fields[field]
+	}
+	return ""
+}
+
+// See shows a record of a kind through a view: its body in the view's fields. A field that the kind leaves out, or that
+// cannot be told from this record, is left out. in is False when the record is not in the view, Unknown with the reason when
+// that cannot be told.
+func (v *Vocabulary) See(view, kind string, doc *expr.Doc) (seen *expr.Doc, in expr.Value, err error) {
+	p := v.provider(view, kind)
+	if p == nil {
+		return nil, expr.Value{}, fmt.Errorf("kind %s has no view %s", kind, view)
+	}
+	in = expr.Value{Answer: expr.True}
+	if p.where != nil {
+		if in = p.where.Eval(doc, nil); in.Answer != expr.True {
+			return nil, in, nil
+		}
+	}
+	body := []byte{'{'}
+	for _, f := range p.fields {
+		value, err := f.prog.Native(doc, nil)
+		if err != nil || value == nil {
+			continue
+		}
+		if t, ok := value.(time.Time); ok {
+			value = t.Format(time.RFC3339Nano)
+		}
+		j, err := json.Marshal(value)
+		if err != nil {
+			return nil, in, fmt.Errorf("view %s of kind %s, field %s: %w", view, kind, f.name, err)
+		}
+		if len(body) > 1 {
+			body = append(body, ',')
+		}
+		name, _ := json.Marshal(f.name)
+		body = append(append(append(body, name...), ':'), j...)
+	}
+	seen, err = expr.Parse(append(body, '}'))
+	return seen, in, err
+}
+
+// logic is the part of the views behind a name that a check's answers depend on.
+func (v *Vocabulary) logic(name string) any {
+	if !v.IsView(name) {
+		return nil
+	}
+	type how struct {
+		Kind   string            `json:"kind"`
+		Where  string            `json:"where,omitempty"`
+		Fields map[string]string `json:"fields"`
+	}
+	var out []how
+	for _, p := range v.views[name] {
+		out = append(out, how{p.kind.Name, p.view.Where, p.view.Fields})
+	}
+	slices.SortFunc(out, func(a, b how) int { return strings.Compare(a.Kind, b.Kind) })
+	return out
+}
+
+// names lists kinds and views for a message.
+func (v *Vocabulary) names() string {
+	var all []string
+	for n := range v.kinds {
+		all = append(all, n)
+	}
+	for n := range v.views {
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	if len(all) > 30 {
+		return strings.Join(all[:30], ", ") + " …"
+	}
+	return strings.Join(all, ", ")
+}
+
+func (v *Vocabulary) known(name string) error {
+	if v.types.Has(name) && !strings.Contains(name, ".") {
+		return nil
+	}
+	return fault.New(fault.Invalid, "There is no kind or view named %q.", name).WithNext("There are %s.", v.names())
+}

@@ -22,6 +22,9 @@ func programKinds() []record.Kind {
 }
 
 func TestProgramKindsDeclareWhatTheyUse(t *testing.T) {
+	if _, err := record.NewKinds(programKinds()...); err != nil {
+		t.Fatal(err)
+	}
 	for _, k := range programKinds() {
 		indexed := 0
 		for _, f := range k.Fields {

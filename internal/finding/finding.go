@@ -22,7 +22,7 @@ func Kind() record.Kind {
 			{Name: "check", Type: record.Text, Indexed: true, Fixed: true, Help: "Id of the check that failed."},
 			{Name: "scope", Type: record.Text, Indexed: true, Fixed: true, Hidden: true, Help: "The connection or part of the system it failed in."},
 			{Name: "severity", Type: record.Choice, Required: true, Indexed: true, Choices: []string{"critical", "high", "medium", "low"}},
-			{Name: "controls", Type: record.Ref, Refers: "control", List: true, Indexed: true, Hidden: true},
+			{Name: "controls", Type: record.Text, List: true, Indexed: true, Hidden: true, Help: "Ids of the controls it speaks against, adopted or not."},
 			{Name: "owner", Type: record.Ref, Refers: "person", Indexed: true},
 			{Name: "due", Type: record.Date, Indexed: true, Help: "By when it is to be fixed, from the standard for its severity."},
 			{Name: "opened", Type: record.Time, Fixed: true},

@@ -6,6 +6,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -232,6 +233,11 @@ func (a Action) Commitment() [32]byte {
 
 // Act records an action; detail is marshalled to a JSON object, nil for none.
 func (tx *Tx) Act(ctx context.Context, verb, actor, subject string, detail any) (int64, error) {
+	return tx.ActAs(ctx, merkle.LeafAction, verb, actor, subject, detail)
+}
+
+// ActAs is Act under a leaf type of its own, such as a closing, an erasure or a package's manifest.
+func (tx *Tx) ActAs(ctx context.Context, typ, verb, actor, subject string, detail any) (int64, error) {
 	a := Action{At: tx.Now, Verb: verb, Actor: actor, Subject: subject, Detail: json.RawMessage("{}"), Salt: merkle.NewSalt()}
 	if detail != nil {
 		b, err := json.Marshal(detail)
@@ -239,10 +245,6 @@ func (tx *Tx) Act(ctx context.Context, verb, actor, subject string, detail any) 
 			return 0, fmt.Errorf("write down the action %s: %w", verb, err)
 		}
 		a.Detail = b
-	}
-	typ := merkle.LeafAction
-	if verb == "package.made" {
-		typ = merkle.LeafManifest
 	}
 	a.Entry = tx.Append(typ, a.Commitment())
 	err := store.Insert(ctx, tx, "action", []string{"entry", "at", "verb", "actor", "subject", "detail", "salt"},
@@ -462,3 +464,25 @@ func (l *Log) Verify(ctx context.Context, q store.Q, progress func(done, total i
 
 // Digest is SHA-256, named for what it is used for: the fingerprint of a population, a file or a page.
 func Digest(b []byte) [32]byte { return sha256.Sum256(b) }
+
+// CountLeaves counts the entries of one type.
+func (l *Log) CountLeaves(ctx context.Context, q store.Q, typ string) (int64, error) {
+	n := int64(0)
+	h, err := l.Head(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	prefix := []byte(merkle.LeafPrefix(typ))
+	for from := int64(0); from < h.Size; from += 8192 {
+		leaves, err := l.Entries(ctx, q, from, min(from+8192, h.Size))
+		if err != nil {
+			return 0, err
+		}
+		for _, b := range leaves {
+			if bytes.HasPrefix(b, prefix) {
+				n++
+			}
+		}
+	}
+	return n, nil
+}

@@ -146,3 +146,6 @@ func OpenCheckpoint(signed []byte, vkey string) (Checkpoint, error) {
 	}
 	return Checkpoint{f[0], size, tlog.Hash(root)}, nil
 }
+
+// LeafPrefix is how the bytes of every leaf of a type begin.
+func LeafPrefix(typ string) string { return leafHeader + typ + "\n" }

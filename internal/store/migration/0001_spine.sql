@@ -31,8 +31,8 @@ CREATE TABLE volatile (record {{id}}, body BYTEA NOT NULL, read_at BIGINT NOT NU
 CREATE TABLE field (id {{id}}, kind BIGINT NOT NULL, name TEXT NOT NULL, UNIQUE (kind, name));
 
 CREATE TABLE value (
-  field BIGINT NOT NULL, value TEXT NOT NULL, record BIGINT NOT NULL, valid_from BIGINT NOT NULL, valid_to BIGINT NOT NULL,
-  PRIMARY KEY (field, value, record, valid_from)) {{rowless}};
+  field BIGINT NOT NULL, value TEXT NOT NULL, ord TEXT NOT NULL, record BIGINT NOT NULL, valid_from BIGINT NOT NULL, valid_to BIGINT NOT NULL,
+  PRIMARY KEY (field, value, ord, record, valid_from)) {{rowless}};
 
 CREATE TABLE tally (field BIGINT NOT NULL, value TEXT NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (field, value)) {{rowless}};
 

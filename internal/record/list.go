@@ -1,0 +1,530 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tickmark/internal/expr"
+	"tickmark/internal/fault"
+	"tickmark/internal/store"
+)
+
+// plan is how a list is read: one index walked in order, other conditions probed in the index, the rest asked of bodies.
+type plan struct {
+	ki     *kindInfo
+	at     store.Moment
+	clock  time.Time
+	desc   bool
+	field  int64  // the index walked
+	sorted bool   // walk values of the field (a sort), not one value in default order
+	value  string // the one value
+	low    string // bounds of the values walked, when sorted
+	high   string
+	probes []probe
+	narrow *probe // a condition worth fetching whole and sorting in memory
+	rest   *expr.Program
+	sortBy Field
+	source string
+}
+
+// probe is a condition on one index: any of the values, or a range of them.
+type probe struct {
+	field    int64
+	values   []string
+	low, top string // low <= value < top, when values is nil
+}
+
+func (b *Book) plan(q Query) (*plan, error) {
+	ki, err := b.readable(q.Kind, q.Room)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.past(q.AsOf); err != nil {
+		return nil, err
+	}
+	p := &plan{ki: ki, at: q.AsOf, field: ki.fields[indexAll], source: q.Source, clock: b.Log.Clock(), desc: ki.Occurred != "" && q.Sort == ""}
+	if q.AsOf != 0 {
+		p.clock = q.AsOf.Time()
+	}
+	if name := strings.TrimPrefix(q.Sort, "-"); name != "" {
+		f, ok := ki.FieldNamed(name)
+		if !ok || !f.Indexed || f.List {
+			return nil, fault.New(fault.Invalid, "%s cannot be sorted by %q.", ki.Plural, name).WithNext("Sort by one of %s.", strings.Join(ki.Sortable(), ", "))
+		}
+		p.sorted, p.field, p.desc, p.sortBy = true, ki.fields[name], q.Sort[0] == '-', f
+	}
+	if q.Where == "" {
+		return p, nil
+	}
+	program, err := b.program(ki, q.Where)
+	if err != nil {
+		return nil, err
+	}
+	list, all := program.Conjuncts()
+	for _, c := range list {
+		f, ok := ki.FieldNamed(c.Field)
+		if !ok || !f.Indexed {
+			all = false
+			continue
+		}
+		pr, ok := probeOf(ki, f, c)
+		if !ok {
+			all = false
+			continue
+		}
+		p.probes = append(p.probes, pr)
+	}
+	if !all {
+		p.rest = program
+	}
+	p.choose()
+	return p, nil
+}
+
+// Sortable are the names that Query.Sort takes.
+func (k *Kind) Sortable() []string {
+	var out []string
+	for _, f := range k.Fields {
+		if f.Indexed && !f.List {
+			out = append(out, f.Name)
+		}
+	}
+	return out
+}
+
+func probeOf(ki *kindInfo, f Field, c expr.Conjunct) (probe, bool) {
+	p := probe{field: ki.fields[f.Name]}
+	enc := func(v any) string { return indexValue(f, v) }
+	switch {
+	case c.Op == "==" && !f.List, c.Op == "in" && !f.List, c.Op == "contains" && f.List:
+		for _, v := range c.Values {
+			p.values = append(p.values, enc(v))
+		}
+		return p, len(p.values) > 0
+	case c.Op == "prefix" && !f.List:
+		s, ok := c.Values[0].(string)
+		if !ok || len(s) > maxValue-20 || f.Type == Time {
+			return p, false
+		}
+		p.low, p.top = "s"+s, "s"+s+"\U0010FFFF"
+		return p, true
+	}
+	if f.List || f.Type != Time && f.Type != Integer && f.Type != Number {
+		return p, false
+	}
+	v := enc(c.Values[0])
+	if v == absent {
+		return p, false
+	}
+	first, last := v[:1], v[:1]+"~"
+	switch c.Op {
+	case "<":
+		p.low, p.top = first, v
+	case "<=":
+		p.low, p.top = first, v+"!"
+	case ">":
+		p.low, p.top = v+"!", last
+	case ">=":
+		p.low, p.top = v, last
+	default:
+		return p, false
+	}
+	return p, true
+}
+
+// choose picks the index to walk: a single equal value keeps the default order for free; a condition on the sort field
+// bounds the walk; another condition may be narrow enough to fetch whole.
+func (p *plan) choose() {
+	for i, pr := range p.probes {
+		if p.sorted && pr.field == p.field && pr.values == nil {
+			p.low, p.high = pr.low, pr.top
+			p.probes = slices.Delete(p.probes, i, i+1)
+			break
+		}
+		if !p.sorted && len(pr.values) == 1 {
+			p.field, p.value = pr.field, pr.values[0]
+			p.probes = slices.Delete(p.probes, i, i+1)
+			break
+		}
+	}
+	for i, pr := range p.probes {
+		if p.narrow == nil || pr.values != nil && p.narrow.values == nil {
+			p.narrow = &p.probes[i]
+		}
+	}
+}
+
+// List answers a query one page at a time.
+func (b *Book) List(ctx context.Context, q Query) (Page, error) {
+	q.Limit = cmp.Or(q.Limit, 50)
+	var page Page
+	err := b.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if q.During != [2]store.Moment{} {
+			page, err = b.during(ctx, tx, q)
+		} else {
+			page, err = b.list(ctx, tx, q)
+		}
+		if err == nil && q.Latest {
+			err = b.latest(ctx, tx, page.Versions)
+		}
+		return err
+	})
+	return page, err
+}
+
+func (b *Book) list(ctx context.Context, tx *store.Tx, q Query) (Page, error) {
+	p, err := b.plan(q)
+	if err != nil {
+		return Page{}, err
+	}
+	from, err := parsePosition(q.After)
+	if err != nil {
+		return Page{}, err
+	}
+	if p.narrow != nil {
+		page, done, err := b.listNarrow(ctx, tx, p, q, from)
+		if done || err != nil {
+			return page, err
+		}
+	}
+	return b.listWalk(ctx, tx, p, q, from)
+}
+
+type walked struct {
+	Value  string `db:"value"`
+	Order  string `db:"ord"`
+	Record int64  `db:"record"`
+}
+
+// sql builds the walk from a position; count leaves the order out.
+func (p *plan) sql(from position, started bool, limit int, count bool) (string, []any) {
+	var args []any
+	arg := func(v any) string { args = append(args, v); return fmt.Sprintf("$%d", len(args)) }
+	var w strings.Builder
+	if count {
+		w.WriteString("SELECT count(*) FROM (SELECT 1 AS one FROM value d WHERE d.field = ")
+	} else {
+		w.WriteString("SELECT d.value, d.ord, d.record FROM value d WHERE d.field = ")
+	}
+	w.WriteString(arg(p.field))
+	if p.at == 0 {
+		w.WriteString(" AND d.valid_to = " + arg(store.Forever))
+	} else {
+		at := arg(p.at)
+		w.WriteString(" AND d.valid_from <= " + at + " AND d.valid_to > " + at)
+	}
+	cols := "d.ord, d.record"
+	if p.sorted {
+		cols = "d.value, d.ord, d.record"
+		if p.high != "" {
+			w.WriteString(" AND d.value >= " + arg(p.low) + " AND d.value < " + arg(p.high))
+		}
+	} else {
+		w.WriteString(" AND d.value = " + arg(p.value))
+	}
+	if started {
+		sign := " > "
+		if p.desc {
+			sign = " < "
+		}
+		if p.sorted {
+			w.WriteString(" AND (" + cols + ")" + sign + "(" + arg(from.Value) + ", " + arg(from.Order) + ", " + arg(from.Record) + ")")
+		} else {
+			w.WriteString(" AND (" + cols + ")" + sign + "(" + arg(from.Order) + ", " + arg(from.Record) + ")")
+		}
+	}
+	for _, pr := range p.probes {
+		w.WriteString(" AND EXISTS (SELECT 1 FROM value e WHERE e.field = " + arg(pr.field))
+		if pr.values != nil {
+			w.WriteString(" AND e.value IN (")
+			for i, v := range pr.values {
+				if i > 0 {
+					w.WriteString(", ")
+				}
+				w.WriteString(arg(v))
+			}
+			w.WriteString(")")
+		} else {
+			w.WriteString(" AND e.value >= " + arg(pr.low) + " AND e.value < " + arg(pr.top))
+		}
+		w.WriteString(" AND e.ord = d.ord AND e.record = d.record")
+		if p.at == 0 {
+			w.WriteString(" AND e.valid_to = " + arg(store.Forever) + ")")
+		} else {
+			at := arg(p.at)
+			w.WriteString(" AND e.valid_from <= " + at + " AND e.valid_to > " + at + ")")
+		}
+	}
+	if count {
+		w.WriteString(" LIMIT " + arg(limit) + ") AS found")
+		return w.String(), args
+	}
+	order := cols
+	if p.desc {
+		order = strings.ReplaceAll(cols, ",", " DESC,") + " DESC"
+	}
+	w.WriteString(" ORDER BY " + order + " LIMIT " + arg(limit))
+	return w.String(), args
+}
+
+func (b *Book) listWalk(ctx context.Context, tx *store.Tx, p *plan, q Query, from position) (Page, error) {
+	var page Page
+	started := q.After != ""
+	var doc expr.Doc
+	batch := q.Limit + 1
+	for {
+		sql, args := p.sql(from, started, batch, false)
+		rows, err := store.All[walked](ctx, tx, sql, args...)
+		if err != nil {
+			return Page{}, fmt.Errorf("list %s: %w", p.ki.Plural, err)
+		}
+		ids := make([]int64, len(rows))
+		for i, r := range rows {
+			ids[i] = r.Record
+		}
+		found, err := b.Records(ctx, tx, ids, p.at)
+		if err != nil {
+			return Page{}, err
+		}
+		for _, r := range rows {
+			v, ok := found[r.Record]
+			if !ok {
+				return Page{}, fmt.Errorf("list %s: the index names record %d, which has no version then", p.ki.Plural, r.Record)
+			}
+			if len(page.Versions) == q.Limit {
+				page.Next = from.String()
+				return page, nil
+			}
+			from, started = position{r.Value, r.Order, r.Record}, true
+			if p.source != "" && v.Source != p.source {
+				continue
+			}
+			if p.rest != nil {
+				page.Scanned++
+				ok, err := matches(p.rest, &doc, v.Body, p.clock)
+				if err != nil {
+					return Page{}, err
+				}
+				if !ok {
+					continue
+				}
+			}
+			page.Versions = append(page.Versions, v)
+		}
+		if len(rows) < batch {
+			return page, nil
+		}
+		if page.Scanned >= scanBudget {
+			page.Partial, page.Next = true, from.String()
+			return page, nil
+		}
+		if p.rest != nil {
+			batch = 500
+		}
+	}
+}
+
+// listNarrow fetches the records of the narrowest condition when they are few, and sorts them in memory.
+func (b *Book) listNarrow(ctx context.Context, tx *store.Tx, p *plan, q Query, from position) (Page, bool, error) {
+	one := plan{ki: p.ki, at: p.at, field: p.narrow.field}
+	var rows []walked
+	for _, r := range p.narrow.ranges() {
+		one.sorted, one.low, one.high = true, r[0], r[1]
+		sql, args := one.sql(position{}, false, narrowLimit+1-len(rows), false)
+		part, err := store.All[walked](ctx, tx, sql, args...)
+		if err != nil {
+			return Page{}, false, err
+		}
+		if rows = append(rows, part...); len(rows) > narrowLimit {
+			return Page{}, false, nil
+		}
+	}
+	ids := make([]int64, len(rows))
+	order := map[int64]string{}
+	for i, r := range rows {
+		ids[i], order[r.Record] = r.Record, r.Order
+	}
+	found, err := b.Records(ctx, tx, ids, p.at)
+	if err != nil {
+		return Page{}, false, err
+	}
+	whole, err := b.program(p.ki, q.Where)
+	if err != nil {
+		return Page{}, false, err
+	}
+	var doc expr.Doc
+	var page Page
+	type placed struct {
+		position
+		v Version
+	}
+	var list []placed
+	for _, v := range found {
+		page.Scanned++
+		ok, err := matches(whole, &doc, v.Body, p.clock)
+		if err != nil {
+			return Page{}, false, err
+		}
+		if !ok || p.source != "" && v.Source != p.source {
+			continue
+		}
+		at := position{p.value, order[v.Record], v.Record}
+		if p.sorted {
+			m, err := decode(v.Body)
+			if err != nil {
+				return Page{}, false, err
+			}
+			at.Value = indexValue(p.sortBy, m[p.sortBy.Name])
+		}
+		list = append(list, placed{at, v})
+	}
+	compare := func(x, y position) int {
+		c := cmp.Or(strings.Compare(x.Value, y.Value), strings.Compare(x.Order, y.Order), cmp.Compare(x.Record, y.Record))
+		if p.desc {
+			return -c
+		}
+		return c
+	}
+	slices.SortFunc(list, func(x, y placed) int { return compare(x.position, y.position) })
+	for i, e := range list {
+		if q.After != "" && compare(e.position, from) <= 0 {
+			continue
+		}
+		if len(page.Versions) == q.Limit {
+			page.Next = list[i-1].position.String()
+			break
+		}
+		page.Versions = append(page.Versions, e.v)
+	}
+	return page, true, nil
+}
+
+// ranges are the value ranges of a probe; an equal value is a range of one.
+func (p probe) ranges() [][2]string {
+	if p.values == nil {
+		return [][2]string{{p.low, p.top}}
+	}
+	out := make([][2]string, 0, len(p.values))
+	for _, v := range p.values {
+		out = append(out, [2]string{v, v + "\x01"})
+	}
+	return out
+}
+
+// during lists every version of a kind that held at some time in the window, by record and time.
+func (b *Book) during(ctx context.Context, tx *store.Tx, q Query) (Page, error) {
+	ki, err := b.readable(q.Kind, q.Room)
+	if err != nil {
+		return Page{}, err
+	}
+	if q.During[1] <= q.During[0] {
+		return Page{}, fault.New(fault.Invalid, "The window ends at %s, before it begins at %s.", q.During[1], q.During[0])
+	}
+	if q.Sort != "" {
+		return Page{}, fault.New(fault.Invalid, "A list over a window is in order of record and time and cannot be sorted by %s.", q.Sort)
+	}
+	from, err := parsePosition(q.After)
+	if err != nil {
+		return Page{}, err
+	}
+	var program *expr.Program
+	if q.Where != "" {
+		if program, err = b.program(ki, q.Where); err != nil {
+			return Page{}, err
+		}
+	}
+	at := store.Moment(0)
+	if from.Value != "" {
+		fmt.Sscan(from.Value, &at)
+	}
+	var page Page
+	var doc expr.Doc
+	for {
+		rows, err := store.All[versionRow](ctx, tx, versionSelect+`WHERE v.kind = $1 AND v.valid_to > $2 AND v.valid_from < $3 AND (v.record, v.valid_from) > ($4, $5)
+			ORDER BY v.record, v.valid_from LIMIT $6`, ki.id, q.During[0], q.During[1], from.Record, at, q.Limit+1)
+		if err != nil {
+			return Page{}, err
+		}
+		for _, r := range rows {
+			if len(page.Versions) == q.Limit {
+				page.Next = position{Value: fmt.Sprint(int64(at)), Record: from.Record}.String()
+				return page, nil
+			}
+			from.Record, at = r.Record, r.From
+			if q.Source != "" && r.Source != q.Source {
+				continue
+			}
+			v, err := b.version(r)
+			if err != nil {
+				return Page{}, err
+			}
+			if program != nil {
+				page.Scanned++
+				ok, err := matches(program, &doc, v.Body, b.Log.Clock())
+				if err != nil {
+					return Page{}, err
+				}
+				if !ok {
+					continue
+				}
+			}
+			page.Versions = append(page.Versions, v)
+		}
+		if len(rows) <= q.Limit {
+			return page, nil
+		}
+		if page.Scanned >= scanBudget {
+			page.Partial, page.Next = true, position{Value: fmt.Sprint(int64(at)), Record: from.Record}.String()
+			return page, nil
+		}
+	}
+}
+
+// Count counts what a query would list.
+func (b *Book) Count(ctx context.Context, q Query) (c Count, err error) {
+	q.Sort, q.After = "", ""
+	if q.During != [2]store.Moment{} || q.Source != "" {
+		return b.countByListing(ctx, q)
+	}
+	p, err := b.plan(q)
+	if err != nil {
+		return c, err
+	}
+	if p.rest != nil {
+		return b.countByListing(ctx, q)
+	}
+	if p.at == 0 && len(p.probes) == 0 && p.ki.tallied[p.field] {
+		n, err := store.All[int64](ctx, b.DB, "SELECT n FROM tally WHERE field = $1 AND value = $2", p.field, p.value)
+		if err != nil || len(n) == 0 {
+			return Count{0, err == nil}, err
+		}
+		return Count{n[0], true}, nil
+	}
+	sql, args := p.sql(position{}, false, countLimit+1, true)
+	n, err := store.One[int64](ctx, b.DB, sql, args...)
+	return Count{min(n, countLimit), n <= countLimit}, err
+}
+
+func (b *Book) countByListing(ctx context.Context, q Query) (c Count, err error) {
+	q.Limit = 1000
+	scanned := 0
+	for {
+		page, err := b.List(ctx, q)
+		if err != nil {
+			return c, err
+		}
+		c.N += int64(len(page.Versions))
+		scanned += max(page.Scanned, len(page.Versions))
+		if page.Next == "" {
+			return Count{c.N, true}, nil
+		}
+		if scanned >= countLimit {
+			return c, nil
+		}
+		q.After = page.Next
+	}
+}

@@ -1,0 +1,420 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
+	"tickmark/internal/store"
+)
+
+// Change is one thing to write: new content, a move along the life cycle, or an end.
+type Change struct {
+	Kind, Key string
+	Source    string          // empty: Program
+	Body      json.RawMessage // the whole new content; nil with Move or Delete
+	Move      string          // a move of the kind's life cycle
+	Said      map[string]any  // what the person states with the move
+	Delete    bool            // the record ends; its history stays
+	Reason    string
+	Origin    Origin        // empty: Typed
+	If        *store.Moment // refuse when the version that holds did not begin then; a pointer to zero: refuse when one holds
+}
+
+// Put writes changes, all or none, and returns the versions that now hold (for a Delete, the one that ended).
+func (b *Book) Put(ctx context.Context, by Authority, changes ...Change) ([]Version, error) {
+	var out []Version
+	err := b.Log.Write(ctx, func(tx *ledger.Tx) (err error) {
+		out, err = b.PutIn(ctx, tx, by, changes...)
+		return err
+	})
+	return out, err
+}
+
+// PutIn is Put inside a transaction of the caller's.
+func (b *Book) PutIn(ctx context.Context, tx *ledger.Tx, by Authority, changes ...Change) ([]Version, error) {
+	records := make([]int64, 0, len(changes))
+	out := make([]Version, 0, len(changes))
+	for i, c := range changes {
+		d, same, err := b.draft(ctx, tx, by, c)
+		if err != nil {
+			if len(changes) > 1 {
+				return nil, within(err, i+1, c)
+			}
+			return nil, err
+		}
+		if !same {
+			err = b.write(ctx, tx, []*draft{d})
+		} else if d.volatile != nil {
+			err = b.putVolatile(ctx, tx, [][]any{{d.record, d.volatile, tx.Now}})
+		}
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, d.record)
+		v, err := store.One[versionRow](ctx, tx, versionSelect+"WHERE v.record = $1 ORDER BY v.valid_from DESC LIMIT 1", d.record)
+		if err != nil {
+			return nil, err
+		}
+		version, err := b.version(v)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, version)
+	}
+	return out, nil
+}
+
+func within(err error, n int, c Change) error {
+	var f *fault.Fault
+	if errors.As(err, &f) {
+		g := *f
+		g.Message = fmt.Sprintf("Record %d (%s %s): %s", n, c.Kind, c.Key, f.Message)
+		return &g
+	}
+	return fmt.Errorf("record %d (%s %s): %w", n, c.Kind, c.Key, err)
+}
+
+// draft judges one change. same says that nothing would change.
+func (b *Book) draft(ctx context.Context, tx *ledger.Tx, by Authority, c Change) (d *draft, same bool, err error) {
+	ki, err := b.kind(c.Kind)
+	if err != nil {
+		return nil, false, err
+	}
+	verb := "write"
+	if c.Move != "" {
+		verb = "act"
+	}
+	if err := by.May(ctx, verb, ki.Kind); err != nil {
+		return nil, false, err
+	}
+	actor := by.Actor()
+	if (ki.System || ki.Collected) && !actor.IsJob() {
+		return nil, false, fault.New(fault.Denied, "%s are written by Tickmark itself and cannot be edited.", ki.Plural)
+	}
+	source := cmp.Or(c.Source, Program)
+	d = &draft{kind: ki, key: strings.TrimSpace(c.Key), source: source, origin: cmp.Or(c.Origin, Typed), actor: actor.Name, reason: c.Reason}
+	var content map[string]any
+	if c.Body != nil {
+		canon, err := Canonical(c.Body)
+		if err != nil {
+			return nil, false, err
+		}
+		if content, err = decode(canon); err != nil {
+			return nil, false, err
+		}
+	}
+	if c.Body != nil {
+		if own := ki.ownKey(content); d.key == "" {
+			d.key = cmp.Or(own, strings.ToLower(rand.Text()[:13]))
+		} else if own != "" && own != d.key {
+			return nil, false, fault.New(fault.Invalid, "The key of this %s is %q, and its content says %q.", strings.ToLower(ki.Title), d.key, own)
+		}
+	}
+	if err := goodKey(d.key); err != nil {
+		return nil, false, err
+	}
+	if err := b.attach(ctx, tx, []*draft{d}); err != nil {
+		return nil, false, err
+	}
+	if c.If != nil && (d.prev == nil && *c.If != 0 || d.prev != nil && d.prev.From != *c.If) {
+		return nil, false, fault.New(fault.Conflict, "%s %s was changed meanwhile.", ki.Title, d.key).WithNext("Look at the present version and decide again.")
+	}
+	var before map[string]any
+	if d.prev != nil {
+		stored, err := ki.squeeze.open(d.prev.Body)
+		if err != nil {
+			return nil, false, err
+		}
+		if before, err = ki.upcast(stored, int(d.prev.Schema)); err != nil {
+			return nil, false, err
+		}
+	}
+	at := tx.Now.Time()
+	var after map[string]any
+	switch {
+	case c.Delete:
+		if before == nil {
+			return nil, false, fault.New(fault.NotFound, "There is no %s %q to end.", strings.ToLower(ki.Title), d.key)
+		}
+		if strings.TrimSpace(c.Reason) == "" {
+			return nil, false, fault.New(fault.Invalid, "Say why %s %s ends.", strings.ToLower(ki.Title), d.key)
+		}
+		d.gone = true
+		return d, false, nil
+	case c.Move != "":
+		if before == nil {
+			return nil, false, fault.New(fault.NotFound, "There is no %s %q.", strings.ToLower(ki.Title), d.key)
+		}
+		after, err = ki.Moved(before, c.Move, c.Said, actor, at)
+	case content == nil:
+		return nil, false, fault.New(fault.Invalid, "The change of %s %s has neither content nor a move.", ki.Title, d.key)
+	default:
+		after, err = ki.Written(before, content, actor, at)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if err := b.validate(ctx, tx, ki, after); err != nil {
+		return nil, false, err
+	}
+	canon, err := encode(after)
+	if err != nil {
+		return nil, false, err
+	}
+	if d.body, d.volatile, _, err = b.split(ki.Kind, canon); err != nil {
+		return nil, false, err
+	}
+	d.hash = sha256.Sum256(d.body)
+	if d.prev != nil && string(d.prev.Hash) == string(d.hash[:]) {
+		return d, true, nil
+	}
+	d.label = clip(ki.labelOf(d.body, d.key), 300)
+	if err := d.happened(after); err != nil {
+		return nil, false, err
+	}
+	return d, false, nil
+}
+
+// happened takes an event's time from its body.
+func (d *draft) happened(body map[string]any) error {
+	if d.kind.Occurred == "" {
+		return nil
+	}
+	s, _ := body[d.kind.Occurred].(string)
+	if s == "" {
+		return fault.New(fault.Invalid, "%s needs %s: when it happened.", d.kind.Title, words(d.kind.Occurred))
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		if t, err = time.Parse(time.DateOnly, s); err != nil {
+			return fault.New(fault.Invalid, "%s: %q is not a time.", sentence(d.kind.Occurred), s)
+		}
+	}
+	d.occurred, d.zoneText = &moment{store.At(t)}, t.Format("-07:00")
+	return nil
+}
+
+func goodKey(key string) error {
+	if key == "" || len(key) > 300 || strings.ContainsAny(key, "\x00\n\r") || key == "." || key == ".." {
+		return fault.New(fault.Invalid, "%q cannot be a record's key.", clip(key, 60)).WithNext("Use 1 to 300 characters on one line.")
+	}
+	return nil
+}
+
+// ownKey is the key that the content itself gives: the declared field's value, or the one key of a kind that has a single
+// record, which stands in quotes. Empty: it gives none.
+func (k *Kind) ownKey(body map[string]any) string {
+	if one, ok := strings.CutPrefix(k.Key, `"`); ok {
+		return strings.TrimSuffix(one, `"`)
+	}
+	s, _ := body[k.Key].(string)
+	return s
+}
+
+// validate checks a body against the kind's fields. The first thing wrong is named with its field.
+func (b *Book) validate(ctx context.Context, q store.Q, ki *kindInfo, body map[string]any) error {
+	for _, f := range ki.Fields {
+		if err := b.validField(ctx, q, f, f.Name, body[f.Name]); err != nil {
+			return err
+		}
+	}
+	for name, v := range body {
+		if _, ok := ki.FieldNamed(name); ok || name == StateField && ki.States != nil {
+			continue
+		}
+		if name == Custom {
+			if err := b.validCustom(ctx, q, ki, v); err != nil {
+				return err
+			}
+			continue
+		}
+		return fault.New(fault.Invalid, "%s has no field %q.", ki.Title, name).WithNext("Its fields are %s.", strings.Join(ki.fieldNames(), ", "))
+	}
+	return nil
+}
+
+func (k *Kind) fieldNames() []string {
+	out := make([]string, len(k.Fields))
+	for i, f := range k.Fields {
+		out[i] = f.Name
+	}
+	return out
+}
+
+func (b *Book) validField(ctx context.Context, q store.Q, f Field, path string, v any) error {
+	if blank(v) {
+		if f.Required {
+			return fault.New(fault.Invalid, "%s is needed.", path).WithNext("%s", f.Help)
+		}
+		if v == nil {
+			return nil
+		}
+	}
+	wrong := func(want string) error {
+		raw, _ := json.Marshal(v)
+		return fault.New(fault.Invalid, "%s: %s is not %s.", path, clip(string(raw), 80), want)
+	}
+	if f.List {
+		list, ok := v.([]any)
+		if !ok {
+			return wrong("a list")
+		}
+		one := f
+		one.List, one.Required = false, true
+		for i, e := range list {
+			if err := b.validField(ctx, q, one, fmt.Sprintf("%s[%d]", path, i), e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	switch f.Type {
+	case JSON:
+		return nil
+	case Object:
+		m, ok := v.(map[string]any)
+		if !ok {
+			return wrong("an object")
+		}
+		for _, g := range f.Fields {
+			if err := b.validField(ctx, q, g, path+"."+g.Name, m[g.Name]); err != nil {
+				return err
+			}
+		}
+		for name := range m {
+			if len(f.Fields) > 0 && !slices.ContainsFunc(f.Fields, func(g Field) bool { return g.Name == name }) {
+				return fault.New(fault.Invalid, "%s has no field %q.", path, name)
+			}
+		}
+		return nil
+	case Bool:
+		if _, ok := v.(bool); !ok {
+			return wrong("true or false")
+		}
+		return nil
+	case Integer, Number:
+		n, ok := v.(json.Number)
+		if i, isInt := v.(int64); isInt {
+			n, ok = json.Number(fmt.Sprint(i)), true
+		}
+		if !ok {
+			if x, isFloat := v.(float64); isFloat {
+				n, ok = json.Number(fmt.Sprint(x)), true
+			}
+		}
+		if !ok {
+			return wrong("a number")
+		}
+		if _, err := n.Int64(); f.Type == Integer && err != nil {
+			return wrong("a whole number")
+		}
+		return nil
+	}
+	s, ok := v.(string)
+	if !ok {
+		return wrong("text")
+	}
+	if s == "" {
+		return nil
+	}
+	switch f.Type {
+	case Time:
+		if _, err := time.Parse(time.RFC3339Nano, s); err != nil {
+			return wrong("a time such as 2026-01-31T09:00:00+01:00")
+		}
+	case Date:
+		if _, err := time.Parse(time.DateOnly, s); err != nil {
+			return wrong("a date such as 2026-01-31")
+		}
+	case Choice:
+		if !slices.Contains(f.Choices, s) {
+			return wrong("one of " + strings.Join(f.Choices, ", "))
+		}
+	case Email:
+		if at := strings.LastIndexByte(s, '@'); at < 1 || at == len(s)-1 || strings.ContainsAny(s, " \t\n<>,;") {
+			return wrong("an e-mail address")
+		}
+	case URL:
+		if !strings.HasPrefix(s, "https://") && !strings.HasPrefix(s, "http://") {
+			return wrong("an address that begins with https://")
+		}
+	case Ref:
+		if f.Refers == "" || f.Fixed && strings.Contains(s, ":") { // who acted may be a job or an account: Actor.Stamp
+			return nil
+		}
+		ki, err := b.kind(f.Refers)
+		if err != nil {
+			return err
+		}
+		n, err := store.One[int64](ctx, q, "SELECT count(*) FROM record WHERE kind = $1 AND key = $2", ki.id, s)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fault.New(fault.Invalid, "%s: there is no %s %q.", path, strings.ToLower(ki.Title), s).WithNext("Write that record first, or use the key of one that exists.")
+		}
+	}
+	return nil
+}
+
+// validCustom checks an organisation's own fields against the custom_field records of the kind.
+func (b *Book) validCustom(ctx context.Context, q store.Q, ki *kindInfo, v any) error {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return fault.New(fault.Invalid, "custom: an object of your own fields was expected.")
+	}
+	own, err := b.CustomFields(ctx, q, ki.Name)
+	if err != nil {
+		return err
+	}
+	for name, x := range m {
+		i := slices.IndexFunc(own, func(f Field) bool { return f.Name == name })
+		if i < 0 {
+			return fault.New(fault.Invalid, "%s has no custom field %q.", ki.Title, name).WithNext("Declare it with a record of kind custom_field.")
+		}
+		if err := b.validField(ctx, q, own[i], "custom."+name, x); err != nil {
+			return err
+		}
+	}
+	for _, f := range own {
+		if f.Required && blank(m[f.Name]) {
+			return fault.New(fault.Invalid, "custom.%s is needed.", f.Name)
+		}
+	}
+	return nil
+}
+
+// CustomFields are the fields that the organisation added to a kind.
+func (b *Book) CustomFields(ctx context.Context, q store.Q, kind string) ([]Field, error) {
+	if b.info[customFieldKind] == nil {
+		return nil, nil
+	}
+	list, err := b.Find(ctx, q, customFieldKind, "kind", kind, 0)
+	if err != nil {
+		return nil, err
+	}
+	var out []Field
+	for _, v := range list {
+		var c struct {
+			Name, Title, Help, Type string
+			Choices                 []string
+			Required                bool
+		}
+		if err := json.Unmarshal(v.Body, &c); err != nil {
+			return nil, err
+		}
+		out = append(out, Field{Name: c.Name, Title: c.Title, Help: c.Help, Type: Type(c.Type), Choices: c.Choices, Required: c.Required})
+	}
+	slices.SortFunc(out, func(x, y Field) int { return strings.Compare(x.Name, y.Name) })
+	return out, nil
+}

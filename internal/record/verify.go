@@ -1,0 +1,211 @@
+package record
+
+import (
+	"context"
+	"fmt"
+
+	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
+	"tickmark/internal/ledger/merkle"
+	"tickmark/internal/store"
+)
+
+// Proven is what Verify found to hold.
+type Proven struct {
+	Entries  int64 `json:"entries"`
+	Versions int64 `json:"versions"`
+	Actions  int64 `json:"actions"`
+	Erased   int64 `json:"erased"`
+}
+
+// Committed returns what the ledger committed to for versions above a number, oldest first, with their entries; erased
+// versions have no salt. It is what packages and Verify read.
+func (b *Book) Committed(ctx context.Context, q store.Q, after int64, limit int) (list []Sealed, err error) {
+	return b.committed(ctx, q, "v.id > $1 ORDER BY v.id LIMIT $2", after, limit)
+}
+
+// CommittedRecord is Committed for one record.
+func (b *Book) CommittedRecord(ctx context.Context, q store.Q, record int64) ([]Sealed, error) {
+	return b.committed(ctx, q, "v.record = $1 AND $2 = 0 ORDER BY v.id", record, 0)
+}
+
+// Sealed is a version with the entry that commits to it.
+type Sealed struct {
+	ID     int64 `json:"-"`
+	Record int64 `json:"-"`
+	Committed
+	To     store.Moment `json:"to"`
+	Entry  int64        `json:"entry"`
+	Closed *int64       `json:"closed,omitempty"`
+	Hash   []byte       `json:"-"`
+}
+
+func (b *Book) committed(ctx context.Context, q store.Q, where string, args ...any) ([]Sealed, error) {
+	type row struct {
+		versionRow
+		Raw      []byte `db:"raw"`
+		Previous int64  `db:"previous"`
+	}
+	rows, err := store.All[row](ctx, q, `SELECT v.id, v.record, v.kind, r.key, r.source, v.valid_from, v.valid_to, v.entry, v.closed, v.schema_version, v.hash, v.salt, v.body, v.raw,
+		v.origin, v.label, v.scope, v.occurred, v.zone, v.actor, v.reason, v.run,
+		coalesce((SELECT p.entry FROM version p WHERE p.record = v.record AND p.valid_to = v.valid_from), -1) AS previous
+		FROM version v JOIN record r ON r.id = v.record WHERE `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Sealed, len(rows))
+	for i, r := range rows {
+		ki := b.byNumber[r.Kind]
+		if ki == nil {
+			return nil, fmt.Errorf("version %d is of the unknown kind number %d", r.ID, r.Kind)
+		}
+		s := Sealed{ID: r.ID, Record: r.Record, To: r.To, Entry: r.Entry, Closed: r.Closed, Hash: r.Hash, Committed: Committed{Kind: ki.Name, Key: r.Key, Source: r.Source,
+			Origin: r.Origin, Schema: r.Schema, From: int64(r.From), Occurred: NoTime, Zone: r.Zone, Previous: r.Previous, Run: r.Run, Label: r.Label, Scope: r.Scope,
+			Actor: r.Actor, Reason: r.Reason, Salt: r.Salt}}
+		if r.Occurred != nil {
+			s.Occurred = *r.Occurred
+		}
+		if r.Salt != nil {
+			if s.Body, err = ki.squeeze.open(r.Body); err != nil {
+				return nil, fmt.Errorf("version %d: %w", r.ID, err)
+			}
+			if s.Raw, err = ki.squeeze.open(r.Raw); err != nil {
+				return nil, fmt.Errorf("version %d: %w", r.ID, err)
+			}
+		}
+		out[i] = s
+	}
+	return out, nil
+}
+
+// Verify re-proves everything the database says against the ledger: the log itself, then each version and each action
+// against the leaf that commits to it. The error names the first thing that does not hold.
+func (b *Book) Verify(ctx context.Context, progress func(what string, done, total int64)) (Proven, error) {
+	var p Proven
+	err := b.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		p.Entries, err = b.Log.Verify(ctx, tx, func(done, total int64) {
+			if progress != nil {
+				progress("entries", done, total)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		for after := int64(0); ; {
+			list, err := b.Committed(ctx, tx, after, 2000)
+			if err != nil {
+				return fault.New(fault.Invalid, "A version cannot be read back: %w.", err).WithNext("Restore from a backup.")
+			}
+			if len(list) == 0 {
+				break
+			}
+			leaves, err := leavesOf(ctx, tx, list)
+			if err != nil {
+				return err
+			}
+			for _, s := range list {
+				after = s.ID
+				leaf, ok := leaves[s.Entry]
+				if !ok || leaf.Type != merkle.LeafVersion {
+					return broken("%s %s: entry %d is not the entry of a version.", s.Kind, s.Key, s.Entry)
+				}
+				if leaf.At != s.From {
+					return broken("%s %s: it says it holds from %s, the ledger %s.", s.Kind, s.Key, store.Moment(s.From), store.Moment(leaf.At))
+				}
+				p.Versions++
+				if s.Salt == nil {
+					p.Erased++
+					continue
+				}
+				if Commitment(s.Committed) != leaf.Commitment {
+					return broken("%s %s from %s: its content is not what ledger entry %d committed to.", s.Kind, s.Key, store.Moment(s.From), s.Entry)
+				}
+			}
+			if progress != nil {
+				progress("versions", p.Versions, 0)
+			}
+		}
+		if n, err := b.Log.CountLeaves(ctx, tx, merkle.LeafVersion); err != nil {
+			return err
+		} else if n != p.Versions {
+			return broken("the ledger has %d versions, the database %d: some were removed.", n, p.Versions)
+		}
+		return b.verifyActions(ctx, tx, &p)
+	})
+	return p, err
+}
+
+func broken(format string, args ...any) error {
+	return fault.New(fault.Invalid, format, args...).WithNext("Restore from a backup and find out who had access to the database.")
+}
+
+func leavesOf(ctx context.Context, q store.Q, list []Sealed) (map[int64]merkle.Leaf, error) {
+	out := make(map[int64]merkle.Leaf, len(list))
+	for len(list) > 0 {
+		n := min(len(list), 200)
+		args := make([]any, n)
+		for i, s := range list[:n] {
+			args[i] = s.Entry
+		}
+		type row struct {
+			Idx  int64  `db:"idx"`
+			Leaf []byte `db:"leaf"`
+		}
+		rows, err := store.All[row](ctx, q, "SELECT idx, leaf FROM entry WHERE idx IN ("+store.Marks(1, n)+")", args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			if out[r.Idx], err = merkle.ParseLeaf(r.Leaf); err != nil {
+				return nil, err
+			}
+		}
+		list = list[n:]
+	}
+	return out, nil
+}
+
+func (b *Book) verifyActions(ctx context.Context, tx *store.Tx, p *Proven) error {
+	type row struct {
+		ledger.Action
+		Leaf []byte `db:"leaf"`
+	}
+	for after := int64(-1); ; {
+		rows, err := store.All[row](ctx, tx, `SELECT a.entry, a.at, a.verb, a.actor, a.subject, a.detail, a.salt, e.leaf
+			FROM action a LEFT JOIN entry e ON e.idx = a.entry WHERE a.entry > $1 ORDER BY a.entry LIMIT 2000`, after)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			break
+		}
+		for _, a := range rows {
+			after = a.Entry
+			p.Actions++
+			if a.Leaf == nil {
+				return broken("the action %s at %s has no ledger entry.", a.Verb, a.At)
+			}
+			leaf, err := merkle.ParseLeaf(a.Leaf)
+			if err != nil {
+				return err
+			}
+			if a.Salt == nil {
+				p.Erased++
+			} else if leaf.Commitment != a.Commitment() || leaf.At != int64(a.At) {
+				return broken("the action %s at %s is not what ledger entry %d committed to.", a.Verb, a.At, a.Entry)
+			}
+		}
+	}
+	n := int64(0)
+	for _, typ := range []string{merkle.LeafAction, merkle.LeafClose, merkle.LeafErasure, merkle.LeafManifest} {
+		k, err := b.Log.CountLeaves(ctx, tx, typ)
+		if err != nil {
+			return err
+		}
+		n += k
+	}
+	if n != p.Actions {
+		return broken("the ledger has %d actions, the database %d: some were removed.", n, p.Actions)
+	}
+	return nil
+}

@@ -1,0 +1,580 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
+	"tickmark/internal/ledger/merkle"
+	"tickmark/internal/store"
+)
+
+// draft is a version about to be written.
+type draft struct {
+	kind     *kindInfo
+	key      string
+	source   string
+	body     []byte // canonical, without volatile values and secrets
+	raw      []byte // the source's own bytes when they are not the body
+	rawHash  []byte // xxh3-128 of what the source sent
+	volatile []byte
+	hash     [32]byte
+	label    string
+	scope    string
+	occurred *moment
+	zoneText string
+	origin   Origin
+	actor    string
+	reason   string
+	run      int64
+	gone     bool // close the record instead
+
+	record int64 // 0 for a new record
+	prev   *openRow
+}
+
+type moment struct{ at store.Moment }
+
+func (m *moment) Time() time.Time { return m.at.Time() }
+
+// openRow is what is needed of the version that holds now.
+type openRow struct {
+	ID      int64        `db:"id"`
+	Record  int64        `db:"record"`
+	Key     string       `db:"key"`
+	From    store.Moment `db:"valid_from"`
+	Entry   int64        `db:"entry"`
+	Label   string       `db:"label"`
+	Body    []byte       `db:"body"`
+	Hash    []byte       `db:"hash"`
+	Scope   string       `db:"scope"`
+	Occ     *int64       `db:"occurred"`
+	Zone    string       `db:"zone"`
+	Schema  int64        `db:"schema_version"`
+	RawHash []byte       `db:"raw_hash"`
+}
+
+// Commitment is what the ledger holds of a version. Every field that stands in clear is not personal; the others are hidden
+// with the version's salt, so that they can be destroyed without touching the log.
+func Commitment(v Committed) [32]byte {
+	key, body := merkle.Hide(v.Salt, "key", []byte(v.Key)), merkle.Hide(v.Salt, "body", v.Body)
+	raw, label := merkle.Hide(v.Salt, "raw", v.Raw), merkle.Hide(v.Salt, "label", []byte(v.Label))
+	actor, reason := merkle.Hide(v.Salt, "actor", []byte(v.Actor)), merkle.Hide(v.Salt, "reason", []byte(v.Reason))
+	scope := merkle.Hide(v.Salt, "scope", []byte(v.Scope))
+	return merkle.Commit([]byte("tickmark version v1"), []byte(v.Kind), []byte(v.Source), []byte(v.Origin), merkle.Int(v.Schema),
+		merkle.Int(v.From), merkle.Int(v.Occurred), []byte(v.Zone), merkle.Int(v.Previous), merkle.Int(v.Run),
+		key[:], body[:], raw[:], label[:], scope[:], actor[:], reason[:])
+}
+
+// Committed are the parts of a version that its commitment covers; a package carries them.
+type Committed struct {
+	Kind     string `json:"kind"`
+	Key      string `json:"key"`
+	Source   string `json:"source"`
+	Origin   string `json:"origin"`
+	Schema   int64  `json:"schema"`
+	From     int64  `json:"from"`     // microseconds
+	Occurred int64  `json:"occurred"` // microseconds; NoTime when it is no event
+	Zone     string `json:"zone"`
+	Previous int64  `json:"previous"` // ledger entry of the version before; -1 for the first
+	Run      int64  `json:"run"`
+	Label    string `json:"label"`
+	Scope    string `json:"scope"`
+	Actor    string `json:"actor"`
+	Reason   string `json:"reason"`
+	Body     []byte `json:"body"` // as stored: canonical JSON
+	Raw      []byte `json:"raw"`  // the source's own bytes where they differ from the body
+	Salt     []byte `json:"salt"`
+}
+
+// NoTime stands for "no event" in Committed.Occurred.
+const NoTime = int64(store.Forever)
+
+// ids gives out numbers within one writing transaction.
+type ids struct{ record, version int64 }
+
+func (b *Book) ids(ctx context.Context, tx *ledger.Tx) (*ids, error) {
+	r, err := store.One[int64](ctx, tx, "SELECT coalesce(max(id), 0) FROM record")
+	if err != nil {
+		return nil, err
+	}
+	v, err := store.One[int64](ctx, tx, "SELECT coalesce(max(id), 0) FROM version")
+	return &ids{r, v}, err
+}
+
+var versionColumns = []string{"id", "record", "kind", "valid_from", "valid_to", "entry", "schema_version", "hash", "raw_hash", "salt", "body", "raw",
+	"origin", "label", "scope", "occurred", "zone", "actor", "reason", "run"}
+
+// write appends the drafts as versions, closes what they replace, and keeps index and tallies. Drafts are of distinct
+// records. It is the only writer of the tables record, version, value and tally.
+func (b *Book) write(ctx context.Context, tx *ledger.Tx, drafts []*draft) error {
+	n, err := b.ids(ctx, tx)
+	if err != nil {
+		return fmt.Errorf("number the new versions: %w", err)
+	}
+	var records, versions, values, volatiles [][]any
+	counts := map[[2]any]int64{}
+	for _, d := range drafts {
+		var old []indexRow
+		previous := int64(-1)
+		if d.prev != nil {
+			previous = d.prev.Entry
+			if old, err = b.oldRows(d); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, "UPDATE version SET valid_to = $1 WHERE record = $2 AND valid_from = $3", tx.Now, d.record, d.prev.From); err != nil {
+				return fmt.Errorf("end a version: %w", err)
+			}
+		}
+		var fresh []indexRow
+		if d.gone {
+			entry, err := tx.ActAs(ctx, merkle.LeafClose, "record.closed", d.actor, d.kind.Name+"/"+d.key,
+				map[string]any{"version": d.prev.Entry, "reason": d.reason, "run": d.run})
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, "UPDATE version SET closed = $1 WHERE id = $2", entry, d.prev.ID); err != nil {
+				return fmt.Errorf("close a record: %w", err)
+			}
+		} else {
+			if d.record == 0 {
+				n.record++
+				d.record = n.record
+				records = append(records, []any{d.record, d.kind.id, d.key, d.source})
+			}
+			body, err := decode(d.body)
+			if err != nil {
+				return err
+			}
+			fresh = d.kind.rows(d, body)
+			n.version++
+			salt := merkle.NewSalt()
+			c := Committed{Kind: d.kind.Name, Key: d.key, Source: d.source, Origin: string(d.origin), Schema: int64(d.kind.Schema), From: int64(tx.Now),
+				Occurred: NoTime, Zone: d.zone(), Previous: previous, Run: d.run, Label: d.label, Scope: d.scope, Actor: d.actor, Reason: d.reason,
+				Body: d.body, Raw: d.raw, Salt: salt}
+			var occurred any
+			if d.occurred != nil {
+				c.Occurred, occurred = int64(d.occurred.at), int64(d.occurred.at)
+			}
+			entry := tx.Append(merkle.LeafVersion, Commitment(c))
+			var raw any
+			if d.raw != nil {
+				raw = d.kind.squeeze.squeeze(d.raw)
+			}
+			versions = append(versions, []any{n.version, d.record, d.kind.id, tx.Now, store.Forever, entry, d.kind.Schema, d.hash[:], d.rawHash, salt,
+				d.kind.squeeze.squeeze(d.body), raw, string(d.origin), d.label, d.scope, occurred, d.zone(), d.actor, d.reason, d.run})
+		}
+		if err := b.diffRows(ctx, tx, d, old, fresh, &values, counts); err != nil {
+			return err
+		}
+		if d.volatile != nil {
+			volatiles = append(volatiles, []any{d.record, d.volatile, tx.Now})
+		}
+	}
+	if err := store.Insert(ctx, tx, "record", []string{"id", "kind", "key", "source"}, records); err != nil {
+		return fmt.Errorf("write new records: %w", err)
+	}
+	if err := store.Insert(ctx, tx, "version", versionColumns, versions); err != nil {
+		return fmt.Errorf("write versions: %w", err)
+	}
+	if err := b.index(ctx, tx, values, counts); err != nil {
+		return err
+	}
+	return b.putVolatile(ctx, tx, volatiles)
+}
+
+func (d *draft) zone() string { return d.zoneText }
+
+func (b *Book) putVolatile(ctx context.Context, tx *ledger.Tx, rows [][]any) error {
+	err := store.InsertOr(ctx, tx, "volatile", []string{"record", "body", "read_at"}, "ON CONFLICT (record) DO UPDATE SET body = excluded.body, read_at = excluded.read_at", rows)
+	if err != nil {
+		return fmt.Errorf("write volatile values: %w", err)
+	}
+	return nil
+}
+
+// oldRows are the index rows of the version that d replaces.
+func (b *Book) oldRows(d *draft) ([]indexRow, error) {
+	p := d.prev
+	stored, err := d.kind.squeeze.open(p.Body)
+	if err != nil {
+		return nil, err
+	}
+	body, err := d.kind.upcast(stored, int(p.Schema))
+	if err != nil {
+		return nil, err
+	}
+	old := &draft{kind: d.kind, key: p.Key, label: p.Label}
+	if p.Occ != nil {
+		old.occurred = &moment{store.Moment(*p.Occ)}
+	}
+	return d.kind.rows(old, body), nil
+}
+
+// diffRows ends the index rows that no longer hold and collects those that begin.
+func (b *Book) diffRows(ctx context.Context, tx *ledger.Tx, d *draft, old, fresh []indexRow, values *[][]any, counts map[[2]any]int64) error {
+	had, has := map[indexRow]bool{}, map[indexRow]bool{}
+	for _, r := range old {
+		had[r] = true
+	}
+	for _, r := range fresh {
+		has[r] = true
+	}
+	count := func(r indexRow, by int64) {
+		if d.kind.tallied[r.field] {
+			counts[[2]any{r.field, r.value}] += by
+		}
+	}
+	for _, r := range old {
+		if !has[r] {
+			if _, err := tx.Exec(ctx, "UPDATE value SET valid_to = $1 WHERE field = $2 AND value = $3 AND ord = $4 AND record = $5 AND valid_to = $6",
+				tx.Now, r.field, r.value, r.order, d.record, store.Forever); err != nil {
+				return fmt.Errorf("end an index entry: %w", err)
+			}
+			count(r, -1)
+		}
+	}
+	for _, r := range fresh {
+		if !had[r] {
+			*values = append(*values, []any{r.field, r.value, r.order, d.record, tx.Now, store.Forever})
+			count(r, 1)
+		}
+	}
+	return nil
+}
+
+func (b *Book) index(ctx context.Context, tx *ledger.Tx, values [][]any, counts map[[2]any]int64) error {
+	if err := store.Insert(ctx, tx, "value", []string{"field", "value", "ord", "record", "valid_from", "valid_to"}, values); err != nil {
+		return fmt.Errorf("write the index: %w", err)
+	}
+	var rows [][]any
+	for k, n := range counts {
+		if n != 0 {
+			rows = append(rows, []any{k[0], k[1], n})
+		}
+	}
+	if err := store.InsertOr(ctx, tx, "tally", []string{"field", "value", "n"}, "ON CONFLICT (field, value) DO UPDATE SET n = tally.n + excluded.n", rows); err != nil {
+		return fmt.Errorf("count: %w", err)
+	}
+	return nil
+}
+
+// reindex rebuilds a kind's index from its versions.
+func (b *Book) reindex(ctx context.Context, tx *store.Tx, ki *kindInfo) error {
+	for _, id := range ki.fields {
+		for _, table := range []string{"value", "tally"} {
+			if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE field = $1", id); err != nil {
+				return err
+			}
+		}
+	}
+	type row struct {
+		openRow
+		To store.Moment `db:"valid_to"`
+	}
+	after := [2]int64{}
+	counts := map[[2]any]int64{}
+	type key struct {
+		indexRow
+		record int64
+	}
+	for {
+		rows, err := store.All[row](ctx, tx, `SELECT v.id, v.record, r.key, v.valid_from, v.valid_to, v.entry, v.label, v.body, v.hash, v.scope, v.occurred, v.zone, v.schema_version, v.raw_hash
+			FROM version v JOIN record r ON r.id = v.record WHERE v.kind = $1 AND (v.record, v.valid_from) > ($2, $3) ORDER BY v.record, v.valid_from LIMIT 2000`, ki.id, after[0], after[1])
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			break
+		}
+		if len(rows) == 2000 { // do not split a record over two rounds
+			last := rows[len(rows)-1].Record
+			if rows[0].Record != last {
+				for rows[len(rows)-1].Record == last {
+					rows = rows[:len(rows)-1]
+				}
+			}
+		}
+		open := map[key]int{} // index into values of a row that may be extended
+		var values [][]any
+		for _, r := range rows {
+			after = [2]int64{r.Record, int64(r.From)}
+			if r.Body == nil {
+				continue
+			}
+			held, err := b.oldRows(&draft{kind: ki, prev: &r.openRow})
+			if err != nil {
+				return err
+			}
+			for _, h := range held {
+				k := key{h, r.Record}
+				if i, ok := open[k]; ok && values[i][5] == r.From {
+					values[i][5] = r.To
+				} else {
+					open[k] = len(values)
+					values = append(values, []any{h.field, h.value, h.order, r.Record, r.From, r.To})
+				}
+				if r.To == store.Forever && ki.tallied[h.field] {
+					counts[[2]any{h.field, h.value}]++
+				}
+			}
+		}
+		if err := store.Insert(ctx, tx, "value", []string{"field", "value", "ord", "record", "valid_from", "valid_to"}, values); err != nil {
+			return err
+		}
+	}
+	var rows [][]any
+	for k, n := range counts {
+		rows = append(rows, []any{k[0], k[1], n})
+	}
+	return store.Insert(ctx, tx, "tally", []string{"field", "value", "n"}, rows)
+}
+
+// upcast decodes a stored body and brings it to the kind's present schema.
+func (k *Kind) upcast(stored []byte, schema int) (map[string]any, error) {
+	if len(stored) == 0 {
+		return map[string]any{}, nil
+	}
+	m, err := decode(stored)
+	if err != nil {
+		return nil, err
+	}
+	for s := schema; s < k.Schema; s++ {
+		m = k.Upcasts[s-1](m)
+	}
+	return m, nil
+}
+
+// Known is what a collection needs to know of a record to tell whether it changed.
+type Known struct {
+	Record int64
+	Hash   [32]byte
+	Raw    [16]byte
+	Scope  string
+	Seen   bool // set by the collection
+}
+
+// Known loads every record of a kind and source that holds now, by key.
+func (b *Book) Known(ctx context.Context, kind, source string) (map[string]*Known, error) {
+	ki, err := b.kind(kind)
+	if err != nil {
+		return nil, err
+	}
+	type row struct {
+		Key    string `db:"key"`
+		Record int64  `db:"record"`
+		Hash   []byte `db:"hash"`
+		Raw    []byte `db:"raw_hash"`
+		Scope  string `db:"scope"`
+	}
+	out := map[string]*Known{}
+	err = store.Each(ctx, b.DB, func(r row) error {
+		k := &Known{Record: r.Record, Scope: r.Scope}
+		copy(k.Hash[:], r.Hash)
+		copy(k.Raw[:], r.Raw)
+		out[r.Key] = k
+		return nil
+	}, `SELECT r.key, v.record, v.hash, v.raw_hash, v.scope FROM version v JOIN record r ON r.id = v.record
+		WHERE v.kind = $1 AND v.valid_to = $2 AND r.source = $3`, ki.id, store.Forever, source)
+	return out, err
+}
+
+// Observation is one object that a source stated.
+type Observation struct {
+	Kind, Key, Scope, Label string
+	Raw, Body               []byte // Body nil: Raw is the JSON object
+	Occurred                time.Time
+}
+
+// Observed is an observation made ready for writing.
+type Observed struct{ d *draft }
+
+// Collection says on whose behalf observations are written.
+type Collection struct {
+	Run    int64
+	Source string
+	Origin Origin
+	Actor  string
+	Reason string
+}
+
+// Observe makes an observation ready, outside any transaction. It returns nil when known stands exactly so already.
+func (b *Book) Observe(c Collection, o Observation, known *Known) (*Observed, error) {
+	ki, err := b.kind(o.Kind)
+	if err != nil {
+		return nil, err
+	}
+	if o.Key == "" || len(o.Key) > 1000 {
+		return nil, fault.New(fault.Invalid, "A %s came with a key of %d characters.", ki.Title, len(o.Key))
+	}
+	sum := xxh3.Hash128(o.Raw).Bytes()
+	if o.Body != nil {
+		h := xxh3.New()
+		h.Write(o.Raw)
+		h.Write([]byte{0})
+		h.Write(o.Body)
+		sum = h.Sum128().Bytes()
+	}
+	if known != nil && known.Raw == sum && known.Scope == o.Scope {
+		return nil, nil
+	}
+	src := o.Body
+	if src == nil {
+		src = o.Raw
+	}
+	canon, err := Canonical(src)
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{kind: ki, key: o.Key, source: c.Source, scope: o.Scope, rawHash: sum[:], origin: c.Origin, actor: c.Actor, reason: c.Reason, run: c.Run}
+	var secrets []string
+	if d.body, d.volatile, secrets, err = b.split(ki.Kind, canon); err != nil {
+		return nil, err
+	}
+	if len(secrets) == 0 && d.volatile == nil && !bytes.Equal(o.Raw, d.body) {
+		d.raw = o.Raw
+	}
+	d.hash = sha256.Sum256(d.body)
+	if known != nil {
+		d.record = known.Record
+		if known.Hash == d.hash && known.Scope == o.Scope {
+			if d.volatile == nil && o.Body == nil {
+				return nil, nil // the same facts in another spelling
+			}
+			if d.volatile == nil {
+				return nil, nil
+			}
+			d.body = nil // only the volatile values are new
+		}
+	}
+	if !o.Occurred.IsZero() {
+		d.occurred = &moment{store.At(o.Occurred)}
+		d.zoneText = o.Occurred.Format("-07:00")
+	}
+	d.label = o.Label
+	if d.label == "" && d.body != nil {
+		d.label = ki.labelOf(d.body, d.key)
+	}
+	d.label = clip(d.label, 300)
+	return &Observed{d}, nil
+}
+
+// Changed reports whether a new version will be written, and not only volatile values.
+func (o *Observed) Changed() bool { return o.d.body != nil }
+
+// Keep writes observations of one kind in the transaction.
+func (b *Book) Keep(ctx context.Context, tx *ledger.Tx, list []*Observed) error {
+	var drafts []*draft
+	var volatiles [][]any
+	for _, o := range list {
+		if o.d.body == nil {
+			volatiles = append(volatiles, []any{o.d.record, o.d.volatile, tx.Now})
+			continue
+		}
+		drafts = append(drafts, o.d)
+	}
+	if err := b.attach(ctx, tx, drafts); err != nil {
+		return err
+	}
+	if err := b.write(ctx, tx, drafts); err != nil {
+		return err
+	}
+	return b.putVolatile(ctx, tx, volatiles)
+}
+
+// Vanish closes records that a complete read no longer found.
+func (b *Book) Vanish(ctx context.Context, tx *ledger.Tx, c Collection, kind string, keys []string) error {
+	ki, err := b.kind(kind)
+	if err != nil {
+		return err
+	}
+	drafts := make([]*draft, len(keys))
+	for i, k := range keys {
+		drafts[i] = &draft{kind: ki, key: k, source: c.Source, actor: c.Actor, reason: c.Reason, run: c.Run, gone: true}
+	}
+	if err := b.attach(ctx, tx, drafts); err != nil {
+		return err
+	}
+	live := drafts[:0]
+	for _, d := range drafts {
+		if d.prev != nil {
+			live = append(live, d)
+		}
+	}
+	return b.write(ctx, tx, live)
+}
+
+const openColumns = `v.id, v.record, r.key, v.valid_from, v.entry, v.label, v.body, v.hash, v.scope, v.occurred, v.zone, v.schema_version, v.raw_hash`
+
+// attach finds, for each draft, the record and the version that holds now. Drafts are of one kind and source.
+func (b *Book) attach(ctx context.Context, tx *ledger.Tx, drafts []*draft) error {
+	type row struct {
+		ID  int64  `db:"id"`
+		Key string `db:"key"`
+	}
+	for len(drafts) > 0 {
+		part := drafts[:min(200, len(drafts))]
+		drafts = drafts[len(part):]
+		byKey := map[string]*draft{}
+		args := []any{part[0].kind.id, part[0].source}
+		for _, d := range part {
+			if byKey[d.key] != nil {
+				return fault.New(fault.Conflict, "Two different %s came with the key %q.", d.kind.Plural, d.key)
+			}
+			byKey[d.key] = d
+			args = append(args, d.key)
+		}
+		for len(args) < 202 && len(part) > 1 {
+			args = append(args, part[0].key) // one statement text
+		}
+		rows, err := store.All[row](ctx, tx, "SELECT id, key FROM record WHERE kind = $1 AND source = $2 AND key IN ("+store.Marks(3, len(args)-2)+")", args...)
+		if err != nil {
+			return fmt.Errorf("find the records: %w", err)
+		}
+		byRecord := map[int64]*draft{}
+		var known []any
+		for _, r := range rows {
+			byKey[r.Key].record = r.ID
+			byRecord[r.ID] = byKey[r.Key]
+			known = append(known, r.ID)
+		}
+		if len(known) == 0 {
+			continue
+		}
+		args = append([]any{store.Forever}, known...)
+		open, err := store.All[openRow](ctx, tx, "SELECT "+openColumns+" FROM version v JOIN record r ON r.id = v.record WHERE v.valid_to = $1 AND v.record IN ("+store.Marks(2, len(known))+")", args...)
+		if err != nil {
+			return fmt.Errorf("find the versions that hold: %w", err)
+		}
+		for i := range open {
+			byRecord[open[i].Record].prev = &open[i]
+		}
+	}
+	return nil
+}
+
+// labelOf is what to show for a body.
+func (k *Kind) labelOf(body []byte, key string) string {
+	if k.Label == "" {
+		return key
+	}
+	var m map[string]json.RawMessage
+	if json.Unmarshal(body, &m) != nil {
+		return key
+	}
+	var s string
+	if json.Unmarshal(m[k.Label], &s) == nil && s != "" {
+		return s
+	}
+	if v := m[k.Label]; len(v) > 0 && (v[0] >= '0' && v[0] <= '9' || v[0] == '-') {
+		return string(v)
+	}
+	return key
+}

@@ -26,7 +26,7 @@ CREATE TABLE session (
   id TEXT PRIMARY KEY, user_key TEXT NOT NULL, method TEXT NOT NULL, data BYTEA NOT NULL, created BIGINT NOT NULL, seen BIGINT NOT NULL,
   expires BIGINT NOT NULL, ended BIGINT NOT NULL);
 
-CREATE INDEX session_user ON session (user_key, created);
+CREATE INDEX session_owner ON session (user_key, created);
 
 CREATE INDEX session_expires ON session (expires);
 

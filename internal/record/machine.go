@@ -123,11 +123,11 @@ func (k *Kind) live(before, after map[string]any, actor Actor, at time.Time) err
 func (k *Kind) Moved(before map[string]any, name string, said map[string]any, actor Actor, at time.Time) (map[string]any, error) {
 	m := k.States
 	if m == nil {
-		return nil, fault.New(fault.Invalid, "A %s has no states, so it can't %s.", k.noun(), words(name))
+		return nil, fault.New(fault.Invalid, "Records of kind %s have no states, so none can %s.", k.Name, words(name))
 	}
 	i := slices.IndexFunc(m.Moves, func(v Move) bool { return v.Name == name })
 	if i < 0 {
-		return nil, fault.New(fault.Invalid, "There is no move named %q for a %s.", name, k.noun()).
+		return nil, fault.New(fault.Invalid, "There is no move named %q for records of kind %s.", name, k.Name).
 			WithNext("Its moves are %s.", strings.Join(m.names(), ", "))
 	}
 	move, state := m.Moves[i], m.state(before)
@@ -135,7 +135,7 @@ func (k *Kind) Moved(before map[string]any, name string, said map[string]any, ac
 		return nil, fault.New(fault.Conflict, "This %s is %s; %s is possible only from %s.", k.noun(), words(state), words(name), words(strings.Join(move.From, ", ")))
 	}
 	if actor.IsJob() && !move.Job {
-		return nil, fault.New(fault.Denied, "Only a person can %s a %s, and %s is none.", words(name), k.noun(), actor.Name)
+		return nil, fault.New(fault.Denied, "Only a person can %s this %s, and %s is none.", words(name), k.noun(), actor.Name)
 	}
 	after := maps.Clone(before)
 	for field, v := range said {
@@ -159,6 +159,14 @@ func (k *Kind) Moved(before map[string]any, name string, said map[string]any, ac
 		}
 	}
 	return after, nil
+}
+
+// Ended refuses to end a record that has a life cycle: what it went through must stay in view, and its states say how it ends.
+func (k *Kind) Ended() error {
+	if k.States == nil {
+		return nil
+	}
+	return fault.New(fault.Conflict, "Records of kind %s are never deleted.", k.Name).WithNext("Its moves are %s.", strings.Join(k.States.names(), ", "))
 }
 
 // MovesFrom returns the moves that may be tried from a state; a guard may still refuse one.

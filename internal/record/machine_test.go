@@ -151,3 +151,12 @@ func TestMovedRefuses(t *testing.T) {
 		t.Errorf("a refused move changed the body it was given: %v", draft)
 	}
 }
+
+func TestARecordWithStatesIsNeverDeleted(t *testing.T) {
+	if err := note().Ended(); !fault.Is(err, fault.Conflict) {
+		t.Errorf("deleted: %v", err)
+	}
+	if err := (&Kind{Name: "plain"}).Ended(); err != nil {
+		t.Errorf("a kind without states: %v", err)
+	}
+}

@@ -146,6 +146,9 @@ func (b *Book) draft(ctx context.Context, tx *ledger.Tx, by Authority, c Change)
 		if before == nil {
 			return nil, false, fault.New(fault.NotFound, "There is no %s %q to end.", strings.ToLower(ki.Title), d.key)
 		}
+		if err := ki.Ended(); err != nil {
+			return nil, false, err
+		}
 		if strings.TrimSpace(c.Reason) == "" {
 			return nil, false, fault.New(fault.Invalid, "Say why %s %s ends.", strings.ToLower(ki.Title), d.key)
 		}

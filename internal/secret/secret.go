@@ -139,10 +139,10 @@ func (k *Keys) Rotate() error {
 
 // Digest is a keyed digest of value that only this workspace's keys can make: equal values of one purpose give equal
 // digests, and nobody without the key file can try guesses against one. It survives Rotate.
-func (k *Keys) Digest(purpose, value string) string {
+func (k *Keys) Digest(purpose string, value []byte) string {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	d, err := k.prf.ComputePrimaryPRF(Place{purpose, value}.bytes(), 32)
+	d, err := k.prf.ComputePrimaryPRF(Place{purpose, string(value)}.bytes(), 32)
 	if err != nil {
 		panic("secret: digest: " + err.Error()) // HMAC-SHA256 of 32 bytes cannot fail once the key is loaded
 	}

@@ -60,7 +60,7 @@ func TestSealedValueOpensOnlyInItsPlace(t *testing.T) {
 func TestRotationKeepsOldValuesAndDigests(t *testing.T) {
 	k := keys(t)
 	old := seal(t, k, token, "one")
-	digest := k.Digest("git_commit.token", "v")
+	digest := k.Digest("git_commit.token", []byte("v"))
 	other, err := Open(k.path) // a server that runs while the CLI rotates
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestRotationKeepsOldValuesAndDigests(t *testing.T) {
 				t.Errorf("%s: got %q, %v", name, v.Reveal(), err)
 			}
 		}
-		if k.Digest("git_commit.token", "v") != digest {
+		if k.Digest("git_commit.token", []byte("v")) != digest {
 			t.Errorf("%s: the digest changed", name)
 		}
 	}
@@ -162,11 +162,11 @@ func TestFirstUseByManyMakesOneKey(t *testing.T) {
 
 func TestDigestIsKeyedAndPerPurpose(t *testing.T) {
 	a, b := keys(t), keys(t)
-	d := a.Digest("p", "v")
-	if d != a.Digest("p", "v") {
+	d := a.Digest("p", []byte("v"))
+	if d != a.Digest("p", []byte("v")) {
 		t.Error("not stable")
 	}
-	for name, other := range map[string]string{"other key": b.Digest("p", "v"), "other purpose": a.Digest("q", "v"), "other value": a.Digest("p", "w"), "moved border": a.Digest("pv", "")} {
+	for name, other := range map[string]string{"other key": b.Digest("p", []byte("v")), "other purpose": a.Digest("q", []byte("v")), "other value": a.Digest("p", []byte("w")), "moved border": a.Digest("pv", []byte(""))} {
 		if other == d {
 			t.Errorf("%s gives the same digest", name)
 		}

@@ -578,3 +578,6 @@ func (k *Kind) labelOf(body []byte, key string) string {
 	}
 	return key
 }
+
+// Hash is the hash of the body about to be written; false when only volatile values are.
+func (o *Observed) Hash() ([32]byte, bool) { return o.d.hash, o.d.body != nil }

@@ -1,0 +1,106 @@
+// Package collect runs connections: it reads a source through its connector, writes what changed, closes what is gone, and
+// keeps the coverage that says for which time the source vouches. The one rule: only what was read completely may close a
+// record or count as covered; everything else is a gap with its reason.
+package collect
+
+import (
+	"time"
+
+	"tickmark/internal/record"
+)
+
+// The kinds of this package.
+const (
+	ConnectionKind = "connection"
+	RunKind        = "run"
+)
+
+// The outcomes of a run.
+const (
+	Running     = "running"
+	Complete    = "complete"
+	Incomplete  = "incomplete"
+	Failed      = "failed"
+	Interrupted = "interrupted"
+)
+
+// Kinds are the connection and the run.
+func Kinds() []record.Kind {
+	return []record.Kind{
+		{Name: ConnectionKind, Title: "Connection", Group: "System", Label: "title", System: true,
+			Help: "A configured instance of a connector. Its secrets are sealed apart and never part of the record.",
+			Fields: []record.Field{
+				{Name: "connector", Type: record.Text, Required: true, Indexed: true},
+				{Name: "title", Type: record.Text, Required: true},
+				{Name: "settings", Type: record.JSON, Help: "The settings that are no secrets."},
+				{Name: "secrets", Type: record.Text, List: true, Help: "The names of the settings that are sealed."},
+				{Name: "every", Type: record.Text, Required: true, Help: "How often it is collected, such as 1h."},
+				{Name: "paused", Type: record.Bool, Indexed: true},
+			}},
+		{Name: RunKind, Title: "Run", Group: "System", Label: "connection", System: true, Occurred: "started",
+			Help: "One collection by a connection: what was read, what changed, and what could not be read.",
+			Fields: []record.Field{
+				{Name: "connection", Type: record.Ref, Refers: ConnectionKind, Required: true, Indexed: true},
+				{Name: "connector", Type: record.Text},
+				{Name: "started", Type: record.Time, Required: true},
+				{Name: "ended", Type: record.Time},
+				{Name: "outcome", Type: record.Choice, Required: true, Indexed: true, Choices: []string{Running, Complete, Incomplete, Failed, Interrupted}},
+				{Name: "kinds", Type: record.Object, List: true, Fields: []record.Field{
+					{Name: "kind", Type: record.Text}, {Name: "read", Type: record.Integer}, {Name: "new", Type: record.Integer},
+					{Name: "changed", Type: record.Integer}, {Name: "closed", Type: record.Integer}, {Name: "complete", Type: record.Bool},
+					{Name: "unchanged", Type: record.Bool, Help: "The source proved that nothing changed since the last complete read."},
+					{Name: "population", Title: "Population digest", Type: record.Text, Help: "SHA-256 over the keys and hashes of everything that stood there, in order of key."}}},
+				{Name: "missing", Type: record.Object, List: true, Fields: []record.Field{
+					{Name: "kind", Type: record.Text}, {Name: "scope", Type: record.Text}, {Name: "part", Type: record.Text}, {Name: "denied", Type: record.Bool},
+					{Name: "reason", Type: record.Text}, {Name: "needs", Type: record.Text}, {Name: "confirm", Type: record.Bool, Help: "It waits for a person to confirm that it really is empty."}}},
+				{Name: "requests", Type: record.Integer, Help: "Questions asked of the source."},
+				{Name: "bytes", Type: record.Integer, Help: "Bytes of its answers."},
+				{Name: "answers", Title: "Digest of the answers", Type: record.Text, Help: "SHA-256 over the digests of the answers, in order."},
+				{Name: "account", Type: record.Text, Help: "Who Tickmark ran as on the machine that collected."},
+				{Name: "collector", Type: record.Text, Help: "SHA-256 of the program that collected."},
+				{Name: "release", Type: record.Text},
+			}},
+	}
+}
+
+// Summary is the body of a run.
+type Summary struct {
+	Connection string    `json:"connection"`
+	Connector  string    `json:"connector"`
+	Started    time.Time `json:"started"`
+	Ended      time.Time `json:"ended,omitzero"`
+	Outcome    string    `json:"outcome"`
+	Kinds      []Tally   `json:"kinds,omitempty"`
+	Missing    []Missing `json:"missing,omitempty"`
+	Requests   int64     `json:"requests"`
+	Bytes      int64     `json:"bytes"`
+	Answers    string    `json:"answers,omitempty"`
+	Account    string    `json:"account,omitempty"`
+	Collector  string    `json:"collector,omitempty"`
+	Release    string    `json:"release,omitempty"`
+
+	Number int64 `json:"-"` // the run's key
+}
+
+// Tally counts what a run found of one kind.
+type Tally struct {
+	Kind       string `json:"kind"`
+	Read       int64  `json:"read"`
+	New        int64  `json:"new"`
+	Changed    int64  `json:"changed"`
+	Closed     int64  `json:"closed"`
+	Complete   bool   `json:"complete"`
+	Unchanged  bool   `json:"unchanged,omitempty"`
+	Population string `json:"population,omitempty"`
+}
+
+// Missing is something in scope that the run did not read.
+type Missing struct {
+	Kind    string `json:"kind"`
+	Scope   string `json:"scope,omitempty"`
+	Part    string `json:"part,omitempty"`
+	Denied  bool   `json:"denied,omitempty"`
+	Reason  string `json:"reason"`
+	Needs   string `json:"needs,omitempty"`
+	Confirm bool   `json:"confirm,omitempty"`
+}

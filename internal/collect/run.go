@@ -1,0 +1,667 @@
+package collect
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/user"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tickmark/internal/connector"
+	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+)
+
+const (
+	batchSize    = 1000
+	maxExchanges = 10_000 // kept one by one; beyond that only counted
+)
+
+// Progress is told how far a run is; total 0 when unknown.
+type Progress func(connection, kind string, done, total int)
+
+// Run collects one connection. The run's record says what was read and what was not; an error is returned only when there
+// is no such connection, it is being collected already, or the workspace cannot be written.
+func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Summary, error) {
+	conn, err := c.Connection(ctx, name)
+	if err != nil {
+		return Summary{}, err
+	}
+	k, err := c.Connector(conn.Connector)
+	if err != nil {
+		return Summary{}, err
+	}
+	release, err := c.Book.DB.Lock(ctx, "collect-"+name)
+	if errors.Is(err, store.ErrLocked) {
+		return Summary{}, fault.New(fault.Unavailable, "%s is being collected already.", name).WithNext("Wait for that run to end.")
+	}
+	if err != nil {
+		return Summary{}, err
+	}
+	defer release()
+	if err := c.repair(ctx, name); err != nil {
+		return Summary{}, err
+	}
+	r := &run{c: c, conn: conn, k: k, ctx: store.Background(ctx), progress: progress, kinds: map[string]*reading{},
+		sum: Summary{Connection: name, Connector: k.Name, Started: c.Book.Log.Clock().UTC().Truncate(time.Microsecond), Outcome: Running, Release: c.Release}}
+	if u, err := user.Current(); err == nil {
+		r.sum.Account = u.Username
+	}
+	r.sum.Collector = binary()
+	if err := r.begin(); err != nil {
+		return r.sum, err
+	}
+	values, err := c.values(ctx, conn)
+	if err == nil {
+		err = k.Read(ctx, values, r)
+	}
+	if ctx.Err() != nil {
+		err = errors.New("it was stopped before it ended")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken != nil { // the workspace cannot be written: the run's record stays running and the next start repairs it
+		return r.sum, r.broken
+	}
+	r.ctx = context.WithoutCancel(r.ctx)
+	return r.sum, r.end(err)
+}
+
+// repair marks runs that were killed.
+func (c *Collector) repair(ctx context.Context, name string) error {
+	runs, err := c.Book.Find(ctx, c.Book.DB, RunKind, "outcome", Running, 0)
+	if err != nil {
+		return err
+	}
+	for _, v := range runs {
+		var s Summary
+		if err := json.Unmarshal(v.Body, &s); err != nil {
+			return err
+		}
+		if s.Connection != name {
+			continue
+		}
+		s.Outcome = Interrupted
+		if err := c.save(ctx, v.Key, s, "the program ended before the run did"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Collector) save(ctx context.Context, key string, s Summary, reason string) error {
+	body, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	_, err = c.Book.Put(ctx, record.Job("connection:"+s.Connection), record.Change{Kind: RunKind, Key: key, Body: body, Reason: reason})
+	return err
+}
+
+var binary = sync.OnceValue(func() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))
+})
+
+// run is one collection under way; it is the connector's Sink.
+type run struct {
+	c        *Collector
+	conn     Connection
+	k        connector.Connector
+	ctx      context.Context
+	progress Progress
+	sum      Summary
+
+	mu        sync.Mutex
+	kinds     map[string]*reading
+	gaps      []Missing
+	exchanges [][]any
+	answers   []byte // digests of the answers, one after the other
+	before    []byte // the connector's state after the last complete run; nil when the last run was not complete
+	state     []byte // for the next run
+	broken    error
+}
+
+// reading is what a run knows of one kind.
+type reading struct {
+	tally     Tally
+	known     map[string]*record.Known
+	pending   []*record.Observed
+	complete  map[string]bool // scopes
+	unchanged map[string]bool
+	found     map[string]int64 // by scope
+	parts     map[string]bool  // parts read for every object
+}
+
+func (r *run) begin() error {
+	n, err := store.One[int64](r.ctx, r.c.Book.DB, "SELECT count(*) FROM record r JOIN kind k ON k.id = r.kind WHERE k.name = $1", RunKind)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(r.sum)
+	if err != nil {
+		return err
+	}
+	zero := store.Moment(0)
+	for range 100 { // another connection may take the number at the same moment
+		n++
+		err = r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error {
+			_, err := r.c.Book.PutIn(r.ctx, tx, record.Job("connection:"+r.conn.Name), record.Change{Kind: RunKind, Key: fmt.Sprint(n), Body: body, Reason: "run began", If: &zero})
+			if err != nil {
+				return err
+			}
+			// The state comes back only when this run is complete: a run that was cut short may have written half of what changed.
+			state, err := store.All[[]byte](r.ctx, tx, "DELETE FROM connection_state WHERE connection = $1 RETURNING state", r.conn.Name)
+			if len(state) > 0 {
+				r.before = state[0]
+			}
+			return err
+		})
+		if !fault.Is(err, fault.Conflict) {
+			break
+		}
+	}
+	r.sum.Number = n
+	return err
+}
+
+func (r *run) collection() record.Collection {
+	origin := record.Collected
+	if r.k.Name == "file" {
+		origin = record.Uploaded
+	}
+	return record.Collection{Run: r.sum.Number, Source: r.conn.Name, Origin: origin, Actor: "connection:" + r.conn.Name}
+}
+
+// reading returns what is known of a kind; the caller holds the lock.
+func (r *run) reading(kind string) (*reading, error) {
+	k := r.kinds[kind]
+	if k != nil && k.known != nil {
+		return k, nil
+	}
+	if !slices.ContainsFunc(r.k.Kinds, func(k record.Kind) bool { return k.Name == kind }) && r.k.Name != "file" {
+		return nil, fmt.Errorf("the connector %s hands over %s, which it does not declare", r.k.Name, kind)
+	}
+	known, err := r.c.Book.Known(r.ctx, kind, r.conn.Name)
+	if err != nil {
+		return nil, err
+	}
+	if k == nil {
+		k = r.unread(kind)
+	}
+	k.known = known
+	return k, nil
+}
+
+// unread begins the reading of a kind without loading what is known of it.
+func (r *run) unread(kind string) *reading {
+	k := &reading{tally: Tally{Kind: kind}, complete: map[string]bool{}, unchanged: map[string]bool{}, found: map[string]int64{}, parts: map[string]bool{}}
+	r.kinds[kind] = k
+	return k
+}
+
+// Item implements connector.Sink.
+func (r *run) Item(it connector.Item) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken != nil {
+		return r.broken
+	}
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	k, err := r.reading(it.Kind)
+	if err != nil {
+		return err
+	}
+	o := record.Observation{Kind: it.Kind, Key: it.Key, Scope: it.Scope, Label: it.Label, Raw: it.Raw, Body: it.Body, Occurred: it.Occurred}
+	if len(it.Parts) > 0 {
+		if err := r.compose(k, &o, it.Parts); err != nil {
+			return err
+		}
+	}
+	known := k.known[it.Key]
+	if known != nil && known.Seen {
+		r.gap(Missing{Kind: it.Kind, Scope: it.Scope, Reason: fmt.Sprintf("The source named two objects %q.", it.Key)})
+		return nil
+	}
+	ob, err := r.c.Book.Observe(r.collection(), o, known)
+	if err != nil {
+		if f := (*fault.Fault)(nil); errors.As(err, &f) && (f.Kind == fault.Invalid || f.Kind == fault.TooLarge) {
+			r.gap(Missing{Kind: it.Kind, Scope: it.Scope, Reason: fmt.Sprintf("The object %q cannot be kept: %s", it.Key, f.Message)})
+			if known != nil {
+				known.Seen = true // it is there, only unreadable: it must not be closed
+			}
+			return nil
+		}
+		return err
+	}
+	k.tally.Read++
+	k.found[it.Scope]++
+	switch {
+	case known == nil:
+		known = &record.Known{}
+		k.known[it.Key] = known
+		k.tally.New++
+	case ob != nil && ob.Changed():
+		k.tally.Changed++
+	}
+	known.Seen, known.Scope = true, it.Scope
+	if ob == nil {
+		return nil
+	}
+	if h, ok := ob.Hash(); ok {
+		known.Hash = h
+	}
+	if k.pending = append(k.pending, ob); len(k.pending) >= batchSize {
+		return r.flush(k)
+	}
+	return nil
+}
+
+// compose adds the parts to the body under their names. A part that was not answered keeps what the body said of it before.
+func (r *run) compose(k *reading, o *record.Observation, parts []connector.Part) error {
+	src := o.Body
+	if src == nil {
+		src = o.Raw
+	}
+	body := map[string]json.RawMessage{}
+	if err := json.Unmarshal(src, &body); err != nil {
+		return fmt.Errorf("the object %s of %s: %w", o.Key, o.Kind, err)
+	}
+	raw := bytesOf(o.Raw)
+	for _, p := range parts {
+		if _, ok := k.parts[p.Name]; !ok {
+			k.parts[p.Name] = true
+		}
+		switch {
+		case p.Gap != "":
+			k.parts[p.Name] = false
+			r.gap(Missing{Kind: o.Kind, Scope: o.Scope, Part: p.Name, Reason: p.Gap})
+			if before, err := r.c.Book.GetFrom(r.ctx, o.Kind, o.Key, r.conn.Name, 0, record.Company); err == nil {
+				var old map[string]json.RawMessage
+				if json.Unmarshal(before.Body, &old) == nil && old[p.Name] != nil {
+					body[p.Name] = old[p.Name]
+				}
+			}
+		case p.Absent:
+			body[p.Name] = json.RawMessage("null")
+		default:
+			body[p.Name] = p.JSON
+			raw = append(append(raw, '\n'), p.JSON...)
+		}
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	o.Raw, o.Body = raw, b
+	return nil
+}
+
+func bytesOf(b []byte) []byte { return append(make([]byte, 0, 2*len(b)), b...) }
+
+// flush writes a kind's pending observations; the caller holds the lock.
+func (r *run) flush(k *reading) error {
+	if len(k.pending) == 0 {
+		return nil
+	}
+	err := r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error { return r.c.Book.Keep(r.ctx, tx, k.pending) })
+	if err != nil {
+		r.broken = err
+		return err
+	}
+	clear(k.pending)
+	k.pending = k.pending[:0]
+	return nil
+}
+
+// Seen implements connector.Sink.
+func (r *run) Seen(kind, key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k, err := r.reading(kind)
+	if err != nil {
+		r.broken = cmp.Or(r.broken, err)
+		return false
+	}
+	known := k.known[key]
+	if known == nil {
+		return false
+	}
+	if !known.Seen {
+		known.Seen = true
+		k.tally.Read++
+		k.found[known.Scope]++
+	}
+	return true
+}
+
+type coverageRow struct {
+	ID   int64        `db:"id"`
+	To   store.Moment `db:"valid_to"`
+	Last int64        `db:"last_run"`
+}
+
+func (r *run) coverage(q store.Q, kind, part, scope string) (coverageRow, error) {
+	return store.One[coverageRow](r.ctx, q, `SELECT id, valid_to, last_run FROM coverage WHERE connection = $1 AND kind = $2 AND part = $3 AND scope = $4 AND ended = ''
+		ORDER BY valid_to DESC LIMIT 1`, r.conn.Name, kind, part, scope)
+}
+
+// Unchanged implements connector.Sink: true only when the last run read the kind and scope completely.
+func (r *run) Unchanged(kind, scope string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, err := r.coverage(r.c.Book.DB, kind, "", scope); err != nil || r.before == nil {
+		return false
+	}
+	k := r.kinds[kind]
+	if k == nil { // nothing was loaded yet, and nothing needs to be
+		k = r.unread(kind)
+	}
+	k.unchanged[scope] = true
+	k.tally.Unchanged = true
+	return true
+}
+
+// Complete implements connector.Sink.
+func (r *run) Complete(kind, scope string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k, err := r.reading(kind)
+	if err != nil {
+		r.broken = cmp.Or(r.broken, err)
+		return
+	}
+	k.complete[scope] = true
+}
+
+// Missing implements connector.Sink.
+func (r *run) Missing(g connector.Gap) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gap(Missing{Kind: g.Kind, Scope: g.Scope, Part: g.Part, Denied: g.Denied, Reason: g.Reason, Needs: g.Needs})
+}
+
+func (r *run) gap(m Missing) {
+	if len(r.gaps) < 10_000 && !slices.Contains(r.gaps, m) {
+		r.gaps = append(r.gaps, m)
+	}
+}
+
+// Exchange implements connector.Sink.
+func (r *run) Exchange(e connector.Exchange) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Requests++
+	r.sum.Bytes += e.Bytes
+	r.answers = append(r.answers, e.SHA256[:]...)
+	if len(r.exchanges) < maxExchanges {
+		r.exchanges = append(r.exchanges, []any{r.sum.Number, r.sum.Requests, e.Kind, e.Request, e.Status, e.Bytes, e.SHA256[:], store.At(e.At), e.Took.Microseconds()})
+	}
+}
+
+// Progress implements connector.Sink.
+func (r *run) Progress(kind string, done, total int) {
+	if r.progress != nil {
+		r.progress(r.conn.Name, kind, done, total)
+	}
+}
+
+// State implements connector.Sink.
+func (r *run) State() []byte { return r.before }
+
+// SetState implements connector.Sink.
+func (r *run) SetState(b []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state = slices.Clone(b)
+	if r.state == nil {
+		r.state = []byte{}
+	}
+}
+
+// Now implements connector.Sink.
+func (r *run) Now() time.Time { return r.c.Book.Log.Clock() }
+
+// end writes what is pending, closes what is gone from everything read completely, moves the coverage, and ends the run's
+// record, the last of it in one transaction. The caller holds the lock.
+func (r *run) end(failed error) error {
+	for _, k := range r.kinds {
+		if err := r.flush(k); err != nil {
+			return err
+		}
+	}
+	r.settle(failed)
+	return r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error {
+		for _, name := range slices.Sorted(maps.Keys(r.kinds)) {
+			if err := r.settleKind(tx, r.kinds[name]); err != nil {
+				return err
+			}
+		}
+		for _, g := range r.gaps {
+			if err := r.cut(tx, g); err != nil {
+				return err
+			}
+		}
+		if err := store.Insert(r.ctx, tx, "exchange", []string{"run", "n", "kind", "request", "status", "bytes", "sha256", "at", "took"}, r.exchanges); err != nil {
+			return fmt.Errorf("write down what was asked: %w", err)
+		}
+		for _, name := range slices.Sorted(maps.Keys(r.kinds)) {
+			r.sum.Kinds = append(r.sum.Kinds, r.kinds[name].tally)
+		}
+		r.sum.Outcome = Complete
+		if len(r.gaps) > 0 {
+			r.sum.Outcome = Incomplete
+		}
+		if failed != nil && r.sum.nothing() {
+			r.sum.Outcome = Failed
+		}
+		if r.state == nil {
+			r.state = r.before
+		}
+		if r.state != nil && r.sum.Outcome == Complete {
+			if err := store.InsertOr(r.ctx, tx, "connection_state", []string{"connection", "state"}, "ON CONFLICT (connection) DO UPDATE SET state = excluded.state", [][]any{{r.conn.Name, r.state}}); err != nil {
+				return err
+			}
+		}
+		r.sum.Missing = r.gaps
+		h := sha256.Sum256(r.answers)
+		r.sum.Answers = hex.EncodeToString(h[:])
+		r.sum.Ended = tx.Now.Time()
+		body, err := json.Marshal(r.sum)
+		if err != nil {
+			return err
+		}
+		_, err = r.c.Book.PutIn(r.ctx, tx, record.Job("connection:"+r.conn.Name), record.Change{Kind: RunKind, Key: fmt.Sprint(r.sum.Number), Body: body, Reason: "run ended"})
+		return err
+	})
+}
+
+func (s Summary) nothing() bool {
+	for _, k := range s.Kinds {
+		if k.Complete {
+			return false
+		}
+	}
+	return true
+}
+
+// settle decides which scopes are complete, and gives every kind that was not read a gap.
+func (r *run) settle(failed error) {
+	why := "The connector did not say that it read this."
+	if failed != nil {
+		why = "The run failed: " + failed.Error()
+		if f := (*fault.Fault)(nil); errors.As(failed, &f) {
+			why = f.Message
+		}
+	}
+	for _, k := range r.k.Kinds {
+		whole := r.kinds[k.Name] != nil && len(r.kinds[k.Name].complete)+len(r.kinds[k.Name].unchanged) > 0
+		named := slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.Name && g.Part == "" })
+		if !whole && !named {
+			r.gap(Missing{Kind: k.Name, Reason: why})
+		}
+	}
+	if failed != nil && len(r.gaps) == 0 {
+		r.gap(Missing{Reason: why})
+	}
+	for _, k := range r.kinds {
+		for scope := range k.complete {
+			if slices.ContainsFunc(r.gaps, func(g Missing) bool {
+				return g.Kind == k.tally.Kind && g.Part == "" && (g.Scope == scope || g.Scope == "")
+			}) {
+				delete(k.complete, scope)
+			}
+		}
+	}
+}
+
+// settleKind closes what is gone and extends coverage for the scopes that are complete.
+func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
+	gone := map[string][]string{}
+	before := map[string]int{}
+	for key, known := range k.known {
+		if known.Record != 0 {
+			before[known.Scope]++
+		}
+		if !known.Seen && k.complete[known.Scope] {
+			gone[known.Scope] = append(gone[known.Scope], key)
+		}
+	}
+	for scope := range k.complete {
+		if k.found[scope] == 0 && before[scope] > 0 {
+			n, err := tx.Exec(r.ctx, "DELETE FROM confirmation WHERE connection = $1 AND kind = $2 AND scope = $3", r.conn.Name, k.tally.Kind, scope)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				delete(k.complete, scope)
+				r.gap(Missing{Kind: k.tally.Kind, Scope: scope, Confirm: true,
+					Reason: fmt.Sprintf("The source listed nothing where it listed %d before. Until somebody confirms that, what it says is unknown.", before[scope])})
+				continue
+			}
+		}
+		slices.Sort(gone[scope])
+		c := r.collection()
+		c.Reason = "no longer at the source"
+		if err := r.c.Book.Vanish(r.ctx, tx, c, k.tally.Kind, gone[scope]); err != nil {
+			return err
+		}
+		k.tally.Closed += int64(len(gone[scope]))
+		for _, key := range gone[scope] {
+			delete(k.known, key)
+		}
+	}
+	fresh := r.k.FreshFor
+	if fresh == 0 {
+		fresh = 2 * r.conn.Interval()
+	}
+	to := tx.Now + store.Moment(fresh.Microseconds())
+	for _, scopes := range []map[string]bool{k.complete, k.unchanged} {
+		for scope := range scopes {
+			if err := r.cover(tx, k.tally.Kind, "", scope, to); err != nil {
+				return err
+			}
+			for part, whole := range k.parts {
+				if whole {
+					if err := r.cover(tx, k.tally.Kind, part, scope, to); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	k.tally.Complete = len(k.complete)+len(k.unchanged) > 0 && !slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.tally.Kind })
+	if len(k.complete) > 0 {
+		k.tally.Population = population(k.known)
+	}
+	return nil
+}
+
+// population is SHA-256 over the keys and content hashes in order of key.
+func population(known map[string]*record.Known) string {
+	h := sha256.New()
+	for _, key := range slices.Sorted(maps.Keys(known)) {
+		fmt.Fprintf(h, "%d:%s", len(key), key)
+		h.Write(known[key].Hash[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// cover extends the coverage of a kind, part and scope, or begins it anew where it had run out.
+func (r *run) cover(tx *ledger.Tx, kind, part, scope string, to store.Moment) error {
+	row, err := r.coverage(tx, kind, part, scope)
+	if err == nil && row.To >= tx.Now {
+		_, err = tx.Exec(r.ctx, "UPDATE coverage SET valid_to = $1, last_read = $2, reads = reads + 1, last_run = $3 WHERE id = $4", to, tx.Now, r.sum.Number, row.ID)
+		return err
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	id, err := store.One[int64](r.ctx, tx, "SELECT coalesce(max(id), 0) + 1 FROM coverage")
+	if err != nil {
+		return err
+	}
+	return store.Insert(r.ctx, tx, "coverage", []string{"id", "connection", "kind", "part", "scope", "valid_from", "valid_to", "last_read", "reads", "first_run", "last_run", "ended"},
+		[][]any{{id, r.conn.Name, kind, part, scope, tx.Now, to, tx.Now, 1, r.sum.Number, r.sum.Number, ""}})
+}
+
+// cut ends the coverage of what could not be read, now.
+func (r *run) cut(tx *ledger.Tx, g Missing) error {
+	if g.Kind == "" {
+		_, err := tx.Exec(r.ctx, "UPDATE coverage SET valid_to = $1, ended = $2 WHERE connection = $3 AND valid_to > $1 AND ended = ''", tx.Now, g.Reason, r.conn.Name)
+		return err
+	}
+	sql, args := "UPDATE coverage SET valid_to = $1, ended = $2 WHERE connection = $3 AND kind = $4 AND valid_to > $1 AND ended = ''", []any{tx.Now, g.Reason, r.conn.Name, g.Kind}
+	if g.Part != "" {
+		args = append(args, g.Part)
+		sql += " AND part = $5"
+	}
+	if g.Scope != "" {
+		args = append(args, g.Scope)
+		sql += fmt.Sprintf(" AND scope = $%d", len(args))
+	}
+	_, err := tx.Exec(r.ctx, sql, args...)
+	return err
+}
+
+// Describe says in one line what a run found.
+func (s Summary) Describe() string {
+	var read, changed, closed int64
+	for _, k := range s.Kinds {
+		read, changed, closed = read+k.Read, changed+k.New+k.Changed, closed+k.Closed
+	}
+	out := []string{fmt.Sprintf("%d read", read), fmt.Sprintf("%d new or changed", changed)}
+	if closed > 0 {
+		out = append(out, fmt.Sprintf("%d gone", closed))
+	}
+	if len(s.Missing) > 0 {
+		out = append(out, fmt.Sprintf("%d not read", len(s.Missing)))
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,270 @@
+package collect_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tickmark/internal/collect"
+	"tickmark/internal/connector"
+	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
+	"tickmark/internal/record"
+	"tickmark/internal/secret"
+	"tickmark/internal/store"
+	"tickmark/internal/store/storetest"
+)
+
+// shelf is a source that a test fills: it hands over what says, and reports what it is told to.
+type shelf struct {
+	boxes map[string]string
+	items map[string]string
+	gaps  []connector.Gap
+	fail  error
+	same  bool
+	then  func(connector.Sink) error
+	used  bool // Unchanged was granted
+}
+
+var box = record.Kind{Name: "box", Label: "id", Collected: true, Fields: []record.Field{{Name: "id", Type: record.Text, Indexed: true}, {Name: "full", Type: record.Bool, Indexed: true}}}
+var item = record.Kind{Name: "item", Label: "id", Collected: true, Fields: []record.Field{{Name: "id", Type: record.Text}}}
+
+func (s *shelf) read(_ context.Context, v connector.Values, out connector.Sink) error {
+	if v["key"] != "hunter2" {
+		return errors.New("the key did not arrive")
+	}
+	for name, set := range map[string]map[string]string{"box": s.boxes, "item": s.items} {
+		if s.same && out.State() != nil && out.Unchanged(name, "") {
+			s.used = true
+			continue
+		}
+		for k, body := range set {
+			if err := out.Item(connector.Item{Kind: name, Key: k, Raw: []byte(body)}); err != nil {
+				return err
+			}
+		}
+		if !slices.ContainsFunc(s.gaps, func(g connector.Gap) bool { return g.Kind == name && g.Part == "" }) && s.fail == nil {
+			out.Complete(name, "")
+		}
+	}
+	for _, g := range s.gaps {
+		out.Missing(g)
+	}
+	out.SetState([]byte("state"))
+	if s.then != nil {
+		return s.then(out)
+	}
+	return s.fail
+}
+
+func collector(t *testing.T, db *store.DB, s *shelf) *collect.Collector {
+	t.Helper()
+	dir := t.TempDir()
+	log, err := ledger.Open(context.Background(), db, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := secret.Open(filepath.Join(dir, "secret.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds, err := record.NewKinds(append(append(record.Builtin(), collect.Kinds()...), box, item)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := record.OpenBook(context.Background(), log, kinds, keys.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &collect.Collector{Book: book, Keys: keys, Connectors: []connector.Connector{{Name: "shelf", Title: "Shelf", Kinds: []record.Kind{box, item},
+		Settings: []connector.Setting{{Name: "key", Secret: true, Required: true}}, Read: s.read}}}
+	if _, err := c.Add(context.Background(), record.Job("person:ada"), collect.Connection{Name: "shelf", Connector: "shelf"}, map[string]secret.Value{"key": secret.Of("hunter2")}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func run(t *testing.T, c *collect.Collector) collect.Summary {
+	t.Helper()
+	s, err := c.Run(context.Background(), "shelf", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func count(t *testing.T, c *collect.Collector, kind string) int64 {
+	t.Helper()
+	n, err := c.Book.Count(context.Background(), record.Query{Kind: kind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n.N
+}
+
+func covered(t *testing.T, c *collect.Collector, kind string) []collect.Coverage {
+	t.Helper()
+	cs, err := c.Coverage(context.Background(), collect.CoverageQuery{Kind: kind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cs
+}
+
+func TestOnlyACompleteReadClosesWhatIsGone(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := &shelf{boxes: map[string]string{"a": `{"id":"a","full":true}`, "b": `{"id":"b","full":false}`}, items: map[string]string{"i": `{"id":"i"}`}}
+		c := collector(t, db, s)
+		if got := run(t, c); got.Outcome != collect.Complete || got.Kinds[0].New != 2 || got.Kinds[0].Population == "" {
+			t.Fatalf("%+v", got)
+		}
+		head, _ := c.Book.Log.Head(context.Background(), db)
+		if got := run(t, c); got.Kinds[0].New+got.Kinds[0].Changed != 0 {
+			t.Errorf("nothing changed, but %+v", got.Kinds)
+		}
+		after, _ := c.Book.Log.Head(context.Background(), db)
+		if after.Size != head.Size+2 { // the run's beginning and end
+			t.Errorf("%d entries for an unchanged read", after.Size-head.Size)
+		}
+
+		delete(s.boxes, "b")
+		s.gaps = []connector.Gap{{Kind: "box", Denied: true, Reason: "the second shelf is locked", Needs: "key"}}
+		got := run(t, c)
+		if got.Outcome != collect.Incomplete || count(t, c, "box") != 2 || len(got.Missing) != 1 || !got.Missing[0].Denied {
+			t.Errorf("half a read closed something or hid its gap: %+v", got)
+		}
+		if cs := covered(t, c, "box"); len(cs) != 1 || cs[0].Ended != "the second shelf is locked" || cs[0].To > store.At(time.Now()) {
+			t.Errorf("coverage of a denied kind: %+v", cs)
+		}
+		if cs := covered(t, c, "item"); len(cs) != 1 || cs[0].Ended != "" || cs[0].To < store.At(time.Now()) {
+			t.Errorf("one denied kind took another's coverage: %+v", cs)
+		}
+
+		s.gaps = nil
+		if got := run(t, c); got.Kinds[0].Closed != 1 || count(t, c, "box") != 1 {
+			t.Errorf("%+v", got)
+		}
+		if cs := covered(t, c, "box"); len(cs) != 2 {
+			t.Errorf("the gap is gone: %+v", cs)
+		}
+		if _, err := c.Book.Verify(context.Background(), nil); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAnEmptyListWaitsForAPerson(t *testing.T) {
+	s := &shelf{boxes: map[string]string{"a": `{"id":"a"}`}, items: map[string]string{"i": `{"id":"i"}`}}
+	c := collector(t, storetest.SQLite(t), s)
+	run(t, c)
+	s.boxes = nil
+	got := run(t, c)
+	if got.Outcome != collect.Incomplete || !got.Missing[0].Confirm || count(t, c, "box") != 1 {
+		t.Fatalf("%+v", got)
+	}
+	if cs := covered(t, c, "box"); cs[0].Ended == "" {
+		t.Errorf("an implausibly empty list is vouched for: %+v", cs)
+	}
+	if err := c.Confirm(context.Background(), record.Job("person:ada"), "shelf", "box", ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, c); got.Outcome != collect.Complete || count(t, c, "box") != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAFailedRunVouchesForNothing(t *testing.T) {
+	s := &shelf{boxes: map[string]string{"a": `{"id":"a"}`}, items: map[string]string{"i": `{"id":"i"}`}}
+	c := collector(t, storetest.SQLite(t), s)
+	run(t, c)
+	s.fail, s.boxes = errors.New("the lamp went out"), map[string]string{"z": `{"id":"z"}`}
+	got := run(t, c)
+	if got.Outcome != collect.Failed || len(got.Missing) != 2 || !strings.Contains(got.Missing[0].Reason, "lamp") {
+		t.Errorf("%+v", got)
+	}
+	if count(t, c, "box") != 2 {
+		t.Error("a failed run closed a record")
+	}
+	s.fail, s.same = nil, true
+	run(t, c)
+	if s.used {
+		t.Error("after a run that was cut short, nothing may count as unchanged")
+	}
+	if count(t, c, "box") != 1 {
+		t.Error("what the failed run left behind was not settled")
+	}
+	run(t, c)
+	if !s.used {
+		t.Error("after a complete run the proof of no change was refused")
+	}
+}
+
+func TestBadObjectsAreNamedAndNothingElseIsLost(t *testing.T) {
+	s := &shelf{boxes: map[string]string{"a": `{"id":"a"}`, "b": `{"id":"b","id":"c"}`}, items: map[string]string{"i": `{"id":"i"}`}}
+	c := collector(t, storetest.SQLite(t), s)
+	got := run(t, c)
+	if got.Outcome != collect.Incomplete || !strings.Contains(got.Missing[0].Reason, `"b"`) || count(t, c, "box") != 1 {
+		t.Errorf("%+v", got)
+	}
+	s.boxes["b"] = `{"id":"b"}`
+	s.then = func(out connector.Sink) error {
+		return out.Item(connector.Item{Kind: "box", Key: "a", Raw: []byte(`{"id":"another"}`)})
+	}
+	if got := run(t, c); got.Outcome != collect.Incomplete || !strings.Contains(got.Missing[0].Reason, `two objects "a"`) {
+		t.Errorf("a key named twice: %+v", got)
+	}
+}
+
+func TestARunThatWasKilledIsMarkedByTheNext(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := &shelf{boxes: map[string]string{}, items: map[string]string{"i": `{"id":"i"}`}}
+		c := collector(t, db, s)
+		for i := range 2500 {
+			s.boxes[fmt.Sprint(i)] = fmt.Sprintf(`{"id":"%d"}`, i)
+		}
+		func() {
+			defer func() { recover() }()
+			s.then = func(connector.Sink) error { panic("killed") }
+			c.Run(context.Background(), "shelf", nil)
+		}()
+		s.then = nil
+		if n := count(t, c, "box"); n != 2000 {
+			t.Errorf("%d boxes were kept before the end, two batches were expected", n)
+		}
+		if got := run(t, c); got.Outcome != collect.Complete || count(t, c, "box") != 2500 || got.Kinds[0].New != 500 {
+			t.Errorf("%+v", got.Kinds)
+		}
+		v, err := c.Book.Get(context.Background(), collect.RunKind, "1", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first collect.Summary
+		json.Unmarshal(v.Body, &first)
+		if first.Outcome != collect.Interrupted {
+			t.Errorf("%+v", first)
+		}
+	})
+}
+
+func TestSecretsStayOutOfRecordsAndErrors(t *testing.T) {
+	db := storetest.SQLite(t)
+	c := collector(t, db, &shelf{})
+	v, err := c.Book.Get(context.Background(), collect.ConnectionKind, "shelf", 0)
+	if err != nil || strings.Contains(string(v.Body), "hunter2") || !strings.Contains(string(v.Body), `"secrets":["key"]`) {
+		t.Errorf("%s %v", v.Body, err)
+	}
+	_, err = c.Add(context.Background(), record.Job("person:ada"), collect.Connection{Name: "x", Connector: "shelf", Settings: map[string]string{"key": "hunter2"}}, nil)
+	if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("%v", err)
+	}
+	sealed, err := store.All[[]byte](context.Background(), db, "SELECT value FROM sealed")
+	if err != nil || len(sealed) != 1 || strings.Contains(string(sealed[0]), "hunter2") {
+		t.Errorf("%q %v", sealed, err)
+	}
+}

@@ -33,9 +33,10 @@ func repositoryKind() record.Kind {
 			{Name: "remotes", Type: record.Object, List: true, Fields: []record.Field{
 				{Name: "name", Type: record.Text},
 				{Name: "url", Type: record.Text, Title: "Address", Help: "As git would use it, without credentials."},
-				{Name: "push_url", Type: record.Text, Title: "Address for pushing"},
 				{Name: "scheme", Type: record.Text, Help: "https, ssh, http, git, file or a helper's name."},
 				{Name: "host", Type: record.Text},
+				{Name: "push_url", Type: record.Text, Title: "Address for pushing", Help: "Only where it differs."},
+				{Name: "push_scheme", Type: record.Text},
 				{Name: "credentials_in_url", Type: record.Bool, Help: "The configured address holds a password or token in plain text."},
 			}},
 		},

@@ -33,9 +33,10 @@ type repository struct {
 type remote struct {
 	Name   string `json:"name"`
 	URL    string `json:"url"`
-	Push   string `json:"push_url,omitempty"`
 	Scheme string `json:"scheme"`
 	Host   string `json:"host"`
+	Push   string `json:"push_url,omitempty"`
+	PushBy string `json:"push_scheme,omitempty"`
 	Secret bool   `json:"credentials_in_url"`
 }
 
@@ -170,6 +171,7 @@ func (c *command) readConfig(ctx context.Context, r *repository) error {
 				to = rewrite(to, fetch)
 			}
 			m.Push, secret = strip(to)
+			m.PushBy, _ = scheme(m.Push)
 			m.Secret = m.Secret || secret
 		}
 		r.remotes = append(r.remotes, m)

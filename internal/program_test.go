@@ -7,6 +7,8 @@ import (
 
 	"tickmark/content"
 	"tickmark/internal/check"
+	"tickmark/internal/collect"
+	"tickmark/internal/connector/host"
 	"tickmark/internal/control"
 	"tickmark/internal/evidence"
 	"tickmark/internal/exception"
@@ -89,7 +91,7 @@ func TestChecksOfTheProgramHold(t *testing.T) {
 		known[item.ID] = true
 	}
 	var kinds []*record.Kind
-	for _, k := range programKinds() {
+	for _, k := range slices.Concat(programKinds(), collect.Kinds(), host.Connector().Kinds) {
 		kinds = append(kinds, &k)
 	}
 	words, err := check.NewVocabulary(kinds...)

@@ -23,6 +23,7 @@ type Enrol struct {
 
 // EnrolPassword sets a password, always with a time-based code.
 type EnrolPassword struct {
+	Email  string
 	Secret string // to type where the picture cannot be read
 	QR     string // PNG as data: address
 	URL    string

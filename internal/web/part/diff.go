@@ -143,6 +143,37 @@ func WordDiff(before, after string) []Piece {
 		middle(x, y, add)
 	}
 	add(' ', a[len(a)-tail:])
+	return joined(out)
+}
+
+// joined takes the spaces between two changes into them, so that a changed phrase reads as one.
+func joined(in []Piece) []Piece {
+	var out []Piece
+	var gone, come string
+	flush := func() {
+		if gone != "" {
+			out = append(out, Piece{'-', gone})
+		}
+		if come != "" {
+			out = append(out, Piece{'+', come})
+		}
+		gone, come = "", ""
+	}
+	for i, p := range in {
+		switch {
+		case p.Kind == '-':
+			gone += p.Text
+		case p.Kind == '+':
+			come += p.Text
+		case strings.TrimSpace(p.Text) == "" && i > 0 && i < len(in)-1:
+			gone += p.Text
+			come += p.Text
+		default:
+			flush()
+			out = append(out, p)
+		}
+	}
+	flush()
 	return out
 }
 

@@ -1,0 +1,211 @@
+package web
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"tickmark/internal/web/asset"
+	"tickmark/internal/web/part"
+)
+
+//go:embed testdata/axe.min.js
+var axe string
+
+// chromium is the browser the tests drive. They skip only where there is none and none was asked for.
+func chromium(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("TICKMARK_TEST_CHROMIUM"); path != "" {
+		return path
+	}
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Skip("no Chromium here; set TICKMARK_TEST_CHROMIUM to its path")
+	return ""
+}
+
+// browser starts one for the test; complaints collects what pages write to the console and what the policy refused.
+func browser(t *testing.T) (context.Context, *complaints) {
+	t.Helper()
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath(chromium(t)), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1440, 900),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), opts...)
+	t.Cleanup(stop)
+	ctx, stop = chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	c := &complaints{}
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatal(err)
+	}
+	if err := chromedp.Listen(ctx, c.hear); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Run(ctx, func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
+		if _, err := cdp.Call(ctx, t, cdplog.Enable, cdp.Empty{}); err != nil {
+			return cdp.Empty{}, err
+		}
+		return cdp.Empty{}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop = context.WithTimeout(ctx, 5*time.Minute)
+	t.Cleanup(stop)
+	return ctx, c
+}
+
+type complaints struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (c *complaints) hear(ev any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch e := ev.(type) {
+	case *cdplog.EventEntryAdded:
+		c.list = append(c.list, fmt.Sprintf("%s %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL))
+	case *runtime.EventExceptionThrown:
+		c.list = append(c.list, "exception: "+e.ExceptionDetails.Text)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == "error" || e.Type == "warning" {
+			c.list = append(c.list, fmt.Sprintf("console %s %v", e.Type, e.Args))
+		}
+	}
+}
+
+func (c *complaints) take() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := c.list
+	c.list = nil
+	return out
+}
+
+// axeRun reports what axe finds wrong, one line each.
+func axeRun(t *testing.T, ctx context.Context) []string {
+	t.Helper()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](axe+`;axe.run(document,{resultTypes:['violations']}).then(r=>r.violations.flatMap(x=>x.nodes.slice(0,4).map(n=>x.id+': '+n.target.join(' ')+' '+(n.any[0]?.message??n.all[0]?.message??n.none[0]?.message??''))))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func colours(scheme string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		return err
+	})
+}
+
+func scripts(on bool) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+		return err
+	})
+}
+
+// picture keeps what the browser shows, when TICKMARK_TEST_PICTURES names a directory.
+func picture(t *testing.T, ctx context.Context, name string) {
+	dir := os.Getenv("TICKMARK_TEST_PICTURES")
+	if dir == "" {
+		return
+	}
+	b, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".png"), b, 0o644)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// fixtureSite serves the fixtures under the same headers as the product.
+func fixtureSite(t *testing.T) string {
+	t.Helper()
+	files, err := asset.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/", files)
+	for _, f := range fixtures() {
+		path, _, _ := strings.Cut(f.path, "?")
+		if path == "/" {
+			path = "/{$}"
+		}
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			v := part.View{Now: noon}
+			if s := r.URL.Query().Get(part.AsOfName); s != "" {
+				v.AsOf, _ = time.Parse(time.RFC3339, s)
+			}
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			if err := f.page().Render(part.With(r.Context(), v), w); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	srv := httptest.NewServer(secured(mux))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+var screens = []struct {
+	name          string
+	scheme        string
+	width, height int64
+}{
+	{"light-1440", "light", 1440, 900},
+	{"dark-1440", "dark", 1440, 900},
+	{"light-390", "light", 390, 844},
+	{"dark-390", "dark", 390, 844},
+}
+
+func TestEveryPageIsAccessibleAtEverySizeAndColour(t *testing.T) {
+	ctx, heard := browser(t)
+	site := fixtureSite(t)
+	for _, s := range screens {
+		if err := chromedp.Do(ctx, colours(s.scheme), chromedp.EmulateViewport(s.width, s.height)); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range fixtures() {
+			t.Run(s.name+f.path, func(t *testing.T) {
+				if err := chromedp.Do(ctx, chromedp.Navigate(site+f.path)); err != nil {
+					t.Fatal(err)
+				}
+				for _, v := range axeRun(t, ctx) {
+					t.Error(v)
+				}
+				wide, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth-document.documentElement.clientWidth`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if wide > 0 {
+					t.Errorf("the page is %d pixels wider than the window", wide)
+				}
+				for _, c := range heard.take() {
+					t.Error(c)
+				}
+				picture(t, ctx, s.name+strings.NewReplacer("/", "_", "?", "_").Replace(f.path))
+			})
+		}
+	}
+}

@@ -42,7 +42,7 @@ func NewVocabulary(kinds ...*record.Kind) (*Vocabulary, error) {
 			return nil, fmt.Errorf("kind %s is declared twice", k.Name)
 		}
 		v.kinds[k.Name] = k
-		schemas = append(schemas, Schema(k))
+		schemas = append(schemas, k.Expr())
 	}
 	alone, err := expr.NewTypes(schemas...)
 	if err != nil {
@@ -118,22 +118,6 @@ func (v *Vocabulary) provide(env *expr.Env, k *record.Kind, view record.View) (*
 	return p, nil
 }
 
-// Schema is a kind's fields as expressions see them.
-func Schema(k *record.Kind) expr.Schema { return expr.Schema{Name: k.Name, Fields: fields(k.Fields)} }
-
-func fields(in []record.Field) []expr.Field {
-	out := make([]expr.Field, 0, len(in))
-	for _, f := range in {
-		t := expr.Text
-		switch f.Type {
-		case record.Integer, record.Number, record.Bool, record.Time, record.Date, record.Object, record.JSON:
-			t = expr.Type(f.Type)
-		}
-		out = append(out, expr.Field{Name: f.Name, Type: t, List: f.List, Fields: fields(f.Fields)})
-	}
-	return out
-}
-
 // Kinds are the kinds behind a name: the kind itself, or those that offer the view; nil for an unknown name.
 func (v *Vocabulary) Kinds(name string) []*record.Kind {
 	if k := v.kinds[name]; k != nil {
@@ -170,6 +154,15 @@ func (v *Vocabulary) ViewField(view, kind, field string) string {
 // cannot be told from this record, is left out. in is False when the record is not in the view, Unknown with the reason when
 // that cannot be told.
 func (v *Vocabulary) See(view, kind string, doc *expr.Doc) (seen *expr.Doc, in expr.Value, err error) {
+	body, in, err := v.see(view, kind, doc)
+	if err != nil || in.Answer != expr.True {
+		return nil, in, err
+	}
+	seen, err = expr.Parse(body)
+	return seen, in, err
+}
+
+func (v *Vocabulary) see(view, kind string, doc *expr.Doc) (body []byte, in expr.Value, err error) {
 	p := v.provider(view, kind)
 	if p == nil {
 		return nil, expr.Value{}, fmt.Errorf("kind %s has no view %s", kind, view)
@@ -180,7 +173,7 @@ func (v *Vocabulary) See(view, kind string, doc *expr.Doc) (seen *expr.Doc, in e
 			return nil, in, nil
 		}
 	}
-	body := []byte{'{'}
+	body = []byte{'{'}
 	for _, f := range p.fields {
 		value, err := f.prog.Native(doc, nil)
 		if err != nil || value == nil {
@@ -199,8 +192,7 @@ func (v *Vocabulary) See(view, kind string, doc *expr.Doc) (seen *expr.Doc, in e
 		name, _ := json.Marshal(f.name)
 		body = append(append(append(body, name...), ':'), j...)
 	}
-	seen, err = expr.Parse(append(body, '}'))
-	return seen, in, err
+	return append(body, '}'), in, nil
 }
 
 // logic is the part of the views behind a name that a check's answers depend on.

@@ -347,3 +347,25 @@ func (d *Doc) Holds(field string, value any) bool {
 	}
 	return equal(v, want) == types.True
 }
+
+// Scalars are the values that Holds would be true of: the top-level field's text, number or truth value, or those in its list.
+func (d *Doc) Scalars(field string) []any {
+	v := d.v.Get(field)
+	if v == nil {
+		return nil
+	}
+	values := []*fastjson.Value{v}
+	if v.Type() == fastjson.TypeArray {
+		values, _ = v.Array()
+	}
+	var out []any
+	for _, e := range values {
+		switch e.Type() {
+		case fastjson.TypeString, fastjson.TypeNumber, fastjson.TypeTrue, fastjson.TypeFalse:
+			if p, err := plain(e); err == nil {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,593 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tickmark/internal/expr"
+	"tickmark/internal/ledger"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+)
+
+// Options say what to evaluate.
+type Options struct {
+	Checks []string // ids; none: all
+	Full   bool     // judge every record anew, as the nightly run does; the answers must come out the same
+}
+
+// Evaluation is what an evaluation did.
+type Evaluation struct {
+	Checks, Judged, Flips int
+	Corrected             int // answers about a time that had been answered otherwise before
+	Took                  time.Duration
+}
+
+// unit is one check under evaluation.
+type unit struct {
+	*Check
+	series Series
+	fresh  bool // its series has just begun
+	whole  bool // every record is judged each time: the clock, other records or volatile values may change the answer
+	vol    bool // it reads volatile values
+	flips  []*answer
+	ended  []*answer // stored rows to close or supersede
+	delta  map[int64]int64
+}
+
+// codes of statuses in the database; 0 is an end: from then on there is no answer.
+var codes = map[Status]int64{NotApplicable: 0, Pass: 1, Fail: 2, Unknown: 3}
+
+var statusOf = map[int64]Status{0: NotApplicable, 1: Pass, 2: Fail, 3: Unknown}
+
+// answer is a row of results.
+type answer struct {
+	ID      int64        `db:"id"`
+	Series  int64        `db:"series"`
+	Record  int64        `db:"record"`
+	Status  int64        `db:"status"`
+	Reason  string       `db:"reason"`
+	From    store.Moment `db:"valid_from"`
+	To      store.Moment `db:"valid_to"`
+	Known   store.Moment `db:"known"`
+	Dropped store.Moment `db:"superseded"`
+	Version int64        `db:"version"`
+	Basis   string       `db:"basis"`
+
+	Entry int64 `db:"entry"` // of the judged version in the ledger
+
+	drop bool         // supersede the stored row instead of closing it
+	cut  store.Moment // with drop: and whatever else begins from then on
+}
+
+const answerColumns = "a.id, a.series, a.record, a.status, a.reason, a.valid_from, a.valid_to, a.known, a.superseded, a.version, a.basis, v.entry"
+
+type subjectID struct{ series, record int64 }
+
+// round is one evaluation.
+type round struct {
+	m       *Monitor
+	units   []*unit
+	last    store.Moment // recorded time of the snapshot: what is written later is judged later
+	upto    int64        // the last version in the snapshot
+	now     time.Time
+	current map[subjectID]*answer // in the present batch
+	past    map[store.Moment]*lookups
+	bounds  map[string][]store.Moment // by kind: moments of change since the last evaluation
+	doc     expr.Doc
+	report  *Evaluation
+	q       store.Q
+	touched map[string]bool // checks with flips
+}
+
+const flipBatch = 1000
+
+// Evaluate judges what changed since the last time, and for checks that read the clock or other records everything, and
+// writes the answers that changed. Findings follow.
+func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
+	m.one.Lock()
+	defer m.one.Unlock()
+	ctx = store.Background(ctx)
+	begun := time.Now()
+	var report Evaluation
+	setups, err := m.setups(ctx)
+	if err != nil {
+		return report, err
+	}
+	series, err := m.align(ctx, setups)
+	if err != nil {
+		return report, err
+	}
+	r := &round{m: m, now: m.Book.Log.Clock(), report: &report, past: map[store.Moment]*lookups{}, bounds: map[string][]store.Moment{}, touched: map[string]bool{}}
+	for _, s := range setups {
+		sr, ok := series[s.ID]
+		if !ok || len(o.Checks) > 0 && !slices.Contains(o.Checks, s.ID) {
+			continue
+		}
+		u := &unit{Check: s.Check, series: sr, fresh: sr.Evaluated == 0, delta: map[int64]int64{}}
+		u.vol = m.volatile(s.Check)
+		u.whole = o.Full || u.fresh || u.Clock || len(u.Joins) > 0 || u.vol
+		r.units = append(r.units, u)
+	}
+	report.Checks = len(r.units)
+	err = m.Book.DB.Read(ctx, func(tx *store.Tx) error {
+		head, err := m.Book.Log.Head(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if r.upto, err = store.One[int64](ctx, tx, "SELECT coalesce(max(id), 0) FROM version"); err != nil {
+			return err
+		}
+		r.last, r.q = head.At, tx
+		if at := store.At(r.now); at < r.last {
+			r.now = r.last.Time() // the recorded time runs ahead of the clock
+		}
+		return r.run(ctx)
+	})
+	if err == nil {
+		err = r.close(ctx)
+	}
+	if err == nil {
+		err = m.findings(ctx, r)
+	}
+	report.Took = time.Since(begun)
+	return report, err
+}
+
+// volatile reports whether a check reads a field kept outside the history, whose change makes no version.
+func (m *Monitor) volatile(c *Check) bool {
+	for _, k := range m.Words.Kinds(c.For) {
+		for _, f := range k.Fields {
+			if f.Volatile && (m.Words.IsView(c.For) || slices.Contains(c.Fields, f.Name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// about are the units that judge records of a kind.
+func (r *round) about(kind string, want func(*unit) bool) []*unit {
+	var out []*unit
+	for _, u := range r.units {
+		if want(u) && slices.ContainsFunc(r.m.Words.Kinds(u.For), func(k *record.Kind) bool { return k.Name == kind }) {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+func (r *round) run(ctx context.Context) error {
+	for _, k := range r.m.Book.Kinds.All() {
+		if len(r.about(k.Name, func(*unit) bool { return true })) == 0 {
+			continue
+		}
+		if err := r.gone(ctx, k); err != nil {
+			return fmt.Errorf("end the answers about %s: %w", k.Name, err)
+		}
+		if err := r.newVersions(ctx, k); err != nil {
+			return fmt.Errorf("judge new versions of %s: %w", k.Name, err)
+		}
+		if err := r.everything(ctx, k); err != nil {
+			return fmt.Errorf("judge every %s: %w", k.Name, err)
+		}
+	}
+	return nil
+}
+
+// newVersions judges each version written since the last evaluation at the moment it came to hold.
+func (r *round) newVersions(ctx context.Context, k *record.Kind) error {
+	units := r.about(k.Name, func(u *unit) bool { return !u.fresh && !u.vol })
+	if len(units) == 0 {
+		return nil
+	}
+	after := slices.MinFunc(units, func(a, b *unit) int { return cmp.Compare(a.series.Upto, b.series.Upto) }).series.Upto
+	for after < r.upto {
+		var batch []record.Version
+		err := r.m.Book.EachVersion(ctx, r.q, k.Name, after, flipBatch, func(v record.Version) error {
+			if after = v.ID; v.ID <= r.upto {
+				batch = append(batch, v)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := r.load(ctx, units, batch); err != nil {
+			return err
+		}
+		for _, v := range batch {
+			for _, u := range units {
+				if v.ID <= u.series.Upto || v.Erased {
+					continue
+				}
+				at := v.From
+				res, err := r.judge(ctx, u, v, at)
+				if err != nil {
+					return err
+				}
+				r.become(u, v, r.since(u, v), res)
+				if v.Closed != nil {
+					r.end(u, v)
+				}
+			}
+		}
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+		if len(batch) < flipBatch {
+			return nil
+		}
+	}
+	return nil
+}
+
+// since is the moment in the world from which an answer about a version holds: for an event, when it happened.
+func (r *round) since(u *unit, v record.Version) store.Moment {
+	if v.Occurred != nil {
+		return store.At(v.Occurred.At)
+	}
+	return max(v.From, u.series.Started)
+}
+
+// gone ends the answers about records that ended since the last evaluation.
+func (r *round) gone(ctx context.Context, k *record.Kind) error {
+	units := r.about(k.Name, func(u *unit) bool { return !u.fresh })
+	if len(units) == 0 {
+		return nil
+	}
+	since := slices.MinFunc(units, func(a, b *unit) int { return cmp.Compare(a.series.Evaluated, b.series.Evaluated) }).series.Evaluated
+	type end struct {
+		ID     int64        `db:"id"`
+		Record int64        `db:"record"`
+		To     store.Moment `db:"valid_to"`
+		Entry  int64        `db:"entry"`
+	}
+	ends, err := store.All[end](ctx, r.q, `SELECT v.id, v.record, v.valid_to, v.entry FROM version v JOIN kind k ON k.id = v.kind
+		WHERE k.name = $1 AND v.valid_to > $2 AND v.valid_to <= $3 AND v.closed IS NOT NULL ORDER BY v.valid_to, v.id`, k.Name, since, r.last)
+	if err != nil {
+		return err
+	}
+	for len(ends) > 0 {
+		n := min(len(ends), flipBatch)
+		batch := make([]record.Version, n)
+		for i, e := range ends[:n] {
+			batch[i] = record.Version{ID: e.ID, Record: e.Record, To: e.To, Entry: e.Entry}
+		}
+		if err := r.load(ctx, units, batch); err != nil {
+			return err
+		}
+		for _, v := range batch {
+			for _, u := range units {
+				// Later versions end where they are judged.
+				if v.To > u.series.Evaluated && (u.vol || v.ID <= u.series.Upto) {
+					r.end(u, v)
+				}
+			}
+		}
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+		ends = ends[n:]
+	}
+	return nil
+}
+
+// end says that a record is gone since its version ended.
+func (r *round) end(u *unit, v record.Version) {
+	if o := r.current[subjectID{u.series.ID, v.Record}]; o != nil && o.Status != 0 && o.From < v.To {
+		r.put(u, o, &answer{Status: 0, From: v.To, Version: v.ID, Entry: v.Entry, Basis: basis{Ended: "gone"}.text()}, v.Record)
+	}
+}
+
+// everything judges all records that hold, for the checks that need it.
+func (r *round) everything(ctx context.Context, k *record.Kind) error {
+	units := r.about(k.Name, func(u *unit) bool { return u.whole })
+	if len(units) == 0 {
+		return nil
+	}
+	var batch []record.Version
+	work := func() error {
+		if err := r.load(ctx, units, batch); err != nil {
+			return err
+		}
+		for _, v := range batch {
+			if v.Erased {
+				continue
+			}
+			for _, u := range units {
+				if err := r.settle(ctx, u, v); err != nil {
+					return err
+				}
+			}
+		}
+		batch = batch[:0]
+		return r.flush(ctx)
+	}
+	err := r.m.Book.EachOpen(ctx, r.q, k.Name, func(v record.Version) error {
+		if batch = append(batch, v); len(batch) < flipBatch {
+			return nil
+		}
+		return work()
+	})
+	if err != nil {
+		return err
+	}
+	return work()
+}
+
+// settle judges a record now, and if the answer is another one, finds out since when.
+func (r *round) settle(ctx context.Context, u *unit, v record.Version) error {
+	final, err := r.judge(ctx, u, v, 0)
+	if err != nil {
+		return err
+	}
+	if r.stands(u, v, final) {
+		return nil
+	}
+	if u.fresh || !u.Clock && len(u.Joins) == 0 {
+		at := r.since(u, v)
+		if u.vol && !u.fresh && v.Occurred == nil {
+			at = max(at, store.At(r.now)) // when a volatile value changed is not known
+		}
+		r.become(u, v, at, final)
+		return nil
+	}
+	moments := r.changes(ctx, u)
+	for at := max(u.series.Evaluated, r.since(u, v)); at < store.At(r.now); {
+		res, err := r.judge(ctx, u, v, at)
+		if err != nil {
+			return err
+		}
+		r.become(u, v, at, res)
+		next := store.At(r.now)
+		if !res.Flip.IsZero() && res.Flip.Before(r.now) {
+			next = store.At(res.Flip)
+		}
+		if i, _ := slices.BinarySearch(moments, at+1); i < len(moments) && moments[i] < next {
+			next = moments[i]
+		}
+		at = next
+	}
+	r.become(u, v, store.At(r.now), final)
+	return nil
+}
+
+// changes are the moments since the last evaluation at which a record that the check looks up changed, in order; of very
+// many, only the last few are looked at.
+func (r *round) changes(ctx context.Context, u *unit) []store.Moment {
+	var all []store.Moment
+	for _, name := range u.Joins {
+		for _, k := range r.m.Words.Kinds(name) {
+			list, ok := r.bounds[k.Name]
+			if !ok {
+				list, _ = store.All[store.Moment](ctx, r.q, `SELECT DISTINCT v.valid_from FROM version v JOIN kind k ON k.id = v.kind
+					WHERE k.name = $1 AND v.id > $2 AND v.valid_from > $3
+					UNION SELECT DISTINCT v.valid_to FROM version v JOIN kind k ON k.id = v.kind WHERE k.name = $1 AND v.valid_to > $3 AND v.valid_to <= $4`,
+					k.Name, u.series.Upto, u.series.Evaluated, r.last)
+				r.bounds[k.Name] = list
+			}
+			all = append(all, list...)
+		}
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	const most = 16
+	if len(all) > most {
+		all = all[len(all)-most:]
+	}
+	return all
+}
+
+// judge judges a version as of a moment; zero is now.
+func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.Moment) (judged, error) {
+	r.report.Judged++
+	var source *lookups
+	if len(u.Joins) > 0 {
+		if source = r.past[at]; source == nil {
+			if len(r.past) > 24 {
+				present := r.past[0]
+				clear(r.past)
+				if present != nil {
+					r.past[0] = present
+				}
+			}
+			source = r.m.lookups(ctx, r.q, at)
+			r.past[at] = source
+		}
+	}
+	if err := r.doc.Parse(v.Full()); err != nil {
+		return judged{}, fmt.Errorf("%s %s: %w", v.Kind, v.Key, err)
+	}
+	now := r.now
+	if at != 0 {
+		now = at.Time()
+	}
+	j := judged{}
+	subject := Subject{Kind: v.Kind, Key: v.Key, Label: v.Label, Source: v.Source, Doc: &r.doc}
+	if source == nil {
+		j.Result = u.Judge(subject, now, nil)
+	} else {
+		j.Result = u.Judge(subject, now, source)
+		j.versions = source.versions()
+	}
+	return j, nil
+}
+
+type judged struct {
+	Result
+	versions []int64
+}
+
+func (j judged) basis() basis {
+	b := basis{Joins: joinsOf(j.Result), Versions: j.versions}
+	if len(b.Versions) > maxBasis {
+		b.More, b.Versions = len(b.Versions)-maxBasis, b.Versions[:maxBasis]
+	}
+	return b
+}
+
+// stands reports whether the stored answer is still the answer. A failure's sentence may count days: it is taken anew only
+// with a new version of the record.
+func (r *round) stands(u *unit, v record.Version, j judged) bool {
+	o := r.current[subjectID{u.series.ID, v.Record}]
+	code := codes[j.Status]
+	if o == nil {
+		return code == 0
+	}
+	if o.Status != code {
+		return false
+	}
+	if code == 0 {
+		return true
+	}
+	if o.Version != v.ID && o.Reason != j.Reason {
+		return false
+	}
+	return slices.Equal(parseBasis(o.Basis).Joins, joinsOf(j.Result))
+}
+
+// become makes the judgement the answer from a moment on.
+func (r *round) become(u *unit, v record.Version, at store.Moment, j judged) {
+	if r.stands(u, v, j) {
+		return
+	}
+	o := r.current[subjectID{u.series.ID, v.Record}]
+	b := j.basis()
+	if j.Status == NotApplicable {
+		b = basis{Ended: string(NotApplicable)}
+	}
+	a := &answer{Status: codes[j.Status], Reason: j.Reason, From: at, Version: v.ID, Entry: v.Entry, Basis: b.text()}
+	if v.Occurred != nil && o != nil && o.Version != v.ID {
+		// An event happened once: what a newer version of it says corrects the old answer from its beginning.
+		a.From = min(at, o.From)
+	}
+	r.put(u, o, a, v.Record)
+}
+
+// put replaces the answer o, which may be nil, by a.
+func (r *round) put(u *unit, o, a *answer, record int64) {
+	a.Series, a.Record, a.To, a.Dropped = u.series.ID, record, store.Forever, store.Forever
+	if o != nil {
+		u.delta[o.Status]--
+		switch {
+		case o.ID == 0 && o.From >= a.From:
+			// Not yet written, and nothing is left of it.
+			u.flips = slices.DeleteFunc(u.flips, func(x *answer) bool { return x == o })
+		case a.From > o.From && (o.ID == 0 || a.From >= u.series.Evaluated):
+			o.To = a.From
+			if o.ID != 0 {
+				u.ended = append(u.ended, o)
+			}
+		default:
+			// It had been answered otherwise about this time: the old row stays as it was known then.
+			r.report.Corrected++
+			o.drop, o.cut = true, min(a.From, o.From)
+			u.ended = append(u.ended, o)
+			b := parseBasis(a.Basis)
+			b.Corrects = o.ID
+			a.Basis = b.text()
+			if a.From > o.From {
+				rest := *o
+				rest.ID, rest.To, rest.drop = 0, a.From, false
+				u.flips = append(u.flips, &rest)
+			}
+		}
+	}
+	u.delta[a.Status]++
+	u.flips = append(u.flips, a)
+	r.current[subjectID{u.series.ID, record}] = a
+}
+
+// load reads the present answers about the records of a batch.
+func (r *round) load(ctx context.Context, units []*unit, batch []record.Version) error {
+	r.current = make(map[subjectID]*answer, len(batch))
+	mine := map[int64]bool{}
+	for _, u := range units {
+		mine[u.series.ID] = true
+	}
+	ids := make([]any, 0, len(batch))
+	for _, v := range batch {
+		ids = append(ids, v.Record)
+	}
+	for len(ids) > 0 {
+		n := min(len(ids), 200)
+		// Not from the snapshot: answers written by this evaluation count.
+		rows, err := store.All[answer](ctx, r.m.Book.DB, "SELECT "+answerColumns+" FROM result a JOIN version v ON v.id = a.version WHERE a.record IN ("+store.Marks(1, n)+fmt.Sprintf(") AND a.valid_to = $%d AND a.superseded = $%d", n+1, n+2),
+			append(slices.Clone(ids[:n]), store.Forever, store.Forever)...)
+		if err != nil {
+			return fmt.Errorf("read the present answers: %w", err)
+		}
+		for _, a := range rows {
+			if mine[a.Series] {
+				a := a
+				r.current[subjectID{a.Series, a.Record}] = &a
+			}
+		}
+		ids = ids[n:]
+	}
+	return nil
+}
+
+// errOvertaken says that another process evaluated meanwhile.
+var errOvertaken = errors.New("another evaluation was faster")
+
+// flush writes what the batch changed.
+func (r *round) flush(ctx context.Context) error {
+	dirty := false
+	for _, u := range r.units {
+		dirty = dirty || len(u.flips)+len(u.ended) > 0
+	}
+	if !dirty {
+		return nil
+	}
+	return r.m.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
+		next, err := store.One[int64](ctx, tx, "SELECT coalesce(max(id), 0) FROM result")
+		if err != nil {
+			return err
+		}
+		for _, u := range r.units {
+			if len(u.flips)+len(u.ended) == 0 {
+				continue
+			}
+			if err := u.overtaken(ctx, tx); err != nil {
+				return err
+			}
+			if next, err = u.write(ctx, tx, r.m, next); err != nil {
+				return fmt.Errorf("write the answers of %s: %w", u.ID, err)
+			}
+			r.report.Flips += len(u.flips)
+			r.touched[u.ID] = true
+			u.flips, u.ended, u.delta = nil, nil, map[int64]int64{}
+		}
+		return nil
+	})
+}
+
+func (u *unit) overtaken(ctx context.Context, tx *ledger.Tx) error {
+	s, err := store.One[Series](ctx, tx, "SELECT "+seriesColumns+" FROM series WHERE id = $1", u.series.ID)
+	if err != nil {
+		return err
+	}
+	if s.Upto != u.series.Upto || s.Evaluated != u.series.Evaluated || s.Ended != store.Forever {
+		return errOvertaken
+	}
+	return nil
+}
+
+// close says how far each series is judged.
+func (r *round) close(ctx context.Context) error {
+	return r.m.Book.DB.Write(ctx, func(tx *store.Tx) error {
+		for _, u := range r.units {
+			if _, err := tx.Exec(ctx, "UPDATE series SET upto = $1, evaluated = $2 WHERE id = $3 AND upto = $4 AND evaluated = $5",
+				r.upto, r.last, u.series.ID, u.series.Upto, u.series.Evaluated); err != nil {
+				return fmt.Errorf("note how far %s is judged: %w", u.ID, err)
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,142 @@
+package check
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"sync"
+
+	"tickmark/internal/ledger"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+)
+
+// Monitor keeps the answers of checks as intervals. An answer stands for the records as they were written; what is not
+// covered is put over it on reading, so that an outage rewrites nothing.
+type Monitor struct {
+	Book  *record.Book
+	Words *Vocabulary
+	Set   *Set
+
+	one sync.Mutex // one evaluation at a time in this process; series.upto guards against another's
+}
+
+// NewMonitor makes a monitor of the set's checks over the book.
+func NewMonitor(book *record.Book, words *Vocabulary, set *Set) *Monitor {
+	return &Monitor{Book: book, Words: words, Set: set}
+}
+
+// Series is the answers of one check under one logic and one set of settings. Another hash begins another series; what
+// the first one answered stays.
+type Series struct {
+	ID        int64        `db:"id" json:"id"`
+	Check     string       `db:"check_id" json:"check"`
+	Hash      []byte       `db:"hash" json:"-"`
+	Content   []byte       `db:"content" json:"-"` // canonical JSON of the logic; Hash is SHA-256 of it, a line feed, and Settings
+	Settings  string       `db:"settings" json:"settings"`
+	Started   store.Moment `db:"started" json:"from"`
+	Ended     store.Moment `db:"ended" json:"to"`
+	Reason    string       `db:"reason" json:"reason"` // why it began
+	Upto      int64        `db:"upto" json:"-"`        // the last version judged
+	Evaluated store.Moment `db:"evaluated" json:"evaluated"`
+}
+
+const seriesColumns = "id, check_id, hash, content, settings, started, ended, reason, upto, evaluated"
+
+// SeriesOf returns every series of a check, oldest first.
+func (m *Monitor) SeriesOf(ctx context.Context, check string) ([]Series, error) {
+	return store.All[Series](ctx, m.Book.DB, "SELECT "+seriesColumns+" FROM series WHERE check_id = $1 ORDER BY started, id", check)
+}
+
+// align begins and ends series so that every check in use has one with its hash, and none else is open.
+func (m *Monitor) align(ctx context.Context, setups []Setup) (map[string]Series, error) {
+	open, err := store.All[Series](ctx, m.Book.DB, "SELECT "+seriesColumns+" FROM series WHERE ended = $1", store.Forever)
+	if err != nil {
+		return nil, fmt.Errorf("read the open series: %w", err)
+	}
+	have := map[string]Series{}
+	for _, s := range open {
+		have[s.Check] = s
+	}
+	right := map[string]Series{}
+	var begin []Setup
+	for _, s := range setups {
+		if s.Off {
+			continue
+		}
+		if old, ok := have[s.ID]; ok && string(old.Hash) == string(s.Hash[:]) {
+			right[s.ID] = old
+			delete(have, s.ID)
+			continue
+		}
+		begin = append(begin, s)
+	}
+	if len(begin) == 0 && len(have) == 0 {
+		return right, nil
+	}
+	err = m.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
+		for id, s := range have {
+			why := "The check is no longer in use."
+			for _, c := range setups {
+				if c.ID == id {
+					why = whyChanged(s, c)
+				}
+			}
+			if _, err := tx.Exec(ctx, "UPDATE series SET ended = $1 WHERE id = $2", tx.Now, s.ID); err != nil {
+				return err
+			}
+			if _, err := tx.Act(ctx, "check.series_ended", "job:check", id, map[string]any{"hash": hex.EncodeToString(s.Hash), "reason": why}); err != nil {
+				return err
+			}
+		}
+		next, err := store.One[int64](ctx, tx, "SELECT coalesce(max(id), 0) FROM series")
+		if err != nil {
+			return err
+		}
+		for _, c := range begin {
+			next++
+			why := "The check is new."
+			if s, ok := have[c.ID]; ok {
+				why = whyChanged(s, c)
+			} else if n, err := store.One[int64](ctx, tx, "SELECT count(*) FROM series WHERE check_id = $1", c.ID); err != nil {
+				return err
+			} else if n > 0 {
+				why = "The check is in use again."
+			}
+			s := Series{ID: next, Check: c.ID, Hash: c.Hash[:], Content: c.Logic, Settings: c.SettingsJSON(), Started: tx.Now, Ended: store.Forever, Reason: why}
+			if err := store.Insert(ctx, tx, "series", []string{"id", "check_id", "hash", "content", "settings", "started", "ended", "reason", "upto", "evaluated"},
+				[][]any{{s.ID, s.Check, s.Hash, s.Content, s.Settings, s.Started, s.Ended, s.Reason, s.Upto, s.Evaluated}}); err != nil {
+				return err
+			}
+			if _, err := tx.Act(ctx, "check.series_began", "job:check", c.ID, map[string]any{"hash": hex.EncodeToString(s.Hash), "reason": why}); err != nil {
+				return err
+			}
+			right[c.ID] = s
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("begin a series: %w", err)
+	}
+	return right, nil
+}
+
+func whyChanged(s Series, c Setup) string {
+	switch {
+	case c.Off:
+		return by("The check was turned off", c)
+	case string(s.Content) != string(c.Logic):
+		return "The check's logic changed."
+	}
+	return by("The check's settings changed", c)
+}
+
+func by(what string, c Setup) string {
+	if c.By != "" {
+		what += " by " + c.By
+	}
+	if c.Reason != "" {
+		return what + ": " + c.Reason
+	}
+	return what + "."
+}

@@ -1,0 +1,229 @@
+package check
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tickmark/internal/expr"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+)
+
+// lookups answers find, one and let from the book as of one moment. It asks the book's index a few times, and beyond that
+// reads the kind once and keeps its bodies by the field's value.
+type lookups struct {
+	ctx   context.Context
+	m     *Monitor
+	q     store.Q
+	at    store.Moment // zero: now
+	asked map[[2]string]int
+	built map[[2]string]*hashed
+	read  []int64 // versions that the present judgement looked at
+}
+
+// directLookups is how often the index is asked before the kind is read whole.
+const directLookups = 40
+
+// hashed is the records of a kind or view by a field's value.
+type hashed struct {
+	rows map[any][]row
+	odd  error // a record cannot be told to belong here: a lookup could miss it
+}
+
+type row struct {
+	body    []byte
+	version int64
+}
+
+func (m *Monitor) lookups(ctx context.Context, q store.Q, at store.Moment) *lookups {
+	return &lookups{ctx: ctx, m: m, q: q, at: at, asked: map[[2]string]int{}, built: map[[2]string]*hashed{}}
+}
+
+// Find implements expr.Source.
+func (l *lookups) Find(name, field string, value any) ([]*expr.Doc, error) {
+	id := [2]string{name, field}
+	if h := l.built[id]; h != nil {
+		return l.hit(h, value)
+	}
+	if l.asked[id]++; l.asked[id] <= directLookups && !l.m.Words.IsView(name) {
+		k := l.m.Words.kinds[name]
+		text, isText := value.(string)
+		if field == expr.Key && isText {
+			return l.byKey(k, text)
+		}
+		if f, ok := k.FieldNamed(field); ok && f.Indexed {
+			found, err := l.m.Book.Find(l.ctx, l.q, name, field, value, l.at)
+			if err != nil {
+				return nil, err
+			}
+			return l.docs(found)
+		}
+	}
+	h, err := l.build(name, field)
+	if err != nil {
+		return nil, err
+	}
+	l.built[id] = h
+	return l.hit(h, value)
+}
+
+func (l *lookups) docs(found []record.Version) ([]*expr.Doc, error) {
+	var out []*expr.Doc
+	for _, v := range found {
+		d, err := expr.Parse(v.Full())
+		if err != nil {
+			return nil, err
+		}
+		l.read = append(l.read, v.ID)
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+func (l *lookups) byKey(k *record.Kind, key string) ([]*expr.Doc, error) {
+	v, err := l.m.Book.GetFrom(l.ctx, k.Name, key, "", l.at, k.Room)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.docs([]record.Version{v})
+}
+
+func (l *lookups) hit(h *hashed, value any) ([]*expr.Doc, error) {
+	if h.odd != nil {
+		return nil, h.odd
+	}
+	var out []*expr.Doc
+	for _, r := range h.rows[hashKey(value)] {
+		d, err := expr.Parse(r.body)
+		if err != nil {
+			return nil, err
+		}
+		l.read = append(l.read, r.version)
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// hashKey makes numbers equal by value.
+func hashKey(v any) any {
+	if f, ok := v.(float64); ok && f == float64(int64(f)) {
+		return int64(f)
+	}
+	return v
+}
+
+func (l *lookups) build(name, field string) (*hashed, error) {
+	h := &hashed{rows: map[any][]row{}}
+	view := l.m.Words.IsView(name)
+	var doc expr.Doc
+	for _, k := range l.m.Words.Kinds(name) {
+		err := l.m.Book.EachAt(l.ctx, l.q, k.Name, l.at, func(v record.Version) error {
+			if v.Erased {
+				return nil
+			}
+			body := []byte(v.Full())
+			if err := doc.Parse(body); err != nil {
+				return fmt.Errorf("%s %s: %w", v.Kind, v.Key, err)
+			}
+			if view {
+				seen, in, err := l.m.Words.see(name, k.Name, &doc)
+				if err != nil {
+					return err
+				}
+				if in.Answer == expr.Unknown && h.odd == nil {
+					h.odd = fmt.Errorf("the %s %s cannot be told to be a %s or not: %s", v.Kind, v.Label, name, lowerFirst(strings.TrimSuffix(in.Reason, ".")))
+				}
+				if in.Answer != expr.True {
+					return nil
+				}
+				if body = seen; field != expr.Key {
+					if err := doc.Parse(body); err != nil {
+						return err
+					}
+				}
+			}
+			if field == expr.Key {
+				h.rows[v.Key] = append(h.rows[v.Key], row{body, v.ID})
+				return nil
+			}
+			for _, value := range doc.Scalars(field) {
+				key := hashKey(value)
+				if list := h.rows[key]; len(list) > 0 && list[len(list)-1].version == v.ID {
+					continue
+				}
+				h.rows[key] = append(h.rows[key], row{body, v.ID})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look up %s: %w", name, err)
+		}
+	}
+	return h, nil
+}
+
+// versions gives what the last judgement read, sorted, and begins anew.
+func (l *lookups) versions() []int64 {
+	out := slices.Clone(l.read)
+	slices.Sort(out)
+	l.read = l.read[:0]
+	return slices.Compact(out)
+}
+
+// basis is what stands beside an answer that looked other records up.
+type basis struct {
+	Joins    []basisJoin `json:"joins,omitempty"`
+	Versions []int64     `json:"versions,omitempty"` // of the records looked up, at most maxBasis
+	More     int         `json:"more,omitempty"`     // how many versions beyond those
+	Ended    string      `json:"ended,omitempty"`    // status ended: gone or not_applicable
+	Corrects int64       `json:"corrects,omitempty"` // the result that this one replaces
+}
+
+type basisJoin struct {
+	Name   string `json:"name"`
+	Needed bool   `json:"needed,omitempty"`
+}
+
+const maxBasis = 50
+
+func (b basis) text() string {
+	if len(b.Joins) == 0 && len(b.Versions) == 0 && b.Ended == "" && b.Corrects == 0 {
+		return ""
+	}
+	j, _ := json.Marshal(b)
+	return string(j)
+}
+
+func parseBasis(s string) (b basis) {
+	if s != "" {
+		json.Unmarshal([]byte(s), &b)
+	}
+	return b
+}
+
+// joinsOf is the names a result looked up, each once, needed when any lookup was.
+func joinsOf(r Result) []basisJoin {
+	var out []basisJoin
+	for _, j := range r.Joins {
+		i := slices.IndexFunc(out, func(b basisJoin) bool { return b.Name == j.Name })
+		if i < 0 {
+			out = append(out, basisJoin{j.Name, j.Needed})
+		} else {
+			out[i].Needed = out[i].Needed || j.Needed
+		}
+	}
+	slices.SortFunc(out, func(a, b basisJoin) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return out
+}

@@ -1,0 +1,356 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"tickmark/internal/store"
+)
+
+// Counts are numbers of records by answer.
+type Counts struct {
+	Pass          int64 `json:"pass"`
+	Fail          int64 `json:"fail"`
+	Unknown       int64 `json:"unknown"`
+	NotApplicable int64 `json:"not_applicable"`
+}
+
+func (c *Counts) add(s Status, n int64) {
+	switch s {
+	case Pass:
+		c.Pass += n
+	case Fail:
+		c.Fail += n
+	case Unknown:
+		c.Unknown += n
+	case NotApplicable:
+		c.NotApplicable += n
+	}
+}
+
+// State is how a check stands at a moment.
+type State struct {
+	Setup
+	Status    Status // the worst answer about any record; unknown when there is nothing to judge
+	Reason    string // why it is unknown, when no record says so
+	Counts    Counts
+	Evaluated store.Moment // the recorded time up to which it was judged; zero before the first evaluation
+	Series    int64        // zero when it had none then
+}
+
+// Summary is every check of the set as it stands, or stood as known then, sorted by id.
+func (m *Monitor) Summary(ctx context.Context, asOf store.Moment) ([]State, error) {
+	setups, err := m.setups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	totals, err := m.totals(ctx, asOf)
+	if err != nil {
+		return nil, err
+	}
+	var out []State
+	err = m.Book.DB.Read(ctx, func(tx *store.Tx) error {
+		cover, err := m.cover(ctx, tx)
+		if err != nil {
+			return err
+		}
+		l := &listing{m: m, f: Filter{AsOf: asOf}, q: tx, cover: cover}
+		if err := l.inUse(ctx); err != nil {
+			return err
+		}
+		tallies, err := m.tallies(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, s := range setups {
+			i := slices.IndexFunc(l.series, func(x Series) bool { return x.Check == s.ID })
+			st := State{Setup: s}
+			switch {
+			case i < 0 && s.Off:
+				st.Status, st.Reason = Unknown, by("The check is turned off", s)
+			case i < 0 || asOf == 0 && l.series[i].Evaluated == 0:
+				st.Status, st.Reason = Unknown, "The check was not yet evaluated."
+			default:
+				if st, err = m.state(ctx, l, s, l.series[i], totals, tallies); err != nil {
+					return fmt.Errorf("sum up %s: %w", s.ID, err)
+				}
+			}
+			out = append(out, st)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (m *Monitor) tallies(ctx context.Context, q store.Q) (map[[2]int64]int64, error) {
+	type row struct {
+		Series int64 `db:"series"`
+		Status int64 `db:"status"`
+		N      int64 `db:"n"`
+	}
+	out := map[[2]int64]int64{}
+	err := store.Each(ctx, q, func(r row) error { out[[2]int64{r.Series, r.Status}] = r.N; return nil }, "SELECT series, status, n FROM result_tally")
+	return out, err
+}
+
+// totals are the numbers of records by kind at a moment.
+func (m *Monitor) totals(ctx context.Context, asOf store.Moment) (map[string]int64, error) {
+	if asOf == 0 {
+		return m.Book.Totals(ctx)
+	}
+	type row struct {
+		Name string `db:"name"`
+		N    int64  `db:"n"`
+	}
+	out := map[string]int64{}
+	err := store.Each(ctx, m.Book.DB, func(r row) error { out[r.Name] = r.N; return nil },
+		"SELECT k.name, count(*) AS n FROM version v JOIN kind k ON k.id = v.kind WHERE v.valid_from <= $1 AND v.valid_to > $1 GROUP BY k.name", asOf)
+	return out, err
+}
+
+func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series, totals map[string]int64, tallies map[[2]int64]int64) (State, error) {
+	st := State{Setup: s, Evaluated: series.Evaluated, Series: series.ID}
+	t := l.f.AsOf
+	if t == 0 {
+		t = store.At(m.Book.Log.Clock())
+	}
+	total, read := int64(0), ""
+	for _, k := range m.Words.Kinds(s.For) {
+		total += totals[k.Name]
+	}
+	if gaps := l.cover.name(s.For, s.MaxGap, t, t+1); len(gaps) > 0 {
+		read = gaps[0].Reason
+	}
+	if l.f.AsOf == 0 && !m.anyGap(l, s.Check, t) {
+		for status, code := range codes {
+			if code != 0 {
+				st.Counts.add(status, tallies[[2]int64{series.ID, code}])
+			}
+		}
+	} else if err := m.count(ctx, l, s.Check, series, t, &st.Counts); err != nil {
+		return st, err
+	}
+	st.Counts.NotApplicable = max(0, total-st.Counts.Pass-st.Counts.Fail-st.Counts.Unknown)
+	switch {
+	case st.Counts.Fail > 0:
+		st.Status = Fail
+	case st.Counts.Unknown > 0:
+		st.Status, st.Reason = Unknown, read
+	case read != "":
+		st.Status, st.Reason = Unknown, read
+	case st.Counts.Pass > 0:
+		st.Status = Pass
+	case st.Counts.NotApplicable > 0:
+		st.Status, st.Reason = NotApplicable, "It applies to none of the records there are."
+	default:
+		st.Status, st.Reason = Unknown, "There is nothing to judge."
+	}
+	return st, nil
+}
+
+// anyGap reports whether anything that the check rests on is not covered now; if nothing is, the tallies are the answer.
+func (m *Monitor) anyGap(l *listing, c *Check, t store.Moment) bool {
+	for _, k := range m.Words.Kinds(c.For) {
+		if !k.Collected {
+			continue
+		}
+		for _, lane := range l.cover.kinds[k.Name] {
+			if (lane.part == "" || l.cover.reads(c, k.Name, lane.part)) && len(l.cover.holes(lane, c.MaxGap, t, t+1)) > 0 {
+				return true
+			}
+		}
+		if len(l.cover.kinds[k.Name]) == 0 {
+			return true
+		}
+	}
+	for _, j := range c.Joins {
+		if len(l.cover.name(j, c.MaxGap, t, t+1)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// count counts answers with coverage over them, grouped where rows are alike.
+func (m *Monitor) count(ctx context.Context, l *listing, c *Check, s Series, t store.Moment, out *Counts) error {
+	type group struct {
+		Status int64  `db:"status"`
+		Kind   string `db:"kind"`
+		Source string `db:"source"`
+		Scope  string `db:"scope"`
+		Basis  string `db:"basis"`
+		N      int64  `db:"n"`
+	}
+	where, args := "a.valid_to = $2 AND a.superseded = $2 AND a.status IN (1, 2, 3)", []any{s.ID, store.Forever}
+	if l.f.AsOf != 0 {
+		where, args[1] = "a.known <= $2 AND a.superseded > $2 AND a.valid_from <= $2 AND a.valid_to > $2 AND a.status > 0", l.f.AsOf
+	}
+	basisColumn := "''"
+	if len(c.Joins) > 0 {
+		basisColumn = "a.basis"
+	}
+	return store.Each(ctx, l.q, func(g group) error {
+		status, _, _ := m.under(l.cover, c, g.Status, "", g.Kind, g.Source, g.Scope, parseBasis(g.Basis), t)
+		out.add(status, g.N)
+		return nil
+	}, `SELECT a.status, k.name AS kind, rc.source, v.scope, `+basisColumn+` AS basis, count(*) AS n FROM result a JOIN record rc ON rc.id = a.record JOIN kind k ON k.id = rc.kind
+		JOIN version v ON v.id = a.version WHERE a.series = $1 AND `+where+" GROUP BY a.status, k.name, rc.source, v.scope, "+groupBasis(basisColumn), args...)
+}
+
+func groupBasis(column string) string {
+	if column == "''" {
+		return "a.series"
+	}
+	return column
+}
+
+// Worst is the status of what several statuses are about: fail before unknown before pass; with nothing to judge, unknown.
+func Worst(statuses ...Status) Status {
+	worst := Status("")
+	for _, s := range statuses {
+		switch {
+		case s == Fail:
+			return Fail
+		case s == Unknown:
+			worst = Unknown
+		case s == Pass && worst != Unknown:
+			worst = Pass
+		}
+	}
+	if worst == "" {
+		return Unknown
+	}
+	return worst
+}
+
+// ControlState is how a control stands by its checks.
+type ControlState struct {
+	Control string
+	Status  Status
+	Reason  string
+	Checks  []State // those that give evidence for it
+}
+
+// Control sums up a control from the states of Summary. A check that applies to nothing neither helps nor harms; a control
+// without a check that judged something is unknown.
+func Control(id string, states []State) ControlState {
+	c := ControlState{Control: id}
+	var all []Status
+	for _, s := range states {
+		if slices.Contains(s.Controls, id) {
+			c.Checks = append(c.Checks, s)
+			if s.Status != NotApplicable {
+				all = append(all, s.Status)
+			}
+			if s.Status == Unknown && c.Reason == "" {
+				c.Reason = s.ID + ": " + s.Reason
+			}
+		}
+	}
+	c.Status = Worst(all...)
+	switch {
+	case len(c.Checks) == 0:
+		c.Reason = "No check is about this control."
+	case len(all) == 0:
+		c.Reason = "Its checks apply to none of the records there are."
+	case c.Status != Unknown:
+		c.Reason = ""
+	}
+	return c
+}
+
+// Window is how much of a time a check can speak for.
+type Window struct {
+	Check    string       `json:"check"`
+	From     store.Moment `json:"from"`
+	To       store.Moment `json:"to"`
+	Percent  float64      `json:"percent"` // of the time, in which everything the check rests on was read and the check was in use
+	Gaps     []Gap        `json:"gaps"`
+	PassTime float64      `json:"pass_hours"` // record-hours by answer
+	FailTime float64      `json:"fail_hours"`
+	Unsure   float64      `json:"unknown_hours"`
+	Partial  bool         `json:"partial"` // there are more answers than were summed
+}
+
+// Window measures a check over a time; the end is cut at now.
+func (m *Monitor) Window(ctx context.Context, check string, from, to store.Moment) (Window, error) {
+	c, err := m.Set.Get(check)
+	if err != nil {
+		return Window{}, err
+	}
+	to = min(to, store.At(m.Book.Log.Clock()))
+	w := Window{Check: check, From: from, To: to}
+	if to <= from {
+		return w, nil
+	}
+	cover, err := m.cover(ctx, m.Book.DB)
+	if err != nil {
+		return w, err
+	}
+	series, err := m.SeriesOf(ctx, check)
+	if err != nil {
+		return w, err
+	}
+	w.Gaps = cover.name(c.For, c.MaxGap, from, to)
+	for _, k := range m.Words.Kinds(c.For) {
+		for _, l := range cover.kinds[k.Name] {
+			if l.part != "" && cover.reads(c, k.Name, l.part) {
+				w.Gaps = append(w.Gaps, cover.holes(l, c.MaxGap, from, to)...)
+			}
+		}
+	}
+	for _, j := range c.Joins {
+		w.Gaps = append(w.Gaps, cover.name(j, c.MaxGap, from, to)...)
+	}
+	w.Gaps = append(w.Gaps, idle(series, from, to)...)
+	known := store.Moment(0)
+	for _, p := range cut(slices.Clone(w.Gaps), from, to) {
+		if p.Reason == "" {
+			known += p.To - p.From
+		}
+	}
+	w.Percent = 100 * float64(known) / float64(to-from)
+	const hour = 3600 * 1e6
+	for after, n := "", 0; ; n++ {
+		page, err := m.Results(ctx, Filter{Check: check, From: from, To: to, After: after, Limit: 1000})
+		if err != nil {
+			return w, err
+		}
+		for _, r := range page.Results {
+			hours := float64(min(r.To, to)-max(r.From, from)) / hour
+			switch r.Status {
+			case Pass:
+				w.PassTime += hours
+			case Fail:
+				w.FailTime += hours
+			default:
+				w.Unsure += hours
+			}
+		}
+		if page.Next == "" {
+			return w, nil
+		}
+		if after = page.Next; n >= 200 {
+			w.Partial = true
+			return w, nil
+		}
+	}
+}
+
+// idle are the times in which the check was not in use.
+func idle(series []Series, from, to store.Moment) []Gap {
+	var out []Gap
+	at := from
+	gap := func(end store.Moment) {
+		if end = min(end, to); end > at {
+			out = append(out, Gap{From: at, To: end, Reason: "The check was not in use."})
+		}
+	}
+	for _, s := range series {
+		gap(s.Started)
+		at = max(at, s.Ended)
+	}
+	gap(to)
+	return out
+}

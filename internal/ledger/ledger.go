@@ -225,10 +225,11 @@ type Action struct {
 }
 
 // Commitment is what the ledger holds of the action.
-func (a Action) Commitment() [32]byte {
-	actor, detail := merkle.Hide(a.Salt, "actor", []byte(a.Actor)), merkle.Hide(a.Salt, "detail", a.Detail)
-	subject := merkle.Hide(a.Salt, "subject", []byte(a.Subject))
-	return merkle.Commit([]byte("tickmark action v1"), merkle.Int(int64(a.At)), []byte(a.Verb), actor[:], subject[:], detail[:])
+func (a Action) Commitment() [32]byte { return a.Opening().Commitment() }
+
+// Opening is the action as its commitment covers it.
+func (a Action) Opening() merkle.Action {
+	return merkle.Action{At: int64(a.At), Verb: a.Verb, Actor: a.Actor, Subject: a.Subject, Detail: a.Detail, Salt: a.Salt}
 }
 
 // Act records an action; detail is marshalled to a JSON object, nil for none.

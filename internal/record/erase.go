@@ -67,7 +67,8 @@ func (b *Book) Erase(ctx context.Context, by Authority, kind, key, reason string
 }
 
 func (b *Book) erase(ctx context.Context, tx *ledger.Tx, ki *kindInfo, id int64, actor, reason string) error {
-	entries, err := store.All[int64](ctx, tx, "SELECT entry FROM version WHERE record = $1 AND salt IS NOT NULL ORDER BY entry", id)
+	entries, err := store.All[int64](ctx, tx, `SELECT entry FROM version WHERE record = $1 AND salt IS NOT NULL
+		UNION SELECT a.entry FROM version v JOIN action a ON a.entry = v.closed WHERE v.record = $1 AND a.salt IS NOT NULL ORDER BY 1`, id)
 	if err != nil {
 		return err
 	}

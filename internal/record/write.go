@@ -61,41 +61,14 @@ type openRow struct {
 	RawHash []byte       `db:"raw_hash"`
 }
 
-// Commitment is what the ledger holds of a version. Every field that stands in clear is not personal; the others are hidden
-// with the version's salt, so that they can be destroyed without touching the log.
-func Commitment(v Committed) [32]byte {
-	key, body := merkle.Hide(v.Salt, "key", []byte(v.Key)), merkle.Hide(v.Salt, "body", v.Body)
-	raw, label := merkle.Hide(v.Salt, "raw", v.Raw), merkle.Hide(v.Salt, "label", []byte(v.Label))
-	actor, reason := merkle.Hide(v.Salt, "actor", []byte(v.Actor)), merkle.Hide(v.Salt, "reason", []byte(v.Reason))
-	scope := merkle.Hide(v.Salt, "scope", []byte(v.Scope))
-	return merkle.Commit([]byte("tickmark version v1"), []byte(v.Kind), []byte(v.Source), []byte(v.Origin), merkle.Int(v.Schema),
-		merkle.Int(v.From), merkle.Int(v.Occurred), []byte(v.Zone), merkle.Int(v.Previous), merkle.Int(v.Run),
-		key[:], body[:], raw[:], label[:], scope[:], actor[:], reason[:])
-}
+// Commitment is what the ledger holds of a version.
+func Commitment(v Committed) [32]byte { return v.Commitment() }
 
 // Committed are the parts of a version that its commitment covers; a package carries them.
-type Committed struct {
-	Kind     string `json:"kind"`
-	Key      string `json:"key"`
-	Source   string `json:"source"`
-	Origin   string `json:"origin"`
-	Schema   int64  `json:"schema"`
-	From     int64  `json:"from"`     // microseconds
-	Occurred int64  `json:"occurred"` // microseconds; NoTime when it is no event
-	Zone     string `json:"zone"`
-	Previous int64  `json:"previous"` // ledger entry of the version before; -1 for the first
-	Run      int64  `json:"run"`
-	Label    string `json:"label"`
-	Scope    string `json:"scope"`
-	Actor    string `json:"actor"`
-	Reason   string `json:"reason"`
-	Body     []byte `json:"body"` // as stored: canonical JSON
-	Raw      []byte `json:"raw"`  // the source's own bytes where they differ from the body
-	Salt     []byte `json:"salt"`
-}
+type Committed = merkle.Version
 
 // NoTime stands for "no event" in Committed.Occurred.
-const NoTime = int64(store.Forever)
+const NoTime = merkle.NoTime
 
 // ids gives out numbers within one writing transaction.
 type ids struct{ record, version int64 }

@@ -28,6 +28,9 @@ func (a Actor) Stamp() string {
 // IsJob reports whether no account stands behind the act.
 func (a Actor) IsJob() bool { return a.User == "" && a.Person == "" }
 
+// ours reports whether the program's own work acts, as opposed to a connection, which only passes on what others say.
+func (a Actor) ours() bool { return a.IsJob() && strings.HasPrefix(a.Name, "job:") }
+
 // Party is somebody who already had a part in a record, by the stamp the record keeps of them.
 type Party struct{ Role, Stamp string }
 
@@ -62,7 +65,7 @@ func (k *Kind) Written(before, after map[string]any, actor Actor, at time.Time) 
 		fixed = m.stamps()
 	}
 	for _, f := range k.Fields {
-		if f.Fixed && !actor.IsJob() {
+		if f.Fixed && !actor.ours() {
 			fixed = append(fixed, f.Name)
 		}
 	}
@@ -134,7 +137,7 @@ func (k *Kind) Moved(before map[string]any, name string, said map[string]any, ac
 	if !slices.Contains(move.From, state) {
 		return nil, fault.New(fault.Conflict, "This %s is %s; %s is possible only from %s.", k.noun(), words(state), words(name), words(strings.Join(move.From, ", ")))
 	}
-	if actor.IsJob() && !move.Job {
+	if actor.IsJob() && !(move.Job && actor.ours()) {
 		return nil, fault.New(fault.Denied, "Only a person can %s this %s, and %s is none.", words(name), k.noun(), actor.Name)
 	}
 	after := maps.Clone(before)

@@ -72,6 +72,11 @@ func TestWrittenKeepsStateStampsAndFixedFields(t *testing.T) {
 	if body["seen"] != "t" || body["state"] != "draft" || body["approved_by"] != nil {
 		t.Errorf("a job may set a fixed field, but no state and no stamp: %v", body)
 	}
+	for _, by := range []Actor{ada, odd, {Name: "connection:file"}, {Name: "person:p1"}} {
+		if again := write(t, k, body, map[string]any{"seen": "u"}, by); again["seen"] != "t" {
+			t.Errorf("%s set a fixed field", by.Name)
+		}
+	}
 }
 
 func TestApartComparesPeopleNotAccounts(t *testing.T) {
@@ -141,6 +146,7 @@ func TestMovedRefuses(t *testing.T) {
 		"a missing statement":  {"approve", nil, bob, fault.Invalid},
 		"a blank statement":    {"approve", map[string]any{"why": "  "}, bob, fault.Invalid},
 		"a field not its own":  {"approve", map[string]any{"why": "w", "text": "z"}, bob, fault.Invalid},
+		"a connection":         {"approve", map[string]any{"why": "w"}, Actor{Name: "connection:file"}, fault.Denied},
 		"a stamp in the guise": {"approve", map[string]any{"why": "w", "approved_by": "p3"}, bob, fault.Invalid},
 	} {
 		if _, err := note().Moved(draft, c.move, c.said, c.by, noon); !fault.Is(err, c.kind) {

@@ -1,0 +1,96 @@
+// Package host reads the machine Tickmark runs on: what it is, its accounts and who of them may act as root, the SSH daemon,
+// listening sockets, file systems and their encryption, pending updates, firewall, clock, services, logs, kernel settings.
+// The one rule: what could not be read is said to be missing and is never taken for "no"; only the machine's own statement
+// that there is none counts as none.
+//
+// It reads only. Commands are run by their full path in the system's own folders, with fixed arguments, without a shell,
+// with a limit on time and on output; password hashes are recognised and never handed over. It sees what its own namespaces
+// show: in a container, the container.
+package host
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"tickmark/internal/connector"
+	"tickmark/internal/record"
+)
+
+// The kinds this connector hands over.
+const (
+	kindHost          = "host"
+	kindAccount       = "host_account"
+	kindGroup         = "host_group"
+	kindSudoRule      = "host_sudo_rule"
+	kindSSHD          = "host_sshd"
+	kindSocket        = "host_socket"
+	kindMount         = "host_mount"
+	kindSwap          = "host_swap"
+	kindUpdate        = "host_update"
+	kindUpdateState   = "host_update_state"
+	kindFirewall      = "host_firewall"
+	kindTime          = "host_time"
+	kindService       = "host_service"
+	kindLog           = "host_log"
+	kindKernelSetting = "host_kernel_setting"
+	kindFile          = "host_file"
+)
+
+// Connector returns the connector. It has no settings: the machine is the one it runs on.
+func Connector() connector.Connector {
+	return connector.Connector{
+		Name:  "host",
+		Title: "This machine",
+		Help: "Reads the machine Tickmark runs on: system, accounts, SSH, sockets, disks, updates, firewall, clock, services and logs. " +
+			"Reads only. Run as " + administrator + " to see all of it.",
+		Permissions: permissions(),
+		Kinds: []record.Kind{
+			hostKind(), accountKind(), groupKind(), sudoRuleKind(), sshdKind(), socketKind(), mountKind(), swapKind(), updateKind(),
+			updateStateKind(), firewallKind(), timeKind(), serviceKind(), logKind(), kernelSettingKind(), fileKind(),
+		},
+		FreshFor: 48 * time.Hour,
+		Read:     read,
+	}
+}
+
+func read(ctx context.Context, _ connector.Values, out connector.Sink) error {
+	m := &machine{ctx: ctx, out: out, base: "/", user: os.Geteuid(), kernel: thisKernel(),
+		exec: func(ctx context.Context, argv []string) answer { return perform(ctx, argv, environment()...) }}
+	if err := m.all(m.sections()); err != nil {
+		return err
+	}
+	return m.self()
+}
+
+// all reads the sections side by side; some wait for a command while others compute. The first error ends the reading.
+func (m *machine) all(sections []func() error) error {
+	var wg sync.WaitGroup
+	failed := make(chan error, len(sections))
+	for _, section := range sections {
+		wg.Go(func() { failed <- section() })
+	}
+	wg.Wait()
+	close(failed)
+	for err := range failed {
+		if err != nil {
+			return err
+		}
+	}
+	if err := m.ctx.Err(); err != nil {
+		return fmt.Errorf("read this machine: %w", err)
+	}
+	return nil
+}
+
+// unread reports kinds that are not read on this system at all.
+func (m *machine) unread(why string, kinds ...string) func() error {
+	return func() error {
+		for _, k := range kinds {
+			m.out.Missing(connector.Gap{Kind: k, Reason: why})
+		}
+		return nil
+	}
+}

@@ -132,6 +132,22 @@ func expire(before, after map[string]any, _ record.Actor) error {
 	return nil
 }
 
+// Next is the move that time alone makes of an exception: "activate" from its first day on, "expire" once its last day is
+// over, or none. A job makes it.
+func Next(body map[string]any, now time.Time) string {
+	start, end, err := span(body)
+	state, _ := body[record.StateField].(string)
+	switch {
+	case err != nil || state != "approved" && state != "active":
+		return ""
+	case !now.Before(end):
+		return "expire"
+	case state == "approved" && !now.Before(start):
+		return "activate"
+	}
+	return ""
+}
+
 // span is the half-open time in which the exception holds, in UTC.
 func span(body map[string]any) (start, end time.Time, err error) {
 	from, _ := body["start"].(string)

@@ -168,3 +168,24 @@ func TestClosingNeedsProofAndAnotherPerson(t *testing.T) {
 		}
 	}
 }
+
+func TestTimeAloneMovesAnException(t *testing.T) {
+	k := Kind()
+	for _, c := range []struct{ state, day, want string }{
+		{"requested", "2026-04-01", ""}, {"approved", "2026-02-28", ""}, {"approved", "2026-03-01", "activate"}, {"approved", "2026-06-01", "expire"},
+		{"active", "2026-05-31", ""}, {"active", "2026-06-01", "expire"}, {"closed", "2026-06-01", ""},
+	} {
+		body := asked(t, nil)
+		body["state"] = c.state
+		move := Next(body, on(c.day))
+		if move != c.want {
+			t.Errorf("%s on %s: %q, want %q", c.state, c.day, move, c.want)
+		}
+		if move == "" {
+			continue
+		}
+		if _, err := k.Moved(body, move, nil, job, on(c.day)); err != nil {
+			t.Errorf("%s on %s: %v", move, c.day, err)
+		}
+	}
+}

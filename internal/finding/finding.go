@@ -3,6 +3,9 @@
 package finding
 
 import (
+	"slices"
+	"time"
+
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 )
@@ -109,6 +112,15 @@ func machine() *record.Machine {
 			{Name: "reject_claim", Title: "Reject the claim", From: []string{"claimed_false"}, To: "open", By: "claim_decided_by", At: "claim_decided_at"},
 		},
 	}
+}
+
+// Overdue reports whether the finding's due date has passed while it waits for a fix; a job then sets overdue_since, which
+// stays. Days are counted in UTC.
+func Overdue(body map[string]any, now time.Time) bool {
+	state, _ := body[record.StateField].(string)
+	text, _ := body["due"].(string)
+	due, err := time.Parse(time.DateOnly, text)
+	return err == nil && slices.Contains([]string{"open", "assigned", "in_progress", "claimed_false"}, state) && !now.Before(due.AddDate(0, 0, 1))
 }
 
 // written holds what the check job says together: a check's finding names the check, and a report of a person never does.

@@ -189,3 +189,17 @@ func TestPeopleWriteNoCheckFindings(t *testing.T) {
 		t.Errorf("a person changed what the check said: %v", kept)
 	}
 }
+
+func TestOverdueFromTheDayAfter(t *testing.T) {
+	for _, c := range []struct {
+		state, due string
+		want       bool
+	}{
+		{"open", "2026-03-01", false}, {"open", "2026-02-28", true}, {"claimed_false", "2026-02-28", true},
+		{"fixed", "2026-02-28", false}, {"open", "", false},
+	} {
+		if got := Overdue(map[string]any{"state": c.state, "due": c.due}, noon); got != c.want {
+			t.Errorf("%s, due %q: %v", c.state, c.due, got)
+		}
+	}
+}

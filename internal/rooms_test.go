@@ -63,8 +63,8 @@ func TestRoomsImportOnlyWhatStandsBefore(t *testing.T) {
 	}
 }
 
-func TestOnlyTheStoreAndItsReadersHoldSQL(t *testing.T) {
-	for _, pkg := range strings.Fields("framework control person organisation evidence finding exception") {
+func TestTheOrganisationsKindsHoldNoSQL(t *testing.T) {
+	for _, pkg := range strings.Fields("framework person organisation evidence finding exception") {
 		for _, imp := range packages(t)["internal/"+pkg] {
 			if imp == "internal/store" {
 				t.Errorf("%s imports the store; the organisation's own kinds are struct, rules and states", pkg)

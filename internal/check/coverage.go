@@ -2,11 +2,14 @@ package check
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"tickmark/internal/collect"
+	"tickmark/internal/record"
 	"tickmark/internal/store"
 )
 
@@ -31,6 +34,7 @@ type coverRow struct {
 	From       store.Moment `db:"valid_from"`
 	To         store.Moment `db:"valid_to"`
 	LastRead   store.Moment `db:"last_read"`
+	LastRun    int64        `db:"last_run"`
 	Ended      string       `db:"ended"`
 }
 
@@ -41,12 +45,14 @@ type cover struct {
 	m     *Monitor
 	lanes map[lane][]coverRow // by time
 	kinds map[string][]lane   // by kind, in order
+	never map[lane]string     // what the last run could not read and no run before it could: why
+	last  map[lane]int64      // the newest run of a connection's kind and part, over its scopes
 }
 
 // cover reads coverage; what was known about it since is used, for an outage is found out late.
 func (m *Monitor) cover(ctx context.Context, q store.Q) (*cover, error) {
-	c := &cover{m: m, lanes: map[lane][]coverRow{}, kinds: map[string][]lane{}}
-	rows, err := store.All[coverRow](ctx, q, "SELECT connection, kind, part, scope, valid_from, valid_to, last_read, ended FROM coverage ORDER BY connection, kind, part, scope, valid_from, id")
+	c := &cover{m: m, lanes: map[lane][]coverRow{}, kinds: map[string][]lane{}, never: map[lane]string{}, last: map[lane]int64{}}
+	rows, err := store.All[coverRow](ctx, q, "SELECT connection, kind, part, scope, valid_from, valid_to, last_read, last_run, ended FROM coverage ORDER BY connection, kind, part, scope, valid_from, id")
 	if err != nil {
 		return nil, fmt.Errorf("read coverage: %w", err)
 	}
@@ -56,8 +62,42 @@ func (m *Monitor) cover(ctx context.Context, q store.Q) (*cover, error) {
 			c.kinds[r.Kind] = append(c.kinds[r.Kind], l)
 		}
 		c.lanes[l] = append(c.lanes[l], r)
+		l.scope = ""
+		c.last[l] = max(c.last[l], r.LastRun)
 	}
-	return c, nil
+	return c, c.neverRead(ctx)
+}
+
+// neverRead adds what was in scope of the last run of each connection and could not be read, then or before. Coverage knows
+// nothing of it, and it must not look like a service that the organisation does not use.
+func (c *cover) neverRead(ctx context.Context) error {
+	if _, err := c.m.Book.Kinds.Named(collect.RunKind); err != nil {
+		return nil
+	}
+	return c.m.Book.EachOpen(ctx, c.m.Book.DB, collect.ConnectionKind, func(conn record.Version) error {
+		page, err := c.m.Book.List(ctx, record.Query{Kind: collect.RunKind, Where: fmt.Sprintf("r.connection == %q", conn.Key), Limit: 2})
+		if err != nil {
+			return fmt.Errorf("read the last run of %s: %w", conn.Key, err)
+		}
+		for _, v := range page.Versions {
+			var run collect.Summary
+			if err := json.Unmarshal(v.Body, &run); err != nil {
+				return fmt.Errorf("read the run %s: %w", v.Key, err)
+			}
+			if run.Outcome == collect.Running {
+				continue
+			}
+			for _, g := range run.Missing {
+				l := lane{conn.Key, g.Kind, g.Part, g.Scope}
+				if c.lanes[l] == nil && c.never[l] == "" {
+					c.never[l] = g.Reason
+					c.kinds[g.Kind] = append(c.kinds[g.Kind], l)
+				}
+			}
+			break
+		}
+		return nil
+	})
 }
 
 // holes are the gaps of one lane within [from, to). A max gap ends the trust in the last read early.
@@ -98,6 +138,8 @@ func (c *cover) why(l lane, last *coverRow, maxGap time.Duration) string {
 		what += " in " + l.scope
 	}
 	switch {
+	case c.never[l] != "":
+		return fmt.Sprintf("The %s could not be read completely from %s: %s", what, l.connection, sentence(c.never[l]))
 	case last == nil:
 		return fmt.Sprintf("The %s were not yet read completely from %s.", what, l.connection)
 	case last.Ended != "" && (maxGap == 0 || last.To <= last.LastRead+store.Moment(maxGap/time.Microsecond)):
@@ -151,8 +193,13 @@ func (c *cover) name(name string, maxGap time.Duration, from, to store.Moment) [
 		}
 		for _, l := range c.kinds[k.Name] {
 			used = true
-			if l.part == "" {
-				out = append(out, c.holes(l, maxGap, from, to)...)
+			if l.part != "" {
+				continue
+			}
+			for _, g := range c.holes(l, maxGap, from, to) {
+				if !c.left(l, g) {
+					out = append(out, g)
+				}
 			}
 		}
 	}
@@ -162,12 +209,23 @@ func (c *cover) name(name string, maxGap time.Duration, from, to store.Moment) [
 	return out
 }
 
-// at tells whether a name is covered at a moment.
-func (c *cover) at(check *Check, t store.Moment) func(name string) (bool, string) {
-	return func(name string) (bool, string) {
-		if gaps := c.name(name, check.MaxGap, t, t+1); len(gaps) > 0 {
-			return false, gaps[0].Reason
-		}
-		return true, ""
+// left reports whether a gap is the time after something ceased to be in scope: its connection was removed, or later complete
+// runs no longer had that scope.
+func (c *cover) left(l lane, g Gap) bool {
+	rows := c.lanes[l]
+	if len(rows) == 0 || c.never[l] != "" {
+		return false
 	}
+	last := rows[len(rows)-1]
+	if g.From < last.From {
+		return false
+	}
+	if last.Ended == removedConnection {
+		return true
+	}
+	l.scope = ""
+	return last.Ended == "" && c.last[l] > last.LastRun
 }
+
+// removedConnection is how collect says that a connection was removed.
+const removedConnection = "the connection was removed"

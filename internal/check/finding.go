@@ -1,5 +1,327 @@
 package check
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
 
-func (m *Monitor) findings(ctx context.Context, r *round) error { return nil }
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+)
+
+// findingKind is the record kind of findings; its package stands after this one.
+const findingKind = "finding"
+
+// dueDays is by when a failure is to be fixed, by severity, in days from the first time it was seen by a check.
+var dueDays = map[string]int{"critical": 7, "high": 30, "medium": 90, "low": 180}
+
+// maxItems is how many failing records a finding lists; the results have them all.
+const maxItems = 200
+
+// item is a time in which a record failed.
+type item struct {
+	Kind    string `json:"kind"`
+	Key     string `json:"key"`
+	Label   string `json:"label,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	From    string `json:"from"`
+	To      string `json:"to,omitempty"`
+	EndedAs string `json:"ended_as,omitempty"`
+}
+
+// findings opens, continues and marks as fixed the findings of the checks whose answers changed: one a check and connection.
+func (m *Monitor) findings(ctx context.Context, r *round) error {
+	if _, err := m.Book.Kinds.Named(findingKind); err != nil {
+		return nil
+	}
+	for _, u := range r.units {
+		if !r.touched[u.ID] && !u.fresh {
+			continue
+		}
+		if err := m.findingsOf(ctx, u.Check); err != nil {
+			return fmt.Errorf("keep the findings of %s: %w", u.ID, err)
+		}
+	}
+	return nil
+}
+
+func (m *Monitor) findingsOf(ctx context.Context, c *Check) error {
+	known, err := m.Book.Find(ctx, m.Book.DB, findingKind, "check", c.ID, 0)
+	if err != nil {
+		return err
+	}
+	type failing struct {
+		Source string `db:"source"`
+		N      int64  `db:"n"`
+	}
+	sources, err := store.All[failing](ctx, m.Book.DB, `SELECT rc.source, count(*) AS n FROM result a JOIN series s ON s.id = a.series JOIN record rc ON rc.id = a.record
+		WHERE s.check_id = $1 AND s.ended = $2 AND a.status = 2 AND a.valid_to = $2 AND a.superseded = $2 GROUP BY rc.source ORDER BY rc.source`, c.ID, store.Forever)
+	if err != nil {
+		return err
+	}
+	fails := map[string]int64{}
+	for _, s := range sources {
+		fails[s.Source] = s.N
+	}
+	scopes := map[string]*findingBody{}
+	for _, v := range known {
+		b, err := readFinding(v)
+		if err != nil {
+			return err
+		}
+		if old := scopes[b.Scope]; old == nil || old.final() && (!b.final() || b.version.From > old.version.From) {
+			scopes[b.Scope] = b
+		}
+		if _, ok := fails[b.Scope]; !ok {
+			fails[b.Scope] = 0
+		}
+	}
+	names := make([]string, 0, len(fails))
+	for s := range fails {
+		names = append(names, s)
+	}
+	slices.Sort(names)
+	for _, s := range names {
+		if err := m.keep(ctx, c, s, scopes[s], fails[s], len(known)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findingBody is a finding as it stands.
+type findingBody struct {
+	State     string `json:"state"`
+	Scope     string `json:"scope"`
+	FirstSeen string `json:"first_seen"`
+	Items     []item `json:"items"`
+
+	version record.Version
+	body    map[string]any
+}
+
+func readFinding(v record.Version) (*findingBody, error) {
+	b := &findingBody{version: v}
+	if err := json.Unmarshal(v.Body, b); err != nil {
+		return nil, fmt.Errorf("read the finding %s: %w", v.Key, err)
+	}
+	return b, json.Unmarshal(v.Body, &b.body)
+}
+
+func (f *findingBody) final() bool {
+	return f.State == "closed" || f.State == "duplicate" || f.State == "false_positive"
+}
+
+var checkJob = record.Job("job:check")
+
+// keep brings the finding of a check and connection up to date. f is nil when there was none.
+func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBody, fails int64, known int) error {
+	if f == nil && fails == 0 || f != nil && f.final() && fails == 0 {
+		return nil
+	}
+	var before []item
+	since := store.Moment(0)
+	if f != nil {
+		before = f.Items
+		if t, err := time.Parse(time.RFC3339Nano, f.FirstSeen); err == nil {
+			since = store.At(t)
+		}
+	}
+	if f != nil && f.final() {
+		since = f.version.From
+		if f.State != "closed" {
+			// Somebody decided that these are no findings: only a record they did not see opens another.
+			since = 0
+		}
+	}
+	items, err := m.items(ctx, c, scope, before, since)
+	if err != nil {
+		return err
+	}
+	if f != nil && f.final() {
+		if f.State != "closed" && !slices.ContainsFunc(items, func(i item) bool { return i.To == "" && !mentions(before, i) }) {
+			return nil
+		}
+		items = slices.DeleteFunc(items, func(i item) bool { return i.To != "" })
+		f = nil
+	}
+	if f == nil {
+		return m.openFinding(ctx, c, scope, items, fails, known)
+	}
+	if fails > 0 && (f.State == "fixed" || f.State == "verified") {
+		_, err := m.Book.Put(ctx, checkJob, record.Change{Kind: findingKind, Key: f.version.Key, Move: "reopen", Reason: "The check fails again.",
+			Said: map[string]any{"reopened_reason": fmt.Sprintf("The check %s fails again for %s.", c.ID, many(fails))}})
+		if err != nil {
+			return err
+		}
+	}
+	if !slices.Equal(f.Items, items) {
+		f.body["items"] = items
+		f.body["description"] = describe(c, fails)
+		if err := m.write(ctx, f.version.Key, f.body, "The answers of the check changed."); err != nil {
+			return err
+		}
+	}
+	open := f.State == "open" || f.State == "assigned" || f.State == "in_progress"
+	proven := !slices.ContainsFunc(items, func(i item) bool { return i.To == "" || i.EndedAs == "unknown" })
+	if open && fails == 0 && len(items) > 0 && proven {
+		_, err := m.Book.Put(ctx, checkJob, record.Change{Kind: findingKind, Key: f.version.Key, Move: "fix", Reason: "The check no longer fails.",
+			Said: map[string]any{"change": "Nobody said what was changed. The check " + c.ID + " no longer fails for any record."}})
+		return err
+	}
+	return nil
+}
+
+func mentions(list []item, i item) bool {
+	return slices.ContainsFunc(list, func(o item) bool { return o.Kind == i.Kind && o.Key == i.Key })
+}
+
+func many(n int64) string {
+	if n == 1 {
+		return "one record"
+	}
+	return fmt.Sprintf("%d records", n)
+}
+
+func describe(c *Check, fails int64) string {
+	if fails > maxItems {
+		return fmt.Sprintf("%s\n\nIt fails for %d records; the first %d are listed here, the results of %s have all.", c.Why, fails, maxItems, c.ID)
+	}
+	return c.Why
+}
+
+func (m *Monitor) write(ctx context.Context, key string, body map[string]any, reason string) error {
+	j, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	_, err = m.Book.Put(ctx, checkJob, record.Change{Kind: findingKind, Key: key, Body: j, Reason: reason})
+	return err
+}
+
+func (m *Monitor) openFinding(ctx context.Context, c *Check, scope string, items []item, fails int64, known int) error {
+	now := m.Book.Log.Clock().UTC()
+	first := now.Format(time.RFC3339Nano)
+	for _, i := range items {
+		first = min(first, i.From)
+	}
+	body := map[string]any{"title": c.Title, "description": describe(c, fails), "origin": "check", "check": c.ID, "scope": scope, "severity": c.Severity,
+		"due": now.AddDate(0, 0, dueDays[c.Severity]).Format(time.DateOnly), "first_seen": first, "items": items}
+	if len(c.Controls) > 0 {
+		body["controls"] = c.Controls
+	}
+	key := strings.ToLower(c.ID) + "-" + scope
+	for n := 2; ; n++ {
+		_, err := m.Book.Get(ctx, findingKind, key, 0)
+		if fault.Is(err, fault.NotFound) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		key = fmt.Sprintf("%s-%s-%d", strings.ToLower(c.ID), scope, n)
+	}
+	return m.write(ctx, key, body, "The check "+c.ID+" fails.")
+}
+
+// items are the times in which records of a connection failed, since a moment: of the records that fail now, at most
+// maxItems, and of those listed before.
+func (m *Monitor) items(ctx context.Context, c *Check, scope string, before []item, since store.Moment) ([]item, error) {
+	ids, err := store.All[int64](ctx, m.Book.DB, `SELECT a.record FROM result a JOIN series s ON s.id = a.series JOIN record rc ON rc.id = a.record
+		WHERE s.check_id = $1 AND s.ended = $2 AND a.status = 2 AND a.valid_to = $2 AND a.superseded = $2 AND rc.source = $3 ORDER BY a.record LIMIT `+fmt.Sprint(maxItems), c.ID, store.Forever, scope)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range before {
+		old, err := store.All[int64](ctx, m.Book.DB, "SELECT r.id FROM record r JOIN kind k ON k.id = r.kind WHERE k.name = $1 AND r.key = $2 AND r.source = $3", i.Kind, i.Key, scope)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, old...)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	var out []item
+	for len(ids) > 0 {
+		n := min(len(ids), 100)
+		list, err := m.failures(ctx, c, ids[:n], since)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list...)
+		ids = ids[n:]
+	}
+	slices.SortStableFunc(out, func(a, b item) int {
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Key, b.Key), strings.Compare(a.From, b.From))
+	})
+	return out, nil
+}
+
+// failures are the times in which the records failed. Answers that differ only in their sentence are one time.
+func (m *Monitor) failures(ctx context.Context, c *Check, records []int64, since store.Moment) ([]item, error) {
+	type row struct {
+		Record int64        `db:"record"`
+		Status int64        `db:"status"`
+		Reason string       `db:"reason"`
+		From   store.Moment `db:"valid_from"`
+		To     store.Moment `db:"valid_to"`
+		Ended  store.Moment `db:"ended"`
+		Basis  string       `db:"basis"`
+		Kind   string       `db:"kind"`
+		Key    string       `db:"key"`
+		Label  string       `db:"label"`
+	}
+	args := []any{c.ID, store.Forever}
+	for _, r := range records {
+		args = append(args, r)
+	}
+	rows, err := store.All[row](ctx, m.Book.DB, `SELECT a.record, a.status, a.reason, a.valid_from, a.valid_to, s.ended, a.basis, k.name AS kind, rc.key, v.label
+		FROM result a JOIN series s ON s.id = a.series JOIN record rc ON rc.id = a.record JOIN kind k ON k.id = rc.kind JOIN version v ON v.id = a.version
+		WHERE s.check_id = $1 AND a.superseded = $2 AND a.record IN (`+store.Marks(3, len(records))+") ORDER BY a.record, a.valid_from, a.id", args...)
+	if err != nil {
+		return nil, err
+	}
+	var out []item
+	for i := 0; i < len(rows); i++ {
+		r := rows[i]
+		if r.Status != codes[Fail] {
+			continue
+		}
+		end := min(r.To, r.Ended)
+		for i+1 < len(rows) && rows[i+1].Record == r.Record && rows[i+1].Status == codes[Fail] && rows[i+1].From <= end+store.Moment(time.Second/time.Microsecond) {
+			i++
+			end = min(rows[i].To, rows[i].Ended)
+		}
+		if end <= since {
+			continue
+		}
+		it := item{Kind: r.Kind, Key: r.Key, Label: r.Label, Reason: rows[i].Reason, From: max(r.From, 0).String()}
+		if end != store.Forever {
+			it.To = end.String()
+			it.EndedAs = "unknown" // the check was turned off or set otherwise, and no answer followed
+			if rows[i].To == end {
+				it.EndedAs = "not_applicable"
+			}
+			// What it turned into in the end: unknown only as long as nothing is known.
+			for n := i + 1; n < len(rows) && rows[n].Record == r.Record; n++ {
+				if rows[n].Status == codes[Unknown] {
+					it.EndedAs = string(Unknown)
+					continue
+				}
+				if ended := parseBasis(rows[n].Basis).Ended; ended != "" {
+					it.EndedAs = ended
+				} else {
+					it.EndedAs = string(Pass) // or it fails again, which is another item
+				}
+				break
+			}
+		}
+		out = append(out, it)
+	}
+	return out, nil
+}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -45,8 +46,8 @@ type Gate struct {
 	scs     *scs.SessionManager
 	web     *webauthn.WebAuthn // nil where passkeys cannot work, and then noKeys says why
 	noKeys  *fault.Fault
-	hashing chan struct{} // a password hash takes 46 MiB: two at a time
-	decoy   credentials   // what an unknown user's password is compared with
+	hashing chan struct{}               // a password hash takes 46 MiB: two at a time
+	decoy   func() (credentials, error) // what an unknown user's password is compared with; made at the first sign-in by password
 }
 
 // Open makes the gate of a workspace.
@@ -69,8 +70,8 @@ func Open(o Options) (*Gate, error) {
 	if err := g.preparePasskeys(); err != nil {
 		return nil, err
 	}
-	g.decoy, err = g.newDecoy()
-	return g, err
+	g.decoy = sync.OnceValues(g.newDecoy)
+	return g, nil
 }
 
 // preparePasskeys derives the relying party from the base address; it leaves passkeys off where browsers refuse them.

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -218,3 +219,5 @@ func want(t *testing.T, what string, err error, k fault.Kind) {
 		t.Errorf("%s: got %v, want %s", what, err, k)
 	}
 }
+
+func b64(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }

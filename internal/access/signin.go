@@ -147,7 +147,7 @@ func (g *Gate) SignInByPassword(ctx context.Context, a Attempt) (User, error) {
 	if err := g.inside(ctx); err != nil {
 		return User{}, err
 	}
-	try, err := g.count(ctx, folded(a.Email), a.Address)
+	try, err := g.count(ctx, "email "+folded(a.Email), a.Address)
 	if err != nil {
 		return User{}, err
 	}
@@ -207,6 +207,10 @@ func (g *Gate) SignInByPassword(ctx context.Context, a Attempt) (User, error) {
 
 // credentials returns what the email's user signs in with, or the decoy; who is the user's key when there is one.
 func (g *Gate) credentials(ctx context.Context, email string) (c credentials, who string, err error) {
+	decoy, err := g.decoy()
+	if err != nil {
+		return c, "", err
+	}
 	who, err = store.One[string](ctx, g.db, "SELECT user_key FROM login WHERE email = $1", g.emailDigest(email))
 	if err != nil && !missing(err) {
 		return c, "", fmt.Errorf("read whose address it is: %w", err)
@@ -220,8 +224,7 @@ func (g *Gate) credentials(ctx context.Context, email string) (c credentials, wh
 		return c, "", fmt.Errorf("read the password of %s: %w", who, err)
 	}
 	if missing(err) || u.Key == "" || u.Disabled {
-		c = g.decoy
-		return c, who, nil
+		return decoy, who, nil
 	}
 	c.user, c.sealed, c.real = u, u.Key, true
 	return c, who, nil

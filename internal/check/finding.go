@@ -315,10 +315,10 @@ func (m *Monitor) failures(ctx context.Context, c *Check, records []int64, since
 				}
 				if ended := parseBasis(rows[n].Basis).Ended; ended != "" {
 					it.EndedAs = ended
-				} else {
-					it.EndedAs = string(Pass) // or it fails again, which is another item
+				} else if rows[n].Status == codes[Pass] {
+					it.EndedAs = string(Pass)
 				}
-				break
+				break // or it fails again, which is another item: this one was never shown to be fixed
 			}
 		}
 		out = append(out, it)

@@ -128,6 +128,12 @@ func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series,
 				st.Counts.add(status, tallies[[2]int64{series.ID, code}])
 			}
 		}
+	} else if l.f.AsOf == 0 && m.allGap(l, s.Check, t) {
+		for _, code := range codes {
+			if code != 0 {
+				st.Counts.Unknown += tallies[[2]int64{series.ID, code}]
+			}
+		}
 	} else if err := m.count(ctx, l, s.Check, series, t, &st.Counts); err != nil {
 		return st, err
 	}
@@ -170,6 +176,21 @@ func (m *Monitor) anyGap(l *listing, c *Check, t store.Moment) bool {
 		}
 	}
 	return false
+}
+
+// allGap reports whether no record that the check judges is covered now, so that every answer is unknown.
+func (m *Monitor) allGap(l *listing, c *Check, t store.Moment) bool {
+	for _, k := range m.Words.Kinds(c.For) {
+		if !k.Collected {
+			return false
+		}
+		for _, lane := range l.cover.kinds[k.Name] {
+			if lane.part == "" && len(l.cover.holes(lane, c.MaxGap, t, t+1)) == 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // count counts answers with coverage over them, grouped where rows are alike.

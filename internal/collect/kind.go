@@ -4,6 +4,9 @@
 package collect
 
 import (
+	"encoding/json"
+	"fmt"
+	"strconv"
 	"time"
 
 	"tickmark/internal/record"
@@ -103,4 +106,15 @@ type Missing struct {
 	Reason  string `json:"reason"`
 	Needs   string `json:"needs,omitempty"`
 	Confirm bool   `json:"confirm,omitempty"`
+}
+
+// ParseSummary reads a run's record.
+func ParseSummary(v record.Version) (Summary, error) {
+	var s Summary
+	if err := json.Unmarshal(v.Body, &s); err != nil {
+		return s, fmt.Errorf("read the run %s: %w", v.Key, err)
+	}
+	n, err := strconv.ParseInt(v.Key, 10, 64)
+	s.Number = n
+	return s, err
 }

@@ -42,7 +42,13 @@ func (b *Book) Put(ctx context.Context, by Authority, changes ...Change) ([]Vers
 
 // PutIn is Put inside a transaction of the caller's.
 func (b *Book) PutIn(ctx context.Context, tx *ledger.Tx, by Authority, changes ...Change) ([]Version, error) {
-	records := make([]int64, 0, len(changes))
+	batch := map[string]bool{}
+	for _, c := range changes {
+		if c.Key != "" && c.Body != nil {
+			batch[c.Kind+"/"+strings.TrimSpace(c.Key)] = true
+		}
+	}
+	ctx = context.WithValue(ctx, batchKey{}, batch)
 	out := make([]Version, 0, len(changes))
 	for i, c := range changes {
 		d, same, err := b.draft(ctx, tx, by, c)
@@ -60,7 +66,6 @@ func (b *Book) PutIn(ctx context.Context, tx *ledger.Tx, by Authority, changes .
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, d.record)
 		v, err := store.One[versionRow](ctx, tx, versionSelect+"WHERE v.record = $1 ORDER BY v.valid_from DESC LIMIT 1", d.record)
 		if err != nil {
 			return nil, err
@@ -73,6 +78,9 @@ func (b *Book) PutIn(ctx context.Context, tx *ledger.Tx, by Authority, changes .
 	}
 	return out, nil
 }
+
+// batchKey is where PutIn keeps the records that are written together, so that they may refer to one another in any order.
+type batchKey struct{}
 
 func within(err error, n int, c Change) error {
 	var f *fault.Fault
@@ -358,6 +366,9 @@ func (b *Book) validField(ctx context.Context, q store.Q, f Field, path string, 
 		ki, err := b.kind(f.Refers)
 		if err != nil {
 			return err
+		}
+		if batch, _ := ctx.Value(batchKey{}).(map[string]bool); batch[f.Refers+"/"+s] {
+			return nil
 		}
 		n, err := store.One[int64](ctx, q, "SELECT count(*) FROM record WHERE kind = $1 AND key = $2", ki.id, s)
 		if err != nil {

@@ -1,0 +1,321 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tickmark/content"
+	"tickmark/internal/access"
+	"tickmark/internal/check"
+	"tickmark/internal/control"
+	"tickmark/internal/fault"
+	"tickmark/internal/store"
+	"tickmark/internal/workspace"
+)
+
+type checkCommand struct {
+	List checkList `cmd:"" help:"List the checks in use and how they stand."`
+	Show checkShow `cmd:"" help:"One check: what it asks, why, how to fix it, what fails."`
+	Test checkTest `cmd:"" help:"Run the examples of check files; without paths, of the library and the workspace's own."`
+	Run  checkRun  `cmd:"" help:"Judge the records now."`
+}
+
+type checkList struct{}
+
+func (checkList) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		states, err := w.Monitor.Summary(s, 0)
+		if err != nil {
+			return err
+		}
+		type row struct {
+			ID       string       `json:"id"`
+			Title    string       `json:"title"`
+			For      string       `json:"for"`
+			Severity string       `json:"severity"`
+			Controls []string     `json:"controls"`
+			Status   check.Status `json:"status"`
+			Reason   string       `json:"reason,omitempty"`
+			Counts   check.Counts `json:"counts"`
+			Off      bool         `json:"off,omitempty"`
+			Own      bool         `json:"own,omitempty"`
+		}
+		var out []row
+		var lines [][]string
+		for _, c := range states {
+			out = append(out, row{c.ID, c.Title, c.For, c.Severity, c.Controls, c.Status, c.Reason, c.Counts, c.Off, c.Own})
+			lines = append(lines, []string{c.ID, word(c.Off, "off", string(c.Status)), fmt.Sprintf("%d/%d/%d", c.Counts.Pass, c.Counts.Fail, c.Counts.Unknown), c.Severity, c.For, c.Title})
+		}
+		if s.flags.JSON {
+			return s.writeJSON(out)
+		}
+		return s.table([]string{"id", "status", "pass/fail/unknown", "severity", "for", "title"}, lines)
+	})
+}
+
+type checkShow struct {
+	ID string `arg:""`
+}
+
+func (c *checkShow) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		states, err := w.Monitor.Summary(s, 0)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(states, func(x check.State) bool { return strings.EqualFold(x.ID, c.ID) })
+		if i < 0 {
+			return fault.New(fault.NotFound, "There is no check %q.", c.ID).WithNext("tickmark check list shows them.")
+		}
+		st := states[i]
+		s.fact("%s  %s  (%s, %s)", st.ID, st.Title, st.Severity, st.Status)
+		if st.Reason != "" {
+			s.fact("  %s", st.Reason)
+		}
+		s.fact("  for      %s", st.For)
+		if st.Where != "" {
+			s.fact("  where    %s", st.Where)
+		}
+		s.fact("  expect   %s", st.Expect)
+		s.fact("  controls %s", strings.Join(st.Controls, ", "))
+		s.fact("\nWhy\n  %s", strings.TrimSpace(st.Why))
+		s.fact("\nFix")
+		for _, f := range st.Fix {
+			s.fact("  %s", strings.TrimSpace(strings.ReplaceAll(fmt.Sprint(f), "\n", "\n  ")))
+		}
+		for _, status := range []check.Status{check.Fail, check.Unknown} {
+			page, err := w.Monitor.Results(s, check.Filter{Check: st.ID, Status: status, Limit: 20})
+			if err != nil {
+				return err
+			}
+			if len(page.Results) == 0 {
+				continue
+			}
+			s.fact("\n%s", map[check.Status]string{check.Fail: "Failing", check.Unknown: "Unknown"}[status])
+			for _, r := range page.Results {
+				s.fact("  %s  %s  since %s  %s", r.Kind, printable(r.Label), r.From, printable(r.Reason))
+			}
+			if page.Next != "" {
+				s.fact("  … tickmark results --check %s --status %s lists all", st.ID, status)
+			}
+		}
+		return nil
+	})
+}
+
+type checkTest struct {
+	Paths []string `arg:"" optional:"" type:"path" help:"Check files or directories."`
+}
+
+func (c *checkTest) Run(s *session) error {
+	kinds, err := workspace.Kinds()
+	if err != nil {
+		return err
+	}
+	words, err := check.NewVocabulary(kinds.All()...)
+	if err != nil {
+		return err
+	}
+	var report check.Report
+	if len(c.Paths) > 0 {
+		report, err = check.TestPaths(words, check.Rules{}, c.Paths...)
+	} else {
+		report, err = check.Test(words, check.Rules{Unknown: true}, content.Check)
+	}
+	if err != nil {
+		return err
+	}
+	for _, t := range report {
+		if t.Err != nil {
+			s.fact("%v", t.Err)
+		}
+		for _, e := range t.Examples {
+			if !e.Held {
+				s.fact("%s:%d: %s: expected %s, got %s: %s", t.File, e.Line, e.Name, e.Expect, e.Got, e.Reason)
+			}
+		}
+	}
+	files, examples, failed := report.Counts()
+	s.fact("%d checks, %d examples, %d failed", files, examples, failed)
+	if !report.OK() {
+		return fault.New(fault.Invalid, "Not every example holds.")
+	}
+	return nil
+}
+
+type checkRun struct {
+	IDs  []string `arg:"" optional:"" name:"id" help:"Only these checks."`
+	Full bool     `help:"Judge every record anew."`
+}
+
+func (c *checkRun) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		e, err := w.Monitor.Evaluate(s, check.Options{Checks: c.IDs, Full: c.Full})
+		if err != nil {
+			return err
+		}
+		if _, err := w.Log.Checkpoint(s); err != nil {
+			return err
+		}
+		s.say("%d checks judged %d records in %s; %d answers changed.", e.Checks, e.Judged, e.Took.Round(1e6), e.Flips)
+		return nil
+	})
+}
+
+type resultsCommand struct {
+	Check  string `placeholder:"ID" help:"Only this check."`
+	Status string `enum:"pass,fail,unknown,not_applicable," default:"" help:"Only pass, fail, unknown or not_applicable."`
+	Kind   string `help:"Only records of this kind."`
+	Key    string `help:"Only this record."`
+	AsOf   string `placeholder:"TIME" help:"As known at a past moment."`
+	From   string `placeholder:"TIME" help:"With --to: every interval in the window."`
+	To     string `placeholder:"TIME"`
+	Limit  int    `default:"0" help:"At most so many; 0 is all with --json and 100 otherwise."`
+}
+
+func (c *resultsCommand) Run(s *session) error {
+	asOf, err := moment("as-of", c.AsOf)
+	if err != nil {
+		return err
+	}
+	win, err := window(c.From, c.To)
+	if err != nil {
+		return err
+	}
+	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		f := check.Filter{Check: c.Check, Status: check.Status(c.Status), Kind: c.Kind, Key: c.Key, AsOf: asOf, From: win[0], To: win[1], Limit: 500}
+		limit := c.Limit
+		if limit == 0 && !s.flags.JSON {
+			limit = 100
+		}
+		n := 0
+		if s.flags.JSON {
+			fmt.Fprint(s.stdout, "[")
+			defer fmt.Fprintln(s.stdout, "]")
+		}
+		for {
+			if limit > 0 {
+				f.Limit = min(500, limit-n)
+			}
+			page, err := w.Monitor.Results(s, f)
+			if err != nil {
+				return err
+			}
+			var rows [][]string
+			for _, r := range page.Results {
+				if s.flags.JSON {
+					b, err := json.Marshal(struct {
+						Check  string       `json:"check"`
+						Kind   string       `json:"kind"`
+						Key    string       `json:"key"`
+						Label  string       `json:"label"`
+						Status check.Status `json:"status"`
+						Reason string       `json:"reason"`
+						From   store.Moment `json:"from"`
+						To     store.Moment `json:"to"`
+					}{r.Check, r.Kind, r.Key, r.Label, r.Status, r.Reason, r.From, r.To})
+					if err != nil {
+						return err
+					}
+					fmt.Fprint(s.stdout, word(n > 0, ",\n", "\n"), string(b))
+				}
+				n++
+				rows = append(rows, []string{r.Check, string(r.Status), r.Kind, r.Label, r.From.String(), word(r.To == store.Forever, "now", r.To.String()), r.Reason})
+			}
+			if !s.flags.JSON {
+				if err := s.table([]string{"check", "status", "kind", "record", "from", "to", "reason"}, rows); err != nil {
+					return err
+				}
+			}
+			if page.Next == "" || limit > 0 && n >= limit {
+				if n == 0 && !s.flags.JSON {
+					s.say("No answer matches.")
+				}
+				if page.Next != "" && !s.flags.JSON {
+					s.say("There are more; --limit shows them.")
+				}
+				return nil
+			}
+			f.After = page.Next
+		}
+	})
+}
+
+type statusCommand struct {
+	AsOf string `placeholder:"TIME" help:"As of a past moment."`
+	From string `placeholder:"TIME" help:"With --to: coverage over the window; the last 30 days otherwise."`
+	To   string `placeholder:"TIME"`
+}
+
+func (c *statusCommand) Run(s *session) error {
+	asOf, err := moment("as-of", c.AsOf)
+	if err != nil {
+		return err
+	}
+	win, err := window(c.From, c.To)
+	if err != nil {
+		return err
+	}
+	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		st, err := control.Stand(s, w.Book, w.Monitor, asOf)
+		if err != nil {
+			return err
+		}
+		at := asOf
+		if at == 0 {
+			at = store.At(w.Log.Clock())
+		}
+		if win[1] == 0 {
+			win = [2]store.Moment{at - 30*24*3600*1_000_000, at}
+		}
+		var counts check.Counts
+		coverage, measured := 0.0, 0
+		for _, x := range st.Checks {
+			if x.Off {
+				continue
+			}
+			switch x.Status {
+			case check.Pass:
+				counts.Pass++
+			case check.Fail:
+				counts.Fail++
+			case check.NotApplicable:
+				counts.NotApplicable++
+			default:
+				counts.Unknown++
+			}
+			m, err := w.Monitor.Window(s, x.ID, win[0], win[1])
+			if err != nil {
+				return err
+			}
+			coverage += m.Percent
+			measured++
+		}
+		if measured > 0 {
+			coverage /= float64(measured)
+		}
+		type criterion struct {
+			ID       string       `json:"id"`
+			Controls []string     `json:"controls"`
+			Status   check.Status `json:"status"`
+		}
+		out := struct {
+			AsOf     store.Moment `json:"as_of"`
+			Criteria []criterion  `json:"criteria"`
+			Checks   check.Counts `json:"checks"`
+			Coverage float64      `json:"coverage"`
+		}{AsOf: at, Checks: counts, Coverage: coverage}
+		var rows [][]string
+		for _, x := range st.Criteria {
+			out.Criteria = append(out.Criteria, criterion{x.ID, x.Controls, x.Status})
+			rows = append(rows, []string{x.ID, string(x.Status), fmt.Sprintf("%d controls", len(x.Controls)), x.Title})
+		}
+		if s.flags.JSON {
+			return s.writeJSON(out)
+		}
+		s.fact("As of %s: %d checks pass, %d fail, %d unknown; coverage %.1f%% from %s to %s", at, counts.Pass, counts.Fail, counts.Unknown, coverage, win[0], win[1])
+		return s.table([]string{"criterion", "status", "controls", "title"}, rows)
+	})
+}

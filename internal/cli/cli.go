@@ -1,0 +1,224 @@
+// Package cli is the command line. The one rule: names, JSON and exit codes are a contract; facts go to standard output,
+// talk to standard error.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"tickmark/internal/access"
+	"tickmark/internal/fault"
+	"tickmark/internal/store"
+	"tickmark/internal/workspace"
+)
+
+type commands struct {
+	Data     string `env:"TICKMARK_DATA" default:"tickmark-data" placeholder:"DIR" help:"Directory of the workspace."`
+	Database string `env:"TICKMARK_DATABASE_URL" placeholder:"URL" help:"PostgreSQL database (postgres://…) instead of SQLite in the directory."`
+	JSON     bool   `name:"json" help:"Print facts as JSON."`
+
+	Up      upCommand      `cmd:"" help:"Set up a workspace here, collect from this host and repository, check, serve."`
+	Serve   serveCommand   `cmd:"" help:"Serve the pages and the API, and collect when it is time."`
+	Init    initCommand    `cmd:"" help:"Make a workspace, its keys and its first user."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
+	Connect connectCommand `cmd:"" help:"Add, list, test and remove connections."`
+	Collect collectCommand `cmd:"" help:"Read connections now."`
+	Check   checkCommand   `cmd:"" help:"List, test and run checks."`
+	Status  statusCommand  `cmd:"" help:"Where the programme stands: criteria, controls, checks, coverage."`
+	Results resultsCommand `cmd:"" help:"Answers of checks, now, at a past moment, or over a window."`
+	Records recordsCommand `cmd:"" help:"List records of a kind, or the history of one."`
+	Put     putCommand     `cmd:"" help:"Write one record from a JSON or YAML file."`
+	Act     actCommand     `cmd:"" help:"Move a record along its life cycle: approve a control, close a finding."`
+	End     endCommand     `cmd:"" help:"End a record; its history stays."`
+	Erase   eraseCommand   `cmd:"" help:"Destroy the content of a record and its history; the proofs stay."`
+	Import  importCommand  `cmd:"" help:"Import a CSV, XLSX or JSON file into a kind, all rows or none."`
+	Export  exportCommand  `cmd:"" help:"Write all records of a kind as CSV, XLSX or JSON."`
+	Package packageCommand `cmd:"" help:"Make a package of evidence that anyone can verify offline."`
+	Verify  verifyCommand  `cmd:"" help:"Verify a package, without a workspace."`
+	Ledger  ledgerCommand  `cmd:"" help:"The ledger: checkpoint, proofs, verification."`
+	User    userCommand    `cmd:"" help:"People who can sign in."`
+	Token   tokenCommand   `cmd:"" help:"Tokens for programs."`
+	Version versionCommand `cmd:"" help:"The release of this binary."`
+}
+
+// session is what a command works with.
+type session struct {
+	context.Context
+	flags  *commands
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// Main runs one command line and returns the exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c commands
+	code := -1
+	p, err := kong.New(&c, kong.Name("tickmark"), kong.Description("Runs a company's SOC 2 programme: records with history, checks, a ledger that proves itself."),
+		kong.Writers(stdout, stderr), kong.Exit(func(n int) { code = n }), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(stderr, "tickmark:", err)
+		return 1
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := p.Parse(args)
+	if code >= 0 {
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "tickmark: %v\nRun tickmark --help to see the commands.\n", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s := &session{ctx, &c, stdin, stdout, stderr}
+	return s.report(k.Run(s))
+}
+
+// report tells the user what went wrong and returns the exit code.
+func (s *session) report(err error) int {
+	if err == nil {
+		return 0
+	}
+	var f *fault.Fault
+	switch {
+	case errors.As(err, &f):
+		fmt.Fprintf(s.stderr, "tickmark: %s\n", f.Message)
+		if f.Next != "" {
+			fmt.Fprintf(s.stderr, "  %s\n", f.Next)
+		}
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(s.stderr, "tickmark: Stopped.")
+	default:
+		fmt.Fprintf(s.stderr, "tickmark: %v\n", err)
+	}
+	return fault.Exit(err)
+}
+
+// open opens the workspace that the flags name.
+func (s *session) open() (*workspace.Workspace, error) { return s.openAs(false, "") }
+
+func (s *session) openAs(create bool, base string) (*workspace.Workspace, error) {
+	return workspace.Open(s, workspace.Options{Data: s.flags.Data, Database: s.flags.Database, Create: create, BaseURL: base})
+}
+
+// with opens the workspace and acts as its owner on this machine.
+func (s *session) with(fn func(w *workspace.Workspace, me access.Session) error) error {
+	w, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	me, err := w.Local(s)
+	if err != nil {
+		return err
+	}
+	return fn(w, me)
+}
+
+// say writes talk for a person.
+func (s *session) say(format string, args ...any) { fmt.Fprintf(s.stderr, format+"\n", args...) }
+
+// fact writes a line of facts.
+func (s *session) fact(format string, args ...any) { fmt.Fprintf(s.stdout, format+"\n", args...) }
+
+func (s *session) writeJSON(v any) error {
+	e := json.NewEncoder(s.stdout)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// table writes aligned columns; a heading only on a terminal, so that pipes get plain rows.
+func (s *session) table(head []string, rows [][]string) error {
+	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
+	if s.terminal() {
+		fmt.Fprintln(w, strings.ToUpper(strings.Join(head, "\t")))
+	}
+	for _, r := range rows {
+		for i := range r {
+			r[i] = printable(r[i])
+		}
+		fmt.Fprintln(w, strings.Join(r, "\t"))
+	}
+	return w.Flush()
+}
+
+// printable keeps text from a source from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+func (s *session) terminal() bool {
+	f, ok := s.stdout.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func (s *session) talksToTerminal() bool {
+	f, ok := s.stderr.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// moment reads a time a person gave: RFC 3339, or a date, which is its first instant in UTC. Empty is zero, now.
+func moment(flag, text string) (store.Moment, error) {
+	if text == "" {
+		return 0, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return store.At(t), nil
+		}
+	}
+	return 0, fault.New(fault.Usage, "--%s: %q is not a time.", flag, text).WithNext("Write it like 2026-01-31T09:00:00Z or 2026-01-31.")
+}
+
+// window reads --from and --to; both or neither.
+func window(from, to string) ([2]store.Moment, error) {
+	var w [2]store.Moment
+	var err error
+	if w[0], err = moment("from", from); err != nil {
+		return w, err
+	}
+	if w[1], err = moment("to", to); err != nil {
+		return w, err
+	}
+	if from != "" && to == "" {
+		w[1] = store.At(time.Now())
+	}
+	if to != "" && from == "" {
+		return w, fault.New(fault.Usage, "--to needs --from.")
+	}
+	if from != "" && w[1] <= w[0] {
+		return w, fault.New(fault.Usage, "The window ends at %s, before it begins.", w[1])
+	}
+	return w, nil
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(s *session) error {
+	if s.flags.JSON {
+		return s.writeJSON(map[string]string{"release": workspace.Release()})
+	}
+	s.fact("tickmark %s", workspace.Release())
+	return nil
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"strings"
+
+	"tickmark/internal/access"
+	"tickmark/internal/collect"
+	"tickmark/internal/fault"
+	"tickmark/internal/secret"
+	"tickmark/internal/workspace"
+)
+
+type connectCommand struct {
+	Add     connectAdd     `cmd:"" help:"Add or change a connection."`
+	List    connectList    `cmd:"" help:"List connections and their last run."`
+	Kinds   connectKinds   `cmd:"" help:"List the connectors there are, their settings and the permissions they need."`
+	Test    connectTest    `cmd:"" help:"Read a connection once and say what could not be read."`
+	Confirm connectConfirm `cmd:"" help:"Confirm that a list which came back empty really is empty."`
+	Remove  connectRemove  `cmd:"" help:"Remove a connection; its records stay, what they say from now on is unknown."`
+}
+
+type connectAdd struct {
+	Connector string            `arg:"" help:"Which connector."`
+	Name      string            `help:"Name of the connection; the connector's when left out."`
+	Title     string            `help:"What to show."`
+	Set       map[string]string `placeholder:"K=V" help:"A setting."`
+	Secret    map[string]string `placeholder:"K=@FILE" help:"A secret, from a file, or - for standard input; never on the command line itself."`
+	Every     string            `help:"How often, such as 1h."`
+	Paused    bool              `help:"Do not collect by itself."`
+}
+
+func (c *connectAdd) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		conn := collect.Connection{Name: c.Name, Connector: c.Connector, Title: c.Title, Settings: c.Set, Every: c.Every, Paused: c.Paused}
+		if conn.Name == "" {
+			conn.Name = c.Connector
+		}
+		if old, err := w.Collect.Connection(s, conn.Name); err == nil { // change: what is not said stays
+			if old.Connector != conn.Connector {
+				return fault.New(fault.Conflict, "%s is a connection to %s.", conn.Name, old.Connector).WithNext("Choose another --name.")
+			}
+			for k, v := range old.Settings {
+				if _, said := conn.Settings[k]; !said {
+					if conn.Settings == nil {
+						conn.Settings = map[string]string{}
+					}
+					conn.Settings[k] = v
+				}
+			}
+			conn.Secrets = old.Secrets
+			if conn.Title == "" {
+				conn.Title = old.Title
+			}
+			if conn.Every == "" {
+				conn.Every = old.Every
+			}
+		}
+		secrets := map[string]secret.Value{}
+		for k, v := range c.Secret {
+			b, err := s.secretFrom(k, v)
+			if err != nil {
+				return err
+			}
+			secrets[k] = secret.Of(strings.TrimRight(string(b), "\r\n"))
+		}
+		conn, err := w.Collect.Add(s, me, conn, secrets)
+		if err != nil {
+			return err
+		}
+		s.say("The connection %s is set up. Read it with tickmark collect %s.", conn.Name, conn.Name)
+		return nil
+	})
+}
+
+func (s *session) secretFrom(name, from string) ([]byte, error) {
+	switch {
+	case from == "-":
+		return io.ReadAll(io.LimitReader(s.stdin, 64<<10))
+	case strings.HasPrefix(from, "@"):
+		b, err := os.ReadFile(from[1:])
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "The secret %s cannot be read: %w.", name, err)
+		}
+		return b, nil
+	}
+	return nil, fault.New(fault.Usage, "--secret %s: a secret on the command line can be seen by other users of this machine.", name).WithNext("Put it into a file and say --secret %s=@FILE, or --secret %s=- and give it on standard input.", name, name)
+}
+
+type connectList struct{}
+
+func (connectList) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		conns, err := w.Collect.Connections(s)
+		if err != nil {
+			return err
+		}
+		type row struct {
+			Name string `json:"name"`
+			collect.Connection
+			Last *collect.Summary `json:"last_run"`
+		}
+		var out []row
+		var lines [][]string
+		for _, c := range conns {
+			r := row{Name: c.Name, Connection: c}
+			state := "never read"
+			last, err := w.Collect.LastRuns(s, c.Name, 1)
+			if err != nil {
+				return err
+			}
+			if len(last) > 0 {
+				sum, err := collect.ParseSummary(last[0])
+				if err != nil {
+					return err
+				}
+				r.Last = &sum
+				state = sum.Outcome + " at " + sum.Started.Format("2006-01-02 15:04:05Z07:00") + ": " + sum.Describe()
+			}
+			out = append(out, r)
+			lines = append(lines, []string{c.Name, c.Connector, "every " + c.Every, state})
+		}
+		if s.flags.JSON {
+			return s.writeJSON(out)
+		}
+		if len(lines) == 0 {
+			s.say("There is no connection yet. tickmark connect kinds shows what can be connected.")
+		}
+		return s.table([]string{"name", "connector", "interval", "last run"}, lines)
+	})
+}
+
+type connectKinds struct{}
+
+func (connectKinds) Run(s *session) error {
+	for _, k := range workspace.Connectors() {
+		s.fact("%s: %s. %s", k.Name, k.Title, k.Help)
+		for _, v := range k.Settings {
+			s.fact("  setting     %s%s  %s", v.Name, word(v.Secret, " (secret)", word(v.Required, " (needed)", "")), v.Help)
+		}
+		for _, p := range k.Permissions {
+			s.fact("  permission  %s  %s (%s)", p.Name, p.Why, strings.Join(p.Kinds, ", "))
+		}
+	}
+	return nil
+}
+
+type connectTest struct {
+	Name string `arg:""`
+}
+
+func (c *connectTest) Run(s *session) error { return (&collectCommand{Names: []string{c.Name}}).Run(s) }
+
+type connectConfirm struct {
+	Name  string `arg:""`
+	Kind  string `arg:""`
+	Scope string `arg:"" optional:""`
+}
+
+func (c *connectConfirm) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		if _, err := w.Collect.Connection(s, c.Name); err != nil {
+			return err
+		}
+		if _, err := w.Book.Kinds.Named(c.Kind); err != nil {
+			return err
+		}
+		return w.Collect.Confirm(s, me, c.Name, c.Kind, c.Scope)
+	})
+}
+
+type connectRemove struct {
+	Name   string `arg:""`
+	Reason string `required:"" help:"Why; it stays on record."`
+}
+
+func (c *connectRemove) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		return w.Collect.Remove(s, me, c.Name, c.Reason)
+	})
+}

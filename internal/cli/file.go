@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tickmark/internal/access"
+	"tickmark/internal/connector/file"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/workspace"
+)
+
+type importCommand struct {
+	File   string `arg:"" type:"existingfile" help:"A CSV, XLSX, JSON or JSON lines file."`
+	Kind   string `required:"" help:"The kind that its rows are."`
+	Map    string `type:"existingfile" placeholder:"FILE" help:"A mapping from the file's columns to fields."`
+	Reason string `help:"Why; it stays on record."`
+}
+
+func (c *importCommand) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		k, err := w.Book.Kinds.Named(c.Kind)
+		if err != nil {
+			return err
+		}
+		var m file.Mapping
+		if c.Map != "" {
+			b, err := os.ReadFile(c.Map)
+			if err != nil {
+				return fault.New(fault.Invalid, "The mapping cannot be read: %w.", err)
+			}
+			if m, err = file.ReadMapping(c.Map, b); err != nil {
+				return err
+			}
+		}
+		f, err := os.Open(c.File)
+		if err != nil {
+			return fault.New(fault.Invalid, "The file cannot be read: %w.", err)
+		}
+		defer f.Close()
+		rows, err := file.Read(k, c.File, f, m)
+		if err != nil {
+			return err
+		}
+		reason := c.Reason
+		if reason == "" {
+			reason = "imported from " + filepath.Base(c.File)
+		}
+		changes := make([]record.Change, len(rows))
+		for i, r := range rows {
+			changes[i] = record.Change{Kind: c.Kind, Key: r.Key, Body: r.Body, Reason: reason, Origin: record.Uploaded}
+		}
+		head, err := w.Log.Head(s, w.DB)
+		if err != nil {
+			return err
+		}
+		out, err := w.Book.Put(s, me, changes...)
+		if err != nil {
+			return err
+		}
+		changed := 0
+		for _, v := range out {
+			if v.Entry >= head.Size {
+				changed++
+			}
+		}
+		if s.flags.JSON {
+			return s.writeJSON(map[string]int{"rows": len(rows), "changed": changed})
+		}
+		s.say("%d rows read, %d records new or changed.", len(rows), changed)
+		return nil
+	})
+}
+
+type exportCommand struct {
+	Kind   string `arg:""`
+	Out    string `placeholder:"FILE" help:"Where to; standard output when left out. Its ending decides the format."`
+	Format string `enum:"csv,xlsx,json,jsonl," default:"" help:"csv, xlsx, json or jsonl."`
+	Where  string `placeholder:"CEL" help:"Only these."`
+	AsOf   string `placeholder:"TIME" help:"As of a past moment."`
+}
+
+func (c *exportCommand) Run(s *session) error {
+	asOf, err := moment("as-of", c.AsOf)
+	if err != nil {
+		return err
+	}
+	format := c.Format
+	if format == "" {
+		format = strings.TrimPrefix(filepath.Ext(c.Out), ".")
+	}
+	if format == "" {
+		format = "csv"
+	}
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		k, err := w.Book.Kinds.Named(c.Kind)
+		if err != nil {
+			return err
+		}
+		if err := me.May(s, "read", k); err != nil {
+			return err
+		}
+		var rows []file.Row
+		q := record.Query{Kind: c.Kind, Where: c.Where, AsOf: asOf, Limit: 1000}
+		for {
+			page, err := w.Book.List(s, q)
+			if err != nil {
+				return err
+			}
+			for _, v := range page.Versions {
+				rows = append(rows, file.Row{Key: v.Key, Body: v.Body})
+			}
+			if q.After = page.Next; q.After == "" {
+				break
+			}
+		}
+		return s.output(c.Out, func(out io.Writer) error {
+			return file.Write(k, file.Format(format), out, rows, file.Options{Fixed: k.Collected || k.System})
+		})
+	})
+}
+
+// output writes a file that is complete or absent, or to standard output.
+func (s *session) output(path string, write func(io.Writer) error) error {
+	if path == "" {
+		return write(s.stdout)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".tickmark-*")
+	if err != nil {
+		return fault.New(fault.Unavailable, "%s cannot be written: %w.", path, err)
+	}
+	defer os.Remove(f.Name())
+	if err := write(f); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Chmod(0o644); err == nil {
+		err = f.Sync()
+	}
+	if err := f.Close(); err != nil {
+		return fault.New(fault.Unavailable, "%s cannot be written: %w.", path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fault.New(fault.Unavailable, "%s cannot be written: %w.", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,289 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"tickmark/internal/access"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+	"tickmark/internal/workspace"
+)
+
+type recordsCommand struct {
+	Kind    string `arg:"" optional:"" help:"The kind; without one, every kind and how many records it has."`
+	Where   string `placeholder:"CEL" help:"Filter over r, such as r.signed == false."`
+	Sort    string `placeholder:"FIELD" help:"Sort by an indexed field; -FIELD for descending."`
+	AsOf    string `placeholder:"TIME" help:"As of a past moment."`
+	From    string `placeholder:"TIME" help:"With --to: every version that held at some time in the window."`
+	To      string `placeholder:"TIME"`
+	Key     string `help:"Only the record of this key."`
+	History string `placeholder:"KEY" help:"Every version of one record."`
+	Source  string `help:"Only records of this connection."`
+	Limit   int    `default:"0" help:"At most so many; 0 is all with --json and 100 otherwise."`
+}
+
+// fact is a record as the command line's contract shows it.
+type fact struct {
+	Kind   string          `json:"kind"`
+	Key    string          `json:"key"`
+	Label  string          `json:"label"`
+	Source string          `json:"source"`
+	From   store.Moment    `json:"from"`
+	To     store.Moment    `json:"to"`
+	Entry  int64           `json:"entry"`
+	Body   json.RawMessage `json:"body"`
+	Actor  string          `json:"actor"`
+	Reason string          `json:"reason,omitempty"`
+	Origin string          `json:"origin"`
+}
+
+func factOf(v record.Version) fact {
+	return fact{v.Kind, v.Key, v.Label, v.Source, v.From, v.To, v.Entry, v.Full(), v.Actor, v.Reason, string(v.Origin)}
+}
+
+func (c *recordsCommand) Run(s *session) error {
+	asOf, err := moment("as-of", c.AsOf)
+	if err != nil {
+		return err
+	}
+	during, err := window(c.From, c.To)
+	if err != nil {
+		return err
+	}
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		if c.Kind == "" {
+			return c.kinds(s, w)
+		}
+		k, err := w.Book.Kinds.Named(c.Kind)
+		if err != nil {
+			return err
+		}
+		if err := me.May(s, "read", k); err != nil {
+			return err
+		}
+		var list []record.Version
+		switch {
+		case c.History != "":
+			list, err = w.Book.History(s, c.Kind, c.History)
+		case c.Key != "":
+			var v record.Version
+			v, err = w.Book.GetFrom(s, c.Kind, c.Key, c.Source, asOf, record.Company)
+			list = []record.Version{v}
+		default:
+			return c.list(s, w, record.Query{Kind: c.Kind, Where: c.Where, Sort: c.Sort, AsOf: asOf, During: during, Source: c.Source, Limit: 500, Latest: true})
+		}
+		if err != nil {
+			return err
+		}
+		return c.print(s, list, true)
+	})
+}
+
+func (c *recordsCommand) list(s *session, w *workspace.Workspace, q record.Query) error {
+	limit := c.Limit
+	if limit == 0 && !s.flags.JSON {
+		limit = 100
+	}
+	n := 0
+	if s.flags.JSON {
+		fmt.Fprint(s.stdout, "[")
+		defer fmt.Fprintln(s.stdout, "]")
+	}
+	for {
+		if limit > 0 {
+			q.Limit = min(500, limit-n)
+		}
+		page, err := w.Book.List(s, q)
+		if err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			for _, v := range page.Versions {
+				b, err := json.Marshal(factOf(v))
+				if err != nil {
+					return err
+				}
+				fmt.Fprint(s.stdout, word(n > 0, ",\n", "\n"), string(b))
+				n++
+			}
+		} else {
+			n += len(page.Versions)
+			if err := c.print(s, page.Versions, false); err != nil {
+				return err
+			}
+		}
+		if page.Next == "" || limit > 0 && n >= limit {
+			if page.Next != "" && !s.flags.JSON {
+				s.say("There are more; --limit shows them.")
+			}
+			if n == 0 && !s.flags.JSON {
+				s.say("No record matches.")
+			}
+			return nil
+		}
+		q.After = page.Next
+	}
+}
+
+func (c *recordsCommand) print(s *session, list []record.Version, times bool) error {
+	if s.flags.JSON {
+		out := make([]fact, len(list))
+		for i, v := range list {
+			out[i] = factOf(v)
+		}
+		return s.writeJSON(out)
+	}
+	var rows [][]string
+	for _, v := range list {
+		row := []string{v.Key, v.Label, v.Source, v.From.String()}
+		if times {
+			row = append(row, word(v.Open(), "now", v.To.String()), v.Actor, v.Reason, string(v.Body))
+		}
+		rows = append(rows, row)
+	}
+	head := []string{"key", "label", "source", "from"}
+	if times {
+		head = append(head, "to", "by", "reason", "body")
+	}
+	return s.table(head, rows)
+}
+
+func (c *recordsCommand) kinds(s *session, w *workspace.Workspace) error {
+	totals, err := w.Book.Totals(s)
+	if err != nil {
+		return err
+	}
+	type row struct {
+		Kind    string `json:"kind"`
+		Title   string `json:"title"`
+		Records int64  `json:"records"`
+		Help    string `json:"help"`
+	}
+	var out []row
+	var lines [][]string
+	for _, k := range w.Book.Kinds.All() {
+		if k.Room != record.Company {
+			continue
+		}
+		out = append(out, row{k.Name, k.Title, totals[k.Name], k.Help})
+		lines = append(lines, []string{k.Name, fmt.Sprint(totals[k.Name]), k.Help})
+	}
+	if s.flags.JSON {
+		return s.writeJSON(out)
+	}
+	return s.table([]string{"kind", "records", "what"}, lines)
+}
+
+type putCommand struct {
+	Kind   string `arg:""`
+	Key    string `arg:"" optional:"" help:"The key; left out, the kind's own or a new one."`
+	File   string `required:"" placeholder:"F" help:"A JSON or YAML file with the whole content; - for standard input."`
+	Reason string `help:"Why; it stays on record."`
+}
+
+func (c *putCommand) Run(s *session) error {
+	body, err := s.readObject(c.File)
+	if err != nil {
+		return err
+	}
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		v, err := w.Book.Put(s, me, record.Change{Kind: c.Kind, Key: c.Key, Body: body, Reason: c.Reason})
+		if err != nil {
+			return err
+		}
+		return s.written(v[0])
+	})
+}
+
+func (s *session) written(v record.Version) error {
+	if s.flags.JSON {
+		return s.writeJSON(factOf(v))
+	}
+	s.say("%s %s holds since %s (ledger entry %d).", v.Kind, v.Key, v.From, v.Entry)
+	return nil
+}
+
+// readObject reads a JSON or YAML file as JSON.
+func (s *session) readObject(path string) ([]byte, error) {
+	var b []byte
+	var err error
+	if path == "-" {
+		b, err = io.ReadAll(io.LimitReader(s.stdin, record.MaxBody+1))
+	} else {
+		b, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "The file cannot be read: %w.", err)
+	}
+	if ext := strings.ToLower(filepath.Ext(path)); ext != ".yaml" && ext != ".yml" {
+		return b, nil
+	}
+	var v map[string]any
+	if err := yaml.Unmarshal(b, &v); err != nil {
+		return nil, fault.New(fault.Invalid, "%s: %s.", path, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	return json.Marshal(v)
+}
+
+type actCommand struct {
+	Kind   string            `arg:""`
+	Key    string            `arg:""`
+	Move   string            `arg:"" help:"The move, such as approve."`
+	Say    map[string]string `placeholder:"FIELD=TEXT" help:"What the move asks for."`
+	Reason string            `help:"Why; it stays on record."`
+}
+
+func (c *actCommand) Run(s *session) error {
+	said := map[string]any{}
+	for k, v := range c.Say {
+		said[k] = v
+	}
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		v, err := w.Book.Put(s, me, record.Change{Kind: c.Kind, Key: c.Key, Move: c.Move, Said: said, Reason: c.Reason})
+		if err != nil {
+			return err
+		}
+		return s.written(v[0])
+	})
+}
+
+type endCommand struct {
+	Kind   string `arg:""`
+	Key    string `arg:""`
+	Reason string `required:"" help:"Why; it stays on record."`
+}
+
+func (c *endCommand) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		_, err := w.Book.Put(s, me, record.Change{Kind: c.Kind, Key: c.Key, Delete: true, Reason: c.Reason})
+		return err
+	})
+}
+
+type eraseCommand struct {
+	Kind   string `arg:""`
+	Key    string `arg:""`
+	Reason string `required:"" help:"Why; it stays in the ledger."`
+	Yes    bool   `help:"Do it; without this nothing happens."`
+}
+
+func (c *eraseCommand) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		h, err := w.Book.History(s, c.Kind, c.Key)
+		if err != nil {
+			return err
+		}
+		if !c.Yes {
+			return fault.New(fault.Usage, "This destroys the content of %d versions of %s %s for good.", len(h), c.Kind, c.Key).WithNext("Say --yes to do it.")
+		}
+		return w.Book.Erase(s, me, c.Kind, c.Key, c.Reason)
+	})
+}

@@ -1,0 +1,328 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tickmark/internal/access"
+	"tickmark/internal/check"
+	"tickmark/internal/collect"
+	"tickmark/internal/control"
+	"tickmark/internal/fault"
+	"tickmark/internal/server"
+	"tickmark/internal/workspace"
+)
+
+type upCommand struct {
+	Once   bool   `help:"Do not serve."`
+	Listen string `env:"TICKMARK_LISTEN" default:"127.0.0.1:8420" placeholder:"ADDRESS" help:"Where to serve."`
+	Repo   string `default:"." type:"path" placeholder:"DIR" help:"The repository to read."`
+}
+
+func (c *upCommand) Run(s *session) error {
+	w, err := s.openAs(true, workspace.Base(c.Listen))
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	var srv *server.Server
+	if !c.Once { // before any work: a taken port or a second server should be said at once
+		if srv, err = server.Listen(s, w, c.Listen); err != nil {
+			return err
+		}
+		defer srv.Close()
+	}
+	made, err := w.Setup(s)
+	if err != nil {
+		return err
+	}
+	me, err := w.Local(s)
+	if err != nil {
+		return err
+	}
+	if made.New {
+		s.say("A new workspace in %s.", w.Data)
+	} else {
+		s.say("The workspace in %s.", w.Data)
+	}
+	if err := c.connections(s, w, me); err != nil {
+		return err
+	}
+	runs, err := s.collect(w, nil)
+	if err != nil {
+		return err
+	}
+	s.say("Checking …")
+	if _, err := w.Monitor.Evaluate(s, check.Options{}); err != nil {
+		return err
+	}
+	if _, err := w.Log.Checkpoint(s); err != nil {
+		return err
+	}
+	if err := s.summary(w, runs); err != nil {
+		return err
+	}
+	if made.Link != "" {
+		s.fact("\nSign in once with this link, within 24 hours; then set up a passkey or a password:\n  %s", made.Link)
+	}
+	if c.Once {
+		return nil
+	}
+	if made.Link == "" {
+		s.fact("\nTo sign in without a passkey or password: tickmark user link %s", made.User.Key)
+	}
+	s.fact("\nServing %s (Ctrl-C stops)", workspace.Base(c.Listen))
+	return srv.Serve(s)
+}
+
+// connections makes the two connections of a new workspace; existing ones stay as they are.
+func (c *upCommand) connections(s *session, w *workspace.Workspace, me access.Session) error {
+	repo, err := filepath.Abs(c.Repo)
+	if err != nil {
+		return err
+	}
+	have, err := w.Collect.Connections(s)
+	if err != nil {
+		return err
+	}
+	for _, conn := range []collect.Connection{{Name: "host", Connector: "host"}, {Name: "git", Connector: "git", Settings: map[string]string{"path": repo}}} {
+		if slices.ContainsFunc(have, func(h collect.Connection) bool { return h.Connector == conn.Connector }) {
+			continue
+		}
+		if conn.Connector == "git" {
+			if _, err := os.Stat(filepath.Join(repo, ".git")); errors.Is(err, os.ErrNotExist) {
+				s.say("%s is not a git repository, so none is read. Name one with --repo.", repo)
+				continue
+			}
+		}
+		if _, err := w.Collect.Add(s, me, conn, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect runs the named connections, or all that are not paused.
+func (s *session) collect(w *workspace.Workspace, names []string) ([]collect.Summary, error) {
+	conns, err := w.Collect.Connections(s)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		for _, c := range conns {
+			if !c.Paused {
+				names = append(names, c.Name)
+			}
+		}
+	}
+	var out []collect.Summary
+	for _, name := range names {
+		end := s.progress(name)
+		sum, err := w.Collect.Run(s, name, end.step)
+		end.done(sum.Describe())
+		if err != nil {
+			return out, err
+		}
+		out = append(out, sum)
+		if s.Err() != nil {
+			return out, s.Err()
+		}
+	}
+	return out, nil
+}
+
+// summary tells a person where they stand and what to do next.
+func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error {
+	st, err := control.Stand(s, w.Book, w.Monitor, 0)
+	if err != nil {
+		return err
+	}
+	s.fact("\nCollected")
+	needs := map[string][]string{}
+	for _, r := range runs {
+		s.fact("  %-10s %s", r.Connection, r.Describe())
+		for _, m := range r.Missing {
+			if m.Needs != "" {
+				what := m.Kind
+				if m.Part != "" {
+					what += " (" + strings.ReplaceAll(m.Part, "_", " ") + ")"
+				}
+				if !slices.Contains(needs[m.Needs], what) {
+					needs[m.Needs] = append(needs[m.Needs], what)
+				}
+			}
+		}
+	}
+	counts := map[check.Status]int{}
+	var records check.Counts
+	for _, c := range st.Checks {
+		if !c.Off {
+			counts[c.Status]++
+			records.Pass, records.Fail, records.Unknown = records.Pass+c.Counts.Pass, records.Fail+c.Counts.Fail, records.Unknown+c.Counts.Unknown
+		}
+	}
+	criteria := map[check.Status]int{}
+	for _, c := range st.Criteria {
+		criteria[c.Status]++
+	}
+	s.fact("\nChecks     %d: %d passing, %d failing, %d unknown (%d answers: %d pass, %d fail, %d unknown)", len(st.Checks),
+		counts[check.Pass], counts[check.Fail], counts[check.Unknown], records.Pass+records.Fail+records.Unknown, records.Pass, records.Fail, records.Unknown)
+	s.fact("Criteria   %d: %d passing, %d failing, %d unknown", len(st.Criteria), criteria[check.Pass], criteria[check.Fail], criteria[check.Unknown])
+	for _, need := range slices.Sorted(maps.Keys(needs)) {
+		s.fact("Not read   without %s: %s", need, strings.Join(needs[need], ", "))
+	}
+	s.fact("\nNext")
+	for i, step := range s.nextSteps(w, st, needs) {
+		s.fact("  %d. %s", i+1, step)
+	}
+	return nil
+}
+
+// nextSteps are the three most useful things to do.
+func (s *session) nextSteps(w *workspace.Workspace, st control.Standing, needs map[string][]string) []string {
+	var steps []string
+	failing := slices.DeleteFunc(slices.Clone(st.Checks), func(c check.State) bool { return c.Off || c.Status != check.Fail })
+	rank := map[string]int{"critical": 0, "high": 1, "medium": 2, "low": 3}
+	slices.SortStableFunc(failing, func(a, b check.State) int { return rank[a.Severity] - rank[b.Severity] })
+	for i, c := range failing {
+		if i == 2 {
+			break
+		}
+		steps = append(steps, fmt.Sprintf("%s, %s: %q fails for %d. See why and how to fix it: tickmark check show %s", c.ID, c.Severity, c.Title, c.Counts.Fail, c.ID))
+	}
+	totals, err := w.Book.Totals(s)
+	if err == nil && totals["person"] == 0 {
+		steps = append(steps, "Say who works here, so that accounts and commits can be matched to people: tickmark import people.csv --kind person")
+	}
+	if len(needs["root"]) > 0 {
+		steps = append(steps, "Read what needs root, as root: sudo tickmark collect host")
+	}
+	drafts := 0
+	for _, c := range st.Controls {
+		if c.Life == "draft" {
+			drafts++
+		}
+	}
+	if drafts > 0 {
+		steps = append(steps, fmt.Sprintf("Make the %d starter controls yours: open Controls, name owners, have another person approve them.", drafts))
+	}
+	steps = append(steps, "Hand over what you have, provable offline: tickmark package --out evidence.zip")
+	return steps[:min(3, len(steps))]
+}
+
+type initCommand struct{}
+
+func (initCommand) Run(s *session) error {
+	w, err := s.openAs(true, "")
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	made, err := w.Setup(s)
+	if err != nil {
+		return err
+	}
+	if !made.New {
+		s.say("The workspace in %s is there already.", w.Data)
+		return nil
+	}
+	s.fact("A new workspace in %s. Its first user is %s; sign in once with this link, within 24 hours:\n  %s", w.Data, made.User.Key, made.Link)
+	return nil
+}
+
+type serveCommand struct {
+	Listen string `env:"TICKMARK_LISTEN" default:"127.0.0.1:8420" placeholder:"ADDRESS" help:"Where to serve."`
+	Base   string `env:"TICKMARK_BASE_URL" placeholder:"URL" help:"Where browsers find it, such as https://tickmark.example.com."`
+}
+
+func (c *serveCommand) Run(s *session) error {
+	base := c.Base
+	if base == "" {
+		base = workspace.Base(c.Listen)
+	}
+	w, err := s.openAs(false, base)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	srv, err := server.Listen(s, w, c.Listen)
+	if err != nil {
+		return err
+	}
+	defer srv.Close()
+	if _, err := w.Setup(s); err != nil {
+		return err
+	}
+	s.fact("Serving %s (Ctrl-C stops)", base)
+	return srv.Serve(s)
+}
+
+type migrateCommand struct{}
+
+func (migrateCommand) Run(s *session) error {
+	w, err := s.open() // opening migrates
+	if err != nil {
+		return err
+	}
+	s.say("The schema is up to date.")
+	return w.Close()
+}
+
+type collectCommand struct {
+	Names []string `arg:"" optional:"" name:"connection" help:"Connections to read; all when none is named."`
+}
+
+func (c *collectCommand) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		runs, err := s.collect(w, c.Names)
+		if err != nil {
+			return err
+		}
+		if len(runs) == 0 {
+			return fault.New(fault.NotFound, "There is no connection to collect.").WithNext("Add one with tickmark connect add.")
+		}
+		if _, err := w.Monitor.Evaluate(s, check.Options{}); err != nil {
+			return err
+		}
+		if _, err := w.Log.Checkpoint(s); err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			if err := s.writeJSON(runs); err != nil {
+				return err
+			}
+		}
+		missing := 0
+		for _, r := range runs {
+			for _, k := range r.Kinds {
+				if !s.flags.JSON {
+					s.fact("%s\t%s\t%d read\t%d new\t%d changed\t%d gone\t%s", r.Connection, k.Kind, k.Read, k.New, k.Changed, k.Closed, word(k.Complete, "complete", "incomplete"))
+				}
+			}
+			for _, m := range r.Missing {
+				missing++
+				need := ""
+				if m.Needs != "" {
+					need = " It needs " + m.Needs + "."
+				}
+				s.say("%s: %s%s was not read: %s%s", r.Connection, m.Kind, word(m.Part != "", " ("+m.Part+")", ""), printable(m.Reason), need)
+			}
+		}
+		if missing > 0 {
+			return fault.New(fault.Incomplete, "%d things in scope could not be read; what rests on them is unknown.", missing)
+		}
+		return nil
+	})
+}
+
+func word(cond bool, yes, no string) string {
+	if cond {
+		return yes
+	}
+	return no
+}

@@ -1,0 +1,173 @@
+// Package server serves a workspace over HTTP and does what falls due: collecting, judging, signing checkpoints. The one
+// rule: it listens on the loopback interface unless told otherwise, and one SQLite workspace has one server.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"tickmark/internal/check"
+	"tickmark/internal/fault"
+	"tickmark/internal/store"
+	"tickmark/internal/workspace"
+)
+
+// Server is a listening server that does not answer yet.
+type Server struct {
+	w       *workspace.Workspace
+	l       net.Listener
+	release func()
+	http    *http.Server
+}
+
+// Listen takes the address and, on SQLite, the place of the workspace's one server.
+func Listen(ctx context.Context, w *workspace.Workspace, address string) (*Server, error) {
+	s := &Server{w: w, release: func() {}}
+	if w.DB.Engine == store.SQLite {
+		release, err := w.DB.Lock(ctx, "server")
+		if errors.Is(err, store.ErrLocked) {
+			return nil, fault.New(fault.Unavailable, "Another server has the workspace in %s open.", w.Data).WithNext("Use that one, or stop it first; several servers need PostgreSQL (--database).")
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.release = release
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		s.release()
+		return nil, fault.New(fault.Usage, "--listen: %q is not an address such as 127.0.0.1:8420.", address)
+	}
+	if s.l, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
+		s.release()
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			return nil, fault.New(fault.Unavailable, "The address %s is in use by another program.", address).WithNext("Stop it, or name another with --listen 127.0.0.1:8421.")
+		case errors.Is(err, syscall.EACCES):
+			return nil, fault.New(fault.Denied, "You may not listen on %s.", address).WithNext("Choose a port above 1023 with --listen.")
+		}
+		return nil, fault.New(fault.Unavailable, "Cannot listen on %s: %w.", address, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		slog.Warn("this server is reachable from other machines; put TLS in front of it", "address", address)
+	}
+	return s, nil
+}
+
+// Address is where the server listens.
+func (s *Server) Address() string { return s.l.Addr().String() }
+
+// Close gives the address and the workspace's place free.
+func (s *Server) Close() error {
+	defer s.release()
+	return s.l.Close()
+}
+
+// Serve answers until ctx ends, then lets what is under way finish for ten seconds.
+func (s *Server) Serve(ctx context.Context) error {
+	h, err := Handler(s.w)
+	if err != nil {
+		return fmt.Errorf("put the pages together: %w", err)
+	}
+	s.http = &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.work(ctx)
+	}()
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Serve(s.l) }()
+	select {
+	case err := <-failed:
+		cancel()
+		<-done
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	late, stop := context.WithTimeout(context.Background(), 10*time.Second)
+	defer stop()
+	err = s.http.Shutdown(late)
+	<-done
+	if _, cerr := s.w.Log.Checkpoint(late); cerr != nil {
+		slog.Error("sign the last checkpoint", "error", cerr)
+	}
+	return err
+}
+
+// work does what falls due: a checkpoint at most once a second while something was written, connections by their interval,
+// every answer judged anew once a night, expired sessions swept.
+func (s *Server) work(ctx context.Context) {
+	seconds, minutes := time.NewTicker(time.Second), time.NewTicker(time.Minute)
+	defer seconds.Stop()
+	defer minutes.Stop()
+	night := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-seconds.C:
+			s.try(ctx, "sign a checkpoint", func(ctx context.Context) error { _, err := s.w.Log.Checkpoint(ctx); return err })
+		case <-minutes.C:
+			s.try(ctx, "collect what is due", s.collectDue)
+			if time.Since(night) > 24*time.Hour {
+				night = time.Now()
+				s.try(ctx, "judge everything anew", func(ctx context.Context) error {
+					_, err := s.w.Monitor.Evaluate(ctx, check.Options{Full: true})
+					return err
+				})
+				s.try(ctx, "sweep expired sessions", s.w.Gate.Sweep)
+			}
+		}
+	}
+}
+
+func (s *Server) try(ctx context.Context, what string, fn func(context.Context) error) {
+	defer func() {
+		if r := recover(); r != nil {
+			slog.Error(what, "panic", r)
+		}
+	}()
+	if err := fn(store.Background(ctx)); err != nil && ctx.Err() == nil {
+		slog.Error(what, "error", err)
+	}
+}
+
+// collectDue runs the connections whose last run began longer ago than their interval.
+func (s *Server) collectDue(ctx context.Context) error {
+	conns, err := s.w.Collect.Connections(ctx)
+	if err != nil {
+		return err
+	}
+	ran := false
+	for _, c := range conns {
+		if c.Paused {
+			continue
+		}
+		last, err := s.w.Collect.LastRuns(ctx, c.Name, 1)
+		if err != nil {
+			return err
+		}
+		if len(last) > 0 && last[0].Occurred != nil && time.Since(last[0].Occurred.At) < c.Interval() {
+			continue
+		}
+		if _, err := s.w.Collect.Run(ctx, c.Name, nil); err != nil && !fault.Is(err, fault.Unavailable) {
+			slog.Error("collect", "connection", c.Name, "error", err)
+			continue
+		}
+		ran = true
+	}
+	if !ran {
+		return nil
+	}
+	_, err = s.w.Monitor.Evaluate(ctx, check.Options{})
+	return err
+}

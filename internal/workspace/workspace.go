@@ -1,0 +1,337 @@
+// Package workspace opens everything that one organisation's Tickmark consists of. The one rule: a workspace is opened
+// here, the same way by the server, the command line and tests, so that no part of it is ever missing.
+package workspace
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"strings"
+
+	"tickmark/content"
+	"tickmark/internal/access"
+	"tickmark/internal/blob"
+	"tickmark/internal/check"
+	"tickmark/internal/collect"
+	"tickmark/internal/connector"
+	"tickmark/internal/connector/file"
+	"tickmark/internal/connector/git"
+	"tickmark/internal/connector/host"
+	"tickmark/internal/control"
+	"tickmark/internal/evidence"
+	"tickmark/internal/exception"
+	"tickmark/internal/fault"
+	"tickmark/internal/finding"
+	"tickmark/internal/framework"
+	"tickmark/internal/ledger"
+	"tickmark/internal/organisation"
+	"tickmark/internal/person"
+	"tickmark/internal/record"
+	"tickmark/internal/secret"
+	"tickmark/internal/store"
+)
+
+// Options say where a workspace is.
+type Options struct {
+	Data     string // the directory of keys, files and, on SQLite, the database
+	Database string // postgres://…; empty: SQLite in Data
+	BaseURL  string // where browsers find it; http://localhost:8420 when empty
+	Create   bool   // make it when it does not exist
+}
+
+// Workspace is an opened workspace.
+type Workspace struct {
+	Options
+	DB      *store.DB
+	Log     *ledger.Log
+	Book    *record.Book
+	Keys    *secret.Keys
+	Blobs   *blob.Dir
+	Gate    *access.Gate
+	Collect *collect.Collector
+	Monitor *check.Monitor
+	Words   *check.Vocabulary
+}
+
+// Connectors are all connectors of this release.
+func Connectors() []connector.Connector {
+	return []connector.Connector{host.Connector(), git.Connector(), file.Connector()}
+}
+
+// Kinds are all kinds of this release.
+func Kinds() (*record.Kinds, error) {
+	list := []record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), evidence.Kind(), finding.Kind(), exception.Kind(), access.Kind(), check.Kind()}
+	list = append(append(list, record.Builtin()...), collect.Kinds()...)
+	for _, c := range Connectors() {
+		list = append(list, c.Kinds...)
+	}
+	return record.NewKinds(list...)
+}
+
+// Checks loads the library's checks and those of the workspace's own directory, checks/ in dir, if there is one.
+func Checks(kinds *record.Kinds, dir string) (*check.Set, *check.Vocabulary, error) {
+	words, err := check.NewVocabulary(kinds.All()...)
+	if err != nil {
+		return nil, nil, err
+	}
+	own := filepath.Join(dir, "checks")
+	if _, err := os.Stat(own); dir == "" || errors.Is(err, os.ErrNotExist) {
+		own = ""
+	}
+	ids, err := controlIDs()
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := check.Load(words, ids, content.Check, own)
+	return set, words, err
+}
+
+func controlIDs() (map[string]bool, error) {
+	items, err := control.Catalogue()
+	if err != nil {
+		return nil, err
+	}
+	ids := map[string]bool{}
+	for _, i := range items {
+		ids[i.ID] = true
+	}
+	return ids, nil
+}
+
+// Open opens a workspace, and makes it first when that is asked for.
+func Open(ctx context.Context, o Options) (*Workspace, error) {
+	if o.Data == "" {
+		o.Data = "tickmark-data"
+	}
+	info, err := os.Stat(o.Data)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && !o.Create:
+		return nil, fault.New(fault.NotFound, "There is no workspace in %s.", o.Data).WithNext("Run tickmark up or tickmark init, or name another directory with --data.")
+	case err == nil && !info.IsDir():
+		return nil, fault.New(fault.Invalid, "%s is not a directory.", o.Data).WithNext("Name another with --data.")
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return nil, fault.New(fault.Unavailable, "The workspace in %s cannot be opened: %w.", o.Data, err)
+	}
+	file := filepath.Join(o.Data, "tickmark.db")
+	if _, err := os.Stat(file); o.Database == "" && errors.Is(err, os.ErrNotExist) && !o.Create {
+		return nil, fault.New(fault.NotFound, "There is no workspace in %s.", o.Data).WithNext("Run tickmark up or tickmark init, or name another directory with --data.")
+	}
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return nil, fault.New(fault.Unavailable, "The workspace cannot be made in %s: %w.", o.Data, err)
+	}
+	address := o.Database
+	if address == "" {
+		address = "sqlite:" + file
+	}
+	db, err := store.Open(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	w := &Workspace{Options: o, DB: db}
+	if err := w.open(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *Workspace) open(ctx context.Context) (err error) {
+	if w.Keys, err = secret.Open(filepath.Join(w.Data, "secret.key")); err != nil {
+		return err
+	}
+	if w.Blobs, err = blob.Open(filepath.Join(w.Data, "files")); err != nil {
+		return err
+	}
+	if w.Log, err = ledger.Open(ctx, w.DB, w.Data); err != nil {
+		return err
+	}
+	kinds, err := Kinds()
+	if err != nil {
+		return err
+	}
+	if w.Book, err = record.OpenBook(ctx, w.Log, kinds, w.Keys.Digest); err != nil {
+		return err
+	}
+	set, words, err := Checks(kinds, w.Data)
+	if err != nil {
+		return err
+	}
+	w.Words = words
+	w.Monitor = check.NewMonitor(w.Book, words, set)
+	w.Collect = &collect.Collector{Book: w.Book, Keys: w.Keys, Connectors: Connectors(), Release: Release()}
+	w.Gate, err = access.Open(access.Options{Book: w.Book, Log: w.Log, Keys: w.Keys, BaseURL: w.BaseURL})
+	return err
+}
+
+// Close closes the workspace.
+func (w *Workspace) Close() error { return w.DB.Close() }
+
+// Release is this program's version: the module's, or the commit it was built from.
+func Release() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return "devel"
+}
+
+// Local is the authority of whoever runs the command on the workspace's own machine.
+func (w *Workspace) Local(ctx context.Context) (access.Session, error) {
+	return w.Gate.Local(ctx, osUser())
+}
+
+func osUser() string {
+	u, err := user.Current()
+	if err != nil {
+		return "unknown"
+	}
+	return u.Username
+}
+
+// Made is what Setup did.
+type Made struct {
+	New  bool   // the workspace had no user before
+	Link string // signs the first user in, once; only when New
+	User access.User
+}
+
+// Setup makes what a workspace needs to begin: criteria, the starter controls of the earliest stage as drafts, the first
+// user. It writes only what is missing, so that it can run at every start.
+func (w *Workspace) Setup(ctx context.Context) (Made, error) {
+	var m Made
+	if err := w.library(ctx); err != nil {
+		return m, err
+	}
+	if s, err := w.Local(ctx); err == nil {
+		m.User = s.User
+		return m, nil
+	} else if !fault.Is(err, fault.NotFound) {
+		return m, err
+	}
+	name, login := "Owner", osUser()
+	if u, err := user.Current(); err == nil && strings.TrimSpace(u.Name) != "" {
+		name = strings.TrimSpace(strings.Split(u.Name, ",")[0])
+	}
+	key := strings.Trim(regexp.MustCompile(`[^a-z0-9._-]+`).ReplaceAllString(strings.ToLower(login), "-"), "-._")
+	if key == "" {
+		key = "owner"
+	}
+	u, err := w.Gate.FirstUser(ctx, access.NewUser{Key: key, Name: name, Email: key + "@localhost"})
+	if err != nil {
+		return m, fmt.Errorf("make the first user: %w", err)
+	}
+	m.New, m.User = true, u
+	s, err := w.Local(ctx)
+	if err != nil {
+		return m, err
+	}
+	m.Link, err = w.Gate.Link(ctx, s, u.Key)
+	return m, err
+}
+
+// library writes the criteria as this release has them, and on the first occasion the controls that a company needs first.
+func (w *Workspace) library(ctx context.Context) error {
+	criteria, err := framework.Load()
+	if err != nil {
+		return err
+	}
+	raw, err := json.Marshal(criteria)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(raw)
+	digest := hex.EncodeToString(sum[:])
+	have, err := store.One[[]byte](ctx, w.DB, "SELECT value FROM meta WHERE name = $1", "library")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if string(have) == digest {
+		return nil
+	}
+	by := record.Job("job:library")
+	return w.Log.Write(ctx, func(tx *ledger.Tx) error {
+		for _, c := range criteria {
+			body, err := json.Marshal(c)
+			if err != nil {
+				return err
+			}
+			if body, err = keepRelevance(ctx, w.Book, c.ID, body); err != nil {
+				return err
+			}
+			if _, err := w.Book.PutIn(ctx, tx, by, record.Change{Kind: framework.Kind().Name, Key: c.ID, Body: body, Reason: "library " + c.Version}); err != nil {
+				return err
+			}
+		}
+		if have == nil {
+			if err := w.starters(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return store.InsertOr(ctx, tx, "meta", []string{"name", "value"}, "ON CONFLICT (name) DO UPDATE SET value = excluded.value", [][]any{{"library", []byte(digest)}})
+	})
+}
+
+// keepRelevance carries over what the organisation said of a criterion.
+func keepRelevance(ctx context.Context, book *record.Book, id string, body []byte) ([]byte, error) {
+	v, err := book.Get(ctx, framework.Kind().Name, id, 0)
+	if fault.Is(err, fault.NotFound) {
+		return body, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var old, fresh map[string]any
+	if err := errors.Join(json.Unmarshal(v.Body, &old), json.Unmarshal(body, &fresh)); err != nil {
+		return nil, err
+	}
+	if s, ok := old["not_relevant_reason"]; ok {
+		fresh["not_relevant_reason"] = s
+	}
+	return json.Marshal(fresh)
+}
+
+func (w *Workspace) starters(ctx context.Context, tx *ledger.Tx) error {
+	items, err := control.Catalogue()
+	if err != nil {
+		return err
+	}
+	for _, i := range items {
+		if i.Stage != control.Stages()[0] {
+			continue
+		}
+		body, err := control.Adopt(i)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Book.PutIn(ctx, tx, record.Job("job:starter"), record.Change{Kind: control.Kind().Name, Key: i.ID, Body: body, Reason: "adopted from " + i.Version}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Base is the address that people are told; passkeys refuse a numeric host.
+func Base(listen string) string {
+	_, port, _ := strings.Cut(listen, ":")
+	if i := strings.LastIndexByte(listen, ':'); i >= 0 {
+		port = listen[i+1:]
+	}
+	return (&url.URL{Scheme: "http", Host: "localhost:" + port}).String()
+}

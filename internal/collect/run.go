@@ -656,6 +656,9 @@ func (s Summary) Describe() string {
 	for _, k := range s.Kinds {
 		read, changed, closed = read+k.Read, changed+k.New+k.Changed, closed+k.Closed
 	}
+	if read == 0 && len(s.Missing) == 0 && len(s.Kinds) > 0 && !slices.ContainsFunc(s.Kinds, func(k Tally) bool { return !k.Unchanged }) {
+		return "nothing changed since the last run"
+	}
 	out := []string{fmt.Sprintf("%d read", read), fmt.Sprintf("%d new or changed", changed)}
 	if closed > 0 {
 		out = append(out, fmt.Sprintf("%d gone", closed))

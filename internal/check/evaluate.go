@@ -32,6 +32,7 @@ type unit struct {
 	*Check
 	series Series
 	fresh  bool // its series has just begun
+	empty  bool // and no answer was written in it yet, not even by an evaluation that was stopped
 	whole  bool // every record is judged each time: the clock, other records or volatile values may change the answer
 	vol    bool // it reads volatile values
 	flips  []*answer
@@ -79,6 +80,7 @@ type round struct {
 	past    map[store.Moment]*lookups
 	bounds  map[string][]store.Moment // by kind: moments of change since the last evaluation
 	doc     expr.Doc
+	parsed  int64 // the version in doc
 	report  *Evaluation
 	q       store.Q
 	touched map[string]bool // checks with flips
@@ -109,6 +111,13 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 			continue
 		}
 		u := &unit{Check: s.Check, series: sr, fresh: sr.Evaluated == 0, delta: map[int64]int64{}}
+		if u.fresh {
+			n, err := store.All[int64](ctx, m.Book.DB, "SELECT id FROM result WHERE series = $1 LIMIT 1", sr.ID)
+			if err != nil {
+				return report, err
+			}
+			u.empty = len(n) == 0
+		}
 		u.vol = m.volatile(s.Check)
 		u.whole = o.Full || u.fresh || u.Clock || len(u.Joins) > 0 || u.vol
 		r.units = append(r.units, u)
@@ -400,8 +409,12 @@ func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.M
 			r.past[at] = source
 		}
 	}
-	if err := r.doc.Parse(v.Full()); err != nil {
-		return judged{}, fmt.Errorf("%s %s: %w", v.Kind, v.Key, err)
+	if r.parsed != v.ID {
+		r.parsed = 0
+		if err := r.doc.Parse(v.Full()); err != nil {
+			return judged{}, fmt.Errorf("%s %s: %w", v.Kind, v.Key, err)
+		}
+		r.parsed = v.ID
 	}
 	now := r.now
 	if at != 0 {
@@ -505,10 +518,15 @@ func (r *round) put(u *unit, o, a *answer, record int64) {
 
 // load reads the present answers about the records of a batch.
 func (r *round) load(ctx context.Context, units []*unit, batch []record.Version) error {
-	r.current = make(map[subjectID]*answer, len(batch))
+	r.current, r.parsed = make(map[subjectID]*answer, len(batch)), 0
 	mine := map[int64]bool{}
 	for _, u := range units {
-		mine[u.series.ID] = true
+		if !u.empty {
+			mine[u.series.ID] = true
+		}
+	}
+	if len(mine) == 0 {
+		return nil
 	}
 	ids := make([]any, 0, len(batch))
 	for _, v := range batch {

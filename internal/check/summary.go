@@ -332,7 +332,6 @@ func (m *Monitor) Window(ctx context.Context, check string, from, to store.Momen
 		}
 	}
 	w.Percent = 100 * float64(known) / float64(to-from)
-	const hour = 3600 * 1e6
 	for after, n := "", 0; ; n++ {
 		page, err := m.Results(ctx, Filter{Check: check, From: from, To: to, After: after, Limit: 1000})
 		if err != nil {
@@ -358,6 +357,9 @@ func (m *Monitor) Window(ctx context.Context, check string, from, to store.Momen
 		}
 	}
 }
+
+// hour is an hour in microseconds.
+const hour = 3600 * 1e6
 
 // idle are the times in which the check was not in use.
 func idle(series []Series, from, to store.Moment) []Gap {

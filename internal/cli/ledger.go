@@ -46,7 +46,7 @@ func (ledgerVerify) Run(s *session) error {
 			end.done("it does not hold")
 			return err
 		}
-		answers, err := w.Monitor.Verify(s)
+		answers, err := w.Monitor.Verify(s, func(done int64) { end.step("", "answers", int(done), 0) })
 		if err != nil {
 			end.done("it does not hold")
 			return err

@@ -17,7 +17,7 @@ func Handler(w *workspace.Workspace) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	calls, err := api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate})
+	calls, err := api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect})
 	if err != nil {
 		return nil, err
 	}

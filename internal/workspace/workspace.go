@@ -64,7 +64,16 @@ type Workspace struct {
 
 // Connectors are all connectors of this release.
 func Connectors() []connector.Connector {
-	return []connector.Connector{host.Connector(), git.Connector(), file.Connector()}
+	return []connector.Connector{host.Connector(), git.Connector(), file.Connector(named)}
+}
+
+// named finds the kind that the rows of a file are.
+func named(kind string) (*record.Kind, error) {
+	kinds, err := Kinds()
+	if err != nil {
+		return nil, err
+	}
+	return kinds.Named(kind)
 }
 
 // Kinds are all kinds of this release.

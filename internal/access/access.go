@@ -27,7 +27,7 @@
 //	gate.BeginPasskeySignIn(ctx) (options []byte, err error)
 //	gate.FinishPasskeySignIn(ctx, reply, address) (User, error)
 //	gate.Passkeys(ctx, userKey) ([]Passkey, error)
-//	gate.RemovePasskey(ctx, id) error
+//	gate.RemovePasskey(ctx, id) error                          // never the last way in
 //
 // Password, always with a time-based code (RFC 6238). Nothing of it is valid before the first code was given back:
 //
@@ -35,12 +35,17 @@
 //	gate.FinishPassword(ctx, password, code) (recovery []string, err error)   // ten codes, shown once
 //	gate.SignInByPassword(ctx, Attempt{Email, Password, Code, Address}) (User, error)   // Code: six digits or a recovery code
 //
+//	gate.Password(ctx, userKey) (set time.Time, ok bool, err error); gate.RecoveryLeft(ctx, userKey) (int64, error)
+//	gate.RemovePassword(ctx) error                             // never the last way in
+//
 // Out:
 //
 //	gate.SignOut(ctx) error
+//	gate.Signed(ctx, by, userKey) ([]Signed, error)            // where the user is signed in
 //	gate.SignOutEverywhere(ctx, by, userKey) error
 //
-// The begin and finish of a ceremony, sign-ins and SignOut need a context that passed through Sessions. Every refused
+// A change of how one signs in is refused with a fault of kind sign-in once the sign-in is more than an hour old: send the
+// user to sign in again. The begin and finish of a ceremony, sign-ins and SignOut need a context that passed through Sessions. Every refused
 // sign-in is the same fault of kind sign-in whatever was wrong; too many are a fault of kind unavailable that names the
 // time to wait. address is the client's IP address, for the limits.
 //
@@ -54,5 +59,7 @@
 //	gate.CreateUser(ctx, by, NewUser{…}) (User, error)
 //	gate.User(ctx, key) (User, error); gate.Users(ctx) ([]User, error)
 //	gate.SetRoles(ctx, by, key, roles, reason) (User, error)
-//	gate.SetDisabled(ctx, by, key, disabled, reason) (User, error)
+//	gate.SetPerson, gate.SetName, gate.SetDisabled             // alike
+//	gate.Reset(ctx, by, key, reason) error                     // a lost device: all ways in are taken away; make a Link then
+//	gate.Sweep(ctx) error                                      // daily
 package access

@@ -221,3 +221,41 @@ func want(t *testing.T, what string, err error, k fault.Kind) {
 }
 
 func b64(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
+
+// Everything that happens at the gate leaves a ledger that proves, and an action whose actor is who did it.
+func TestLedgerProvesWhatHappenedAtTheGate(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.add("bob", Viewer)
+		a, _ := h.signIn("ada").enrol()
+		want(t, "a wrong code", h.browser().byPassword("ada@example.org", phrase, a.other()), fault.SignIn)
+		h.apiToken(TokenRequest{User: "bob", Name: "ci", Scope: ScopeRead})
+		if _, err := h.SetDisabled(t.Context(), h.local(), "bob", true, "left"); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := h.log.Verify(t.Context(), h.db, nil); err != nil || n < 10 {
+			t.Errorf("%d entries, %v", n, err)
+		}
+		type row struct {
+			Verb  string `db:"verb"`
+			Actor string `db:"actor"`
+		}
+		rows, err := store.All[row](t.Context(), h.db, "SELECT verb, actor FROM action ORDER BY entry")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			who := "person:ada"
+			switch r.Verb {
+			case "user.sign_in_refused":
+				who = "nobody"
+			case "user.created":
+				if r.Actor == "job:setup" {
+					who = "job:setup"
+				}
+			}
+			if r.Actor != who {
+				t.Errorf("%s by %s", r.Verb, r.Actor)
+			}
+		}
+	})
+}

@@ -95,11 +95,12 @@ type Example struct {
 
 // CheckSeries is the stretch in which one version of the logic and settings held.
 type CheckSeries struct {
-	Hash     string
-	From, To time.Time
-	Why      string // adopted, settings changed, back-test
-	Current  bool
-	Backtest bool
+	Hash      string
+	From, To  time.Time
+	Evaluated time.Time // up to when it was judged
+	Why       string    // adopted, settings changed, back-test
+	Current   bool
+	Backtest  bool
 }
 
 // CheckRun is one evaluation.

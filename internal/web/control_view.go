@@ -40,6 +40,8 @@ type ControlPage struct {
 	Expected                  []string // what should exist as proof
 	Findings                  []FindingRow
 	History                   []part.Event
+	State                     part.Status // of its life cycle
+	Moves                     []Move
 	Record                    string
 }
 

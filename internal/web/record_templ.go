@@ -2255,7 +2255,7 @@ func moveButtons(moves []Move, path string) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = form.Reason("", false).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = form.Reason(m.Name+"-", "", false).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -2376,7 +2376,7 @@ func formPage(p Page, f RecordForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = form.Reason(f.Form.Reason, f.Seen != "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = form.Reason("", f.Form.Reason, f.Seen != "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -25,6 +25,7 @@ type Form struct {
 
 // Input is one field of it.
 type Input struct {
+	ID                string // before its element's id, where several forms stand on a page
 	Name, Title, Help string
 	Type              record.Type
 	Required, List    bool

@@ -1,0 +1,125 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"tickmark/internal/control"
+	"tickmark/internal/fault"
+	"tickmark/internal/web/part"
+)
+
+func (s *site) criteria(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	if err := s.may(ctx, "criterion"); err != nil {
+		return err
+	}
+	st, err := s.stand(ctx)
+	if err != nil {
+		return err
+	}
+	q := r.URL.Query()
+	l := CriteriaList{Current: q.Get("status")}
+	series := part.Choice{Name: "series", Label: "Series", Value: q.Get("series"), Options: []part.Option{{Value: "", Text: "All series"}}}
+	shown := 0
+	for _, c := range st.criteria {
+		l.Counts.Add(c.status)
+		if n := len(series.Options); series.Options[n-1].Value != c.Series {
+			series.Options = append(series.Options, part.Option{Value: c.Series, Text: c.Series + " " + seriesName(c.Series)})
+		}
+		if l.Current != "" && l.Current != string(c.status) || series.Value != "" && series.Value != c.Series || !fits(q.Get("q"), c.ID, c.Title, c.Summary) {
+			continue
+		}
+		shown++
+		if n := len(l.Groups); n == 0 || l.Groups[n-1].ID != c.Series {
+			l.Groups = append(l.Groups, CriteriaGroup{ID: c.Series, Name: seriesName(c.Series)})
+		}
+		g := &l.Groups[len(l.Groups)-1]
+		g.Counts.Add(c.status)
+		g.Rows = append(g.Rows, CriterionRow{ID: c.ID, Title: c.Title, Category: part.Sentence(c.Category), Status: c.status, Controls: len(c.controls), Checks: c.checks})
+	}
+	l.Filter = part.Filter{Action: "/criteria", Q: q.Get("q"), Hint: "Filter by text or id", Found: fmt.Sprintf("%d of %d", shown, len(st.criteria)), Groups: []part.Choice{part.StatusChoice(l.Current), series}}
+	p := Page{Title: "Criteria", Section: "/criteria", Crumbs: []part.Crumb{{Text: "Program"}, {Text: "Criteria"}}}
+	return s.show(w, r, p, func(p Page) templ.Component { return criteriaPage(p, l) })
+}
+
+func (s *site) criterion(w http.ResponseWriter, r *http.Request) error {
+	ctx, id := r.Context(), r.PathValue("id")
+	if err := s.may(ctx, "criterion"); err != nil {
+		return err
+	}
+	st, err := s.stand(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range st.criteria {
+		if c.ID != id {
+			continue
+		}
+		v := CriterionPage{ID: c.ID, Title: c.Title, Summary: c.Summary, Intent: c.Intent, Series: c.Series, SeriesName: seriesName(c.Series), Category: c.Category}
+		if c.COSOPrinciple != nil {
+			v.Principle = *c.COSOPrinciple
+		}
+		for _, f := range c.Focus {
+			v.Focus = append(v.Focus, Focus{Key: f.Key, Text: f.Text, OnlyFor: f.OnlyFor})
+		}
+		if _, err := s.Book.Get(ctx, "criterion", id, at(ctx)); err == nil {
+			v.Record = recordPath("criterion", id)
+		} else if !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		v.Answer = criterionAnswer(c)
+		for _, x := range c.controls {
+			v.Controls = append(v.Controls, controlRow(st, x))
+		}
+		offered, _, err := s.offered(st, func(i control.Item) bool { return contains(i.Criteria, id) })
+		if err != nil {
+			return err
+		}
+		for _, o := range offered {
+			if !o.Adopted {
+				v.Offered = append(v.Offered, o)
+			}
+		}
+		p := Page{Title: c.ID + " " + c.Title, Section: "/criteria", Crumbs: []part.Crumb{{Text: "Criteria", Href: "/criteria"}, {Text: c.ID}}}
+		return s.show(w, r, p, func(p Page) templ.Component { return criterionPage(p, v) })
+	}
+	return fault.New(fault.NotFound, "There is no criterion %q.", id).WithNext("The 61 criteria are in the list of criteria.")
+}
+
+func criterionAnswer(c criterionState) part.Answer {
+	a := part.Answer{Status: c.status}
+	if len(c.controls) == 0 {
+		a.Why = "No control meets this criterion yet, so there is nothing to judge."
+		a.Next = []part.Link{{Text: "Adopt a control for it", Href: "/catalogue?criterion=" + c.ID}}
+		return a
+	}
+	var n part.Counts
+	var worst []controlState
+	for _, x := range c.controls {
+		n.Add(x.status)
+		if x.status == c.status {
+			worst = append(worst, x)
+		}
+	}
+	a.Why = fmt.Sprintf("%s: %s. It stands as the worst of them.", part.Count(len(c.controls), "control"), part.Said(n))
+	for i, x := range worst {
+		if i == 3 {
+			a.From = append(a.From, part.Link{Text: fmt.Sprintf("and %d more", len(worst)-3), Href: "/controls?criterion=" + c.ID + "&status=" + string(c.status)})
+			break
+		}
+		a.From = append(a.From, part.Link{Text: x.ID, Href: part.Path("controls", x.ID), Note: strings.ToLower(x.status.Word())})
+		for _, k := range x.checks {
+			if k.status == x.status && a.Since.IsZero() && k.Evaluated != 0 {
+				a.Since = k.Evaluated.Time()
+			}
+		}
+	}
+	if c.status != part.Passing && len(worst) > 0 {
+		a.Next = []part.Link{{Text: "Open " + worst[0].ID, Href: part.Path("controls", worst[0].ID), Note: worst[0].why}}
+	}
+	return a
+}

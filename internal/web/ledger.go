@@ -1,0 +1,197 @@
+package web
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"tickmark/internal/fault"
+	"tickmark/internal/ledger/merkle"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+	"tickmark/internal/web/part"
+)
+
+const entriesShown = 25
+
+func (s *site) ledger(w http.ResponseWriter, r *http.Request) error {
+	ctx, q := r.Context(), r.URL.Query()
+	if err := s.mayWorkspace(ctx); err != nil {
+		return err
+	}
+	log := s.Book.Log
+	head, err := log.Head(ctx, s.Book.DB)
+	if err != nil {
+		return err
+	}
+	l := LedgerPage{Origin: log.Origin, Size: head.Size, Root: hex.EncodeToString(head.Root[:]), Key: log.VKey, Asked: q.Get("entry")}
+	signed, when, err := log.LastCheckpoint(ctx)
+	switch {
+	case err == nil:
+		l.Checkpoint, l.Signed = string(signed), when.Time()
+	case errors.Is(err, store.ErrNotFound):
+		l.Checkpoint = "None is signed yet."
+	default:
+		return err
+	}
+	end := head.Size
+	if n, err := strconv.ParseInt(q.Get("before"), 10, 64); err == nil && n > 0 && n < end {
+		end = n
+	}
+	start := max(0, end-entriesShown)
+	if l.Recent, err = s.entries(ctx, start, end); err != nil {
+		return err
+	}
+	if start > 0 {
+		l.Older = fmt.Sprintf("/ledger?before=%d", start)
+	}
+	if l.Asked != "" {
+		if err := s.askedEntry(ctx, &l, head.Size); err != nil {
+			return err
+		}
+	}
+	p := Page{Title: "Ledger", Section: "/ledger", Crumbs: []part.Crumb{{Text: "Assurance"}, {Text: "Ledger"}}}
+	return s.show(w, r, p, func(p Page) templ.Component { return ledgerPage(p, l) })
+}
+
+func (s *site) askedEntry(ctx context.Context, l *LedgerPage, size int64) error {
+	n, err := strconv.ParseInt(strings.ReplaceAll(strings.TrimSpace(l.Asked), ",", ""), 10, 64)
+	if err != nil || n < 0 || n >= size {
+		l.Wrong = fmt.Sprintf("The ledger has %s, numbered from 0.", part.Count(int(size), "entry", "entries"))
+		return nil
+	}
+	rows, err := s.entries(ctx, n, n+1)
+	if err != nil {
+		return err
+	}
+	l.Entry = &rows[0]
+	if v, err := s.Book.ByEntry(ctx, n); err == nil && s.may(ctx, v.Kind) == nil {
+		e := s.event(v)
+		l.Entry.What, l.Entry.Href, l.Entry.By = "Version of "+e.What, hrefOf(v), plain(v.Actor)
+	} else if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	l.Proof, err = s.prove(ctx, n)
+	return err
+}
+
+// entries are the leaves from start up to end, the newest first, with what they commit to where it is cheap to say.
+func (s *site) entries(ctx context.Context, start, end int64) ([]EntryRow, error) {
+	leaves, err := s.Book.Log.Entries(ctx, s.Book.DB, start, end)
+	if err != nil {
+		return nil, err
+	}
+	type action struct {
+		Entry   int64  `db:"entry"`
+		Verb    string `db:"verb"`
+		Actor   string `db:"actor"`
+		Subject string `db:"subject"`
+	}
+	acts, err := store.All[action](ctx, s.Book.DB, "SELECT entry, verb, actor, subject FROM action WHERE entry >= $1 AND entry < $2", start, end)
+	if err != nil {
+		return nil, err
+	}
+	did := map[int64]action{}
+	for _, a := range acts {
+		did[a.Entry] = a
+	}
+	written := map[int64]record.Version{}
+	if recent, err := s.Book.Recent(ctx, 0, 3*entriesShown, func(k *record.Kind) bool { return s.may(ctx, k.Name) == nil }); err != nil {
+		return nil, err
+	} else {
+		for _, v := range recent {
+			written[v.Entry] = v
+		}
+	}
+	out := make([]EntryRow, 0, len(leaves))
+	for i := len(leaves) - 1; i >= 0; i-- {
+		leaf, err := merkle.ParseLeaf(leaves[i])
+		if err != nil {
+			return nil, err
+		}
+		h := tlog.RecordHash(leaves[i])
+		row := EntryRow{Index: start + int64(i), What: leafWords(leaf.Type), At: store.Moment(leaf.At).Time(), Hash: hex.EncodeToString(h[:])}
+		if a, ok := did[row.Index]; ok {
+			row.What, row.By = part.Sentence(strings.NewReplacer(".", ": ", "_", " ").Replace(a.Verb))+" "+a.Subject, plain(a.Actor)
+		}
+		if v, ok := written[row.Index]; ok {
+			e := s.event(v)
+			row.What, row.Href, row.By = "Version of "+e.What, hrefOf(v), plain(v.Actor)
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+func leafWords(kind string) string {
+	switch kind {
+	case merkle.LeafVersion:
+		return "Version of a record"
+	case merkle.LeafClose:
+		return "End of a record"
+	case merkle.LeafRun:
+		return "Run of a connection"
+	case merkle.LeafResults:
+		return "Changed answers of a check"
+	case merkle.LeafErasure:
+		return "Erasure of personal data"
+	case merkle.LeafManifest:
+		return "Package made"
+	}
+	return "Action"
+}
+
+// prove walks from an entry to the newest signed checkpoint, and checks each step before it is shown.
+func (s *site) prove(ctx context.Context, entry int64) (*Proof, error) {
+	log := s.Book.Log
+	leaves, err := log.Entries(ctx, s.Book.DB, entry, entry+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(leaves) == 0 {
+		return nil, nil
+	}
+	leaf, err := merkle.ParseLeaf(leaves[0])
+	if err != nil {
+		return nil, err
+	}
+	hash := tlog.RecordHash(leaves[0])
+	p := &Proof{Entry: entry, Commitment: hex.EncodeToString(leaf.Commitment[:]), Leaf: hex.EncodeToString(hash[:]), At: store.Moment(leaf.At).Time(), Key: log.VKey}
+	signed, _, err := log.LastCheckpoint(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		p.Pending = true
+		return p, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := merkle.OpenCheckpoint(signed, log.VKey)
+	if err != nil {
+		p.Wrong = "The newest checkpoint does not verify with the workspace's key: " + err.Error() + "."
+		return p, nil
+	}
+	if c.Size <= entry {
+		p.Pending = true
+		return p, nil
+	}
+	path, err := log.ProveEntry(ctx, s.Book.DB, c.Size, entry)
+	if err == nil {
+		err = tlog.CheckRecord(path, c.Size, c.Root, entry, hash)
+	}
+	if err != nil {
+		p.Wrong = "The stored tree does not lead from this entry to the signed root: " + err.Error() + "."
+		return p, nil
+	}
+	p.Size, p.Root, p.Checkpoint = c.Size, hex.EncodeToString(c.Root[:]), string(signed)
+	for _, h := range path {
+		p.Path = append(p.Path, hex.EncodeToString(h[:]))
+	}
+	return p, nil
+}

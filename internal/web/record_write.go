@@ -1,0 +1,385 @@
+package web
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"tickmark/internal/access"
+	"tickmark/internal/blob"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+	"tickmark/internal/web/form"
+	"tickmark/internal/web/part"
+)
+
+func hashOf(b []byte) [32]byte { return sha256.Sum256(b) }
+
+const (
+	formLimit = 1 << 20
+	fileLimit = 32 << 20
+)
+
+// writable is a kind of which the reader may write records.
+func (s *site) writable(r *http.Request) (*record.Kind, error) {
+	k, err := s.readable(r)
+	if err != nil {
+		return nil, err
+	}
+	if k.Collected || k.System {
+		return nil, fault.New(fault.Denied, "%s are written by Tickmark itself.", cmp.Or(k.Plural, k.Title)).WithNext("Change the thing itself; the next run will see it.")
+	}
+	return k, session(r.Context()).May(r.Context(), access.Write, k)
+}
+
+// fieldsOf are a kind's fields with those that the organisation added.
+func (s *site) fieldsOf(r *http.Request, k *record.Kind) ([]record.Field, error) {
+	own, err := s.Book.CustomFields(r.Context(), s.Book.DB, k.Name)
+	if err != nil || len(own) == 0 {
+		return k.Fields, err
+	}
+	return append(append([]record.Field{}, k.Fields...), record.Field{Name: record.Custom, Title: "Own fields", Type: record.Object, Fields: own}), nil
+}
+
+// options fills in what references may refer to, for the browser to suggest.
+func (s *site) options(r *http.Request, in []form.Input) error {
+	for i := range in {
+		if in[i].Refers != "" {
+			page, err := s.Book.List(r.Context(), record.Query{Kind: in[i].Refers, Limit: 200})
+			if err != nil {
+				return err
+			}
+			for _, v := range page.Versions {
+				in[i].Options = append(in[i].Options, form.Option{Key: v.Key, Label: v.Label})
+			}
+		}
+		for _, g := range in[i].Groups {
+			if err := s.options(r, g); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *site) recordNew(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.writable(r)
+	if err != nil {
+		return err
+	}
+	fields, err := s.fieldsOf(r, k)
+	if err != nil {
+		return err
+	}
+	var start []byte
+	if c := r.URL.Query().Get("control"); c != "" && k.Name == "evidence" {
+		start, _ = json.Marshal(map[string]any{"controls": []string{c}})
+	}
+	return s.showForm(w, r, http.StatusOK, k, RecordForm{Form: form.New(fields, start)})
+}
+
+func (s *site) showForm(w http.ResponseWriter, r *http.Request, status int, k *record.Kind, f RecordForm) error {
+	if err := s.options(r, f.Form.Inputs); err != nil {
+		return err
+	}
+	f.Kind, f.Help = k.Name, k.Help
+	title := "New " + strings.ToLower(k.Title)
+	f.Cancel, f.Action = part.Path("records", k.Name), part.Path("new", k.Name)
+	f.TakesKey = k.Key == ""
+	f.File = k.Name == "evidence"
+	if f.Seen != "" {
+		title = "Edit " + strings.ToLower(k.Title) + " " + f.Key
+		f.Cancel = s.pathOf(k.Name, f.Key)
+		f.Action = recordPath(k.Name, f.Key) + "/edit"
+		f.TakesKey, f.File = false, false
+	}
+	f.Title = title
+	p := Page{Title: title, Section: sectionOf(k.Name), Crumbs: []part.Crumb{{Text: "Records", Href: "/records"}, {Text: cmp.Or(k.Plural, k.Title), Href: part.Path("records", k.Name)}, {Text: title}}}
+	return s.showAs(w, r, status, p, func(p Page) templ.Component { return formPage(p, f) })
+}
+
+// submitted reads a form that may carry a file.
+func submitted(w http.ResponseWriter, r *http.Request) error {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		return limited(w, r, formLimit)
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, fileLimit+formLimit)
+	err := r.ParseMultipartForm(4 << 20)
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return fault.New(fault.TooLarge, "The file is larger than %s.", part.Bytes(fileLimit)).WithNext("Keep it elsewhere and give a link, or send a smaller one.")
+	}
+	if err != nil {
+		return fault.New(fault.Usage, "The form cannot be read: %w.", err)
+	}
+	return nil
+}
+
+func (s *site) recordCreate(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.writable(r)
+	if err != nil {
+		return err
+	}
+	if err := submitted(w, r); err != nil {
+		return err
+	}
+	fields, err := s.fieldsOf(r, k)
+	if err != nil {
+		return err
+	}
+	if k.Name == "evidence" {
+		if err := s.takeFile(r); err != nil {
+			return err
+		}
+	}
+	key := strings.TrimSpace(r.Form.Get("_key"))
+	body, typed, ok := form.Parse(fields, r.Form, nil)
+	if !ok {
+		return s.showForm(w, r, http.StatusUnprocessableEntity, k, RecordForm{Key: key, Form: typed})
+	}
+	none := store.Moment(0)
+	change := record.Change{Kind: k.Name, Key: key, Body: body, Reason: typed.Reason, If: &none}
+	if r.Form.Get("sha256") != "" {
+		change.Origin = record.Uploaded
+	}
+	out, err := s.Book.Put(r.Context(), session(r.Context()), change)
+	if known(err) && !fault.Is(err, fault.Denied) {
+		typed.Wrong = sentenceOf(err)
+		return s.showForm(w, r, fault.Status(err), k, RecordForm{Key: key, Form: typed})
+	}
+	if err != nil {
+		return err
+	}
+	return done(w, r, s.pathOf(k.Name, out[0].Key), k.Title+" is saved.")
+}
+
+// takeFile keeps the file of a form and puts its name, size and SHA-256 in place of what was typed for them.
+func (s *site) takeFile(r *http.Request) error {
+	for _, f := range []string{"sha256", "file_name", "media_type", "size"} {
+		r.Form.Del(f)
+	}
+	if r.MultipartForm == nil || len(r.MultipartForm.File["_file"]) == 0 {
+		return nil
+	}
+	kept, err := s.keep(r, "_file")
+	if err != nil {
+		return err
+	}
+	r.Form.Set("sha256", kept.sum)
+	r.Form.Set("file_name", kept.name)
+	r.Form.Set("media_type", kept.media)
+	r.Form.Set("size", fmt.Sprint(kept.size))
+	return nil
+}
+
+type keptFile struct {
+	name, sum, media string
+	size             int64
+}
+
+func (s *site) keep(r *http.Request, field string) (k keptFile, err error) {
+	f, head, err := r.FormFile(field)
+	if err != nil {
+		return k, fault.New(fault.Usage, "No file came with the form.").WithNext("Choose a file.")
+	}
+	defer f.Close()
+	sum, size, err := s.Blobs.Put(r.Context(), f, fileLimit)
+	if err != nil {
+		return k, err
+	}
+	media, _, err := mime.ParseMediaType(head.Header.Get("Content-Type"))
+	if err != nil {
+		media = "application/octet-stream"
+	}
+	return keptFile{name: path.Base(strings.ReplaceAll(head.Filename, `\`, "/")), sum: sum.String(), media: media, size: size}, nil
+}
+
+func (s *site) recordEdit(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.writable(r)
+	if err != nil {
+		return err
+	}
+	if part.Past(r.Context()) {
+		return fault.New(fault.Conflict, "The past cannot be changed.").WithNext("Go back to now, and edit it there.")
+	}
+	v, err := s.Book.GetFrom(r.Context(), k.Name, r.PathValue("key"), record.Program, 0, record.Company)
+	if err != nil {
+		return err
+	}
+	fields, err := s.fieldsOf(r, k)
+	if err != nil {
+		return err
+	}
+	return s.showForm(w, r, http.StatusOK, k, RecordForm{Key: v.Key, Seen: part.Stamp(v.From.Time()), Form: form.New(fields, v.Body)})
+}
+
+func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.writable(r)
+	if err != nil {
+		return err
+	}
+	if err := submitted(w, r); err != nil {
+		return err
+	}
+	key := r.PathValue("key")
+	v, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, record.Company)
+	if err != nil {
+		return err
+	}
+	fields, err := s.fieldsOf(r, k)
+	if err != nil {
+		return err
+	}
+	seen, err := time.Parse(time.RFC3339Nano, r.Form.Get("_seen"))
+	if err != nil {
+		return fault.New(fault.Usage, "The form does not say which version it changes.").WithNext("Open the record again and edit it there.")
+	}
+	body, typed, ok := form.Parse(fields, r.Form, v.Body)
+	if typed.Reason == "" && ok {
+		typed.Wrong, ok = "A change needs its reason, for the history and the auditor.", false
+	}
+	if !ok {
+		return s.showForm(w, r, http.StatusUnprocessableEntity, k, RecordForm{Key: key, Seen: r.Form.Get("_seen"), Form: typed})
+	}
+	when := store.At(seen)
+	_, err = s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: k.Name, Key: key, Body: body, Reason: typed.Reason, If: &when})
+	if known(err) && !fault.Is(err, fault.Denied) {
+		typed.Wrong = sentenceOf(err)
+		return s.showForm(w, r, fault.Status(err), k, RecordForm{Key: key, Seen: r.Form.Get("_seen"), Form: typed})
+	}
+	if err != nil {
+		return err
+	}
+	return done(w, r, s.pathOf(k.Name, key), k.Title+" is saved.")
+}
+
+// recordMove takes a step of the life cycle.
+func (s *site) recordMove(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.readable(r)
+	if err != nil {
+		return err
+	}
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	key, name := r.PathValue("key"), r.PathValue("move")
+	if k.States == nil {
+		return noPage(r)
+	}
+	var said map[string]any
+	for _, m := range k.States.Moves {
+		if m.Name != name {
+			continue
+		}
+		body, typed, ok := form.Parse(m.Fields, r.PostForm, nil)
+		if !ok {
+			for _, in := range typed.Inputs {
+				if in.Wrong != "" {
+					return fault.New(fault.Invalid, "%s: %s", in.Title, in.Wrong).WithNext("Go back and fill it in.")
+				}
+			}
+			return fault.New(fault.Invalid, "The form is not filled in.").WithNext("Go back and fill it in.")
+		}
+		if err := json.Unmarshal(body, &said); err != nil {
+			return err
+		}
+	}
+	_, err = s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: k.Name, Key: key, Move: name, Said: said, Reason: strings.TrimSpace(r.PostForm.Get("_reason"))})
+	if err != nil {
+		return err
+	}
+	return done(w, r, s.pathOf(k.Name, key), "Done: "+strings.ReplaceAll(name, "_", " ")+".")
+}
+
+func (s *site) recordComment(w http.ResponseWriter, r *http.Request) error {
+	k, v, _, err := s.found(r)
+	if err != nil {
+		return err
+	}
+	if err := limited(w, r, 100_000); err != nil {
+		return err
+	}
+	text := strings.TrimSpace(r.PostForm.Get("text"))
+	if text == "" {
+		return fault.New(fault.Invalid, "The comment is empty.").WithNext("Go back and write something.")
+	}
+	if err := s.put(r, "comment", map[string]any{"on_kind": k.Name, "on": k.Name + "/" + v.Key, "text": text}, record.Typed); err != nil {
+		return err
+	}
+	return done(w, r, recordPath(k.Name, v.Key)+"/comments", "Your comment stands.")
+}
+
+func (s *site) recordAttach(w http.ResponseWriter, r *http.Request) error {
+	k, v, _, err := s.found(r)
+	if err != nil {
+		return err
+	}
+	kind, err := s.Book.Kinds.Named("attachment")
+	if err != nil {
+		return err
+	}
+	if err := session(r.Context()).May(r.Context(), access.Write, kind); err != nil {
+		return err
+	}
+	if err := submitted(w, r); err != nil {
+		return err
+	}
+	f, err := s.keep(r, "file")
+	if err != nil {
+		return err
+	}
+	err = s.put(r, "attachment", map[string]any{"on_kind": k.Name, "on": k.Name + "/" + v.Key, "name": f.name, "sha256": f.sum, "size": f.size, "media_type": f.media}, record.Uploaded)
+	if err != nil {
+		return err
+	}
+	return done(w, r, recordPath(k.Name, v.Key)+"/attachments", f.name+" is attached.")
+}
+
+func (s *site) put(r *http.Request, kind string, body map[string]any, origin record.Origin) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	_, err = s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: kind, Body: b, Origin: origin})
+	return err
+}
+
+// file hands out the file of an attachment or of evidence to whoever may read that record.
+func (s *site) file(w http.ResponseWriter, r *http.Request) error {
+	_, v, _, err := s.found(r)
+	if err != nil {
+		return err
+	}
+	var b struct {
+		Name     string `json:"name"`
+		FileName string `json:"file_name"`
+		SHA256   string `json:"sha256"`
+		Size     int64  `json:"size"`
+	}
+	if err := json.Unmarshal(v.Body, &b); err != nil || b.SHA256 == "" {
+		return fault.New(fault.NotFound, "This record has no file.")
+	}
+	sum, err := blob.Parse(b.SHA256)
+	if err != nil {
+		return err
+	}
+	f, size, err := s.Blobs.Open(sum)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	download(w, cmp.Or(b.Name, b.FileName, b.SHA256), size)
+	_, err = io.Copy(w, f)
+	return err
+}

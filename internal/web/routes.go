@@ -1,0 +1,82 @@
+package web
+
+import "net/http"
+
+// route is one address. Open ones need nobody signed in.
+type route struct {
+	pattern string
+	do      handler
+	open    bool
+}
+
+// routes is every address there is. Pages are read with GET; what changes something is a POST that redirects to a page.
+func (s *site) routes() []route {
+	return []route{
+		{"GET /{$}", s.home, false},
+		{"GET /criteria", s.criteria, false},
+		{"GET /criteria/{id}", s.criterion, false},
+		{"GET /controls", s.controls, false},
+		{"GET /controls/{id}", s.control, false},
+		{"GET /catalogue", s.catalogue, false},
+		{"POST /catalogue/{id}", s.adopt, false},
+		{"GET /checks", s.checks, false},
+		{"GET /checks/{id}", s.check, false},
+		{"GET /checks/{id}/{tab}", s.check, false},
+		{"GET /findings", s.findings, false},
+		{"GET /findings/{key}", s.finding, false},
+
+		{"GET /records", s.kinds, false},
+		{"GET /records/{kind}", s.records, false},
+		{"GET /records/{kind}/{key}", s.record, false},
+		{"GET /records/{kind}/{key}/{tab}", s.record, false},
+		{"GET /records/{kind}/{key}/bytes", s.recordBytes, false},
+		{"GET /records/{kind}/{key}/file", s.file, false},
+		{"GET /records/{kind}/{key}/edit", s.recordEdit, false},
+		{"POST /records/{kind}/{key}/edit", s.recordSave, false},
+		{"POST /records/{kind}/{key}/move/{move}", s.recordMove, false},
+		{"POST /records/{kind}/{key}/comments", s.recordComment, false},
+		{"POST /records/{kind}/{key}/attachments", s.recordAttach, false},
+		{"GET /new/{kind}", s.recordNew, false},
+		{"POST /new/{kind}", s.recordCreate, false},
+
+		{"GET /sources", s.sources, false},
+		{"GET /sources/{name}", s.source, false},
+		{"POST /sources/{name}/collect", s.sourceCollect, false},
+		{"GET /sources/{name}/runs/{run}", s.run, false},
+		{"GET /ledger", s.ledger, false},
+		{"GET /search", s.search, false},
+
+		{"GET /settings/users", s.users, false},
+		{"POST /settings/users", s.userAdd, false},
+		{"POST /settings/users/{key}/link", s.userLink, false},
+		{"POST /settings/users/{key}/roles", s.userRoles, false},
+		{"POST /settings/users/{key}/disabled", s.userDisabled, false},
+		{"POST /settings/users/{key}/sign-out", s.userSignOut, false},
+		{"GET /settings/tokens", s.tokens, false},
+		{"POST /settings/tokens", s.tokenAdd, false},
+		{"POST /settings/tokens/{id}/revoke", s.tokenRevoke, false},
+		{"GET /settings/me", s.me, false},
+		{"POST /settings/passkeys/{id}/remove", s.passkeyRemove, false},
+
+		{"GET /as-of", s.turn, false},
+		{"POST /theme", s.theme, true},
+
+		{"GET /sign-in", s.signIn, true},
+		{"POST /sign-in", s.signInByPassword, true},
+		{"POST /sign-in/passkey/begin", s.passkeyBegin, true},
+		{"POST /sign-in/passkey/finish", s.passkeyFinish, true},
+		{"GET /sign-in/link", s.link, true},
+		{"POST /sign-in/link", s.linkUse, true},
+		{"GET /sign-in/enrol", s.enrol, false},
+		{"POST /sign-in/enrol/passkey/begin", s.enrolPasskeyBegin, false},
+		{"POST /sign-in/enrol/passkey/finish", s.enrolPasskeyFinish, false},
+		{"GET /sign-in/enrol/password", s.enrolPassword, false},
+		{"POST /sign-in/enrol/password", s.enrolPasswordSet, false},
+		{"POST /sign-out", s.signOut, false},
+
+		{"GET /", s.nothing, false},
+	}
+}
+
+// nothing answers addresses that are none.
+func (s *site) nothing(_ http.ResponseWriter, r *http.Request) error { return noPage(r) }

@@ -1,0 +1,110 @@
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"tickmark/internal/record"
+	"tickmark/internal/web/part"
+)
+
+func (s *site) search(w http.ResponseWriter, r *http.Request) error {
+	_, target, _ := strings.Cut(r.Header.Get("HX-Target"), "#")
+	palette := r.Header.Get("HX-Request") == "true" && target == "palette-list"
+	v, err := s.find(r, strings.TrimSpace(r.URL.Query().Get("q")), palette)
+	if err != nil {
+		return err
+	}
+	if palette {
+		var b bytes.Buffer
+		if err := paletteList(v).Render(r.Context(), &b); err != nil {
+			return err
+		}
+		s.write(w, http.StatusOK, b.Bytes())
+		return nil
+	}
+	return s.show(w, r, Page{Title: "Search"}, func(p Page) templ.Component { return searchPage(p, v) })
+}
+
+// find looks for pages, checks, starter controls and records that fit some words.
+func (s *site) find(r *http.Request, q string, palette bool) (Search, error) {
+	ctx, v := r.Context(), Search{Q: q}
+	if q == "" && !palette {
+		return v, nil
+	}
+	most := 50
+	if palette {
+		most = 8
+	}
+	pages := SearchGroup{Title: "Go to"}
+	for _, g := range sidebar() {
+		if g.Title == "Settings" && s.mayAdmin(ctx) != nil {
+			continue
+		}
+		for _, it := range g.Items {
+			if fits(q, it.Text) {
+				pages.Hits = append(pages.Hits, Hit{Text: it.Text, Href: it.Href, Icon: it.Icon})
+			}
+		}
+	}
+	v.add(pages)
+	if q == "" {
+		return v, nil
+	}
+	if s.mayWorkspace(ctx) == nil {
+		st, err := s.stand(ctx)
+		if err != nil {
+			return v, err
+		}
+		checks, criteria := SearchGroup{Title: "Checks"}, SearchGroup{Title: "Criteria"}
+		for _, c := range st.checks {
+			if fits(q, c.ID, c.Title) && len(checks.Hits) < most {
+				checks.Hits = append(checks.Hits, Hit{Text: c.Title, Note: c.ID, Href: part.Path("checks", c.ID), Status: c.status})
+			}
+		}
+		for _, c := range st.criteria {
+			if fits(q, c.ID, c.Title) && len(criteria.Hits) < most {
+				criteria.Hits = append(criteria.Hits, Hit{Text: c.Title, Note: c.ID, Href: part.Path("criteria", c.ID), Status: c.status})
+			}
+		}
+		v.add(checks)
+		v.add(criteria)
+	}
+	found, err := s.Book.Search(ctx, q, at(ctx), record.Company, 4*most)
+	if err != nil {
+		return v, err
+	}
+	groups := map[string]*SearchGroup{}
+	for _, x := range found {
+		k, err := s.Book.Kinds.Named(x.Kind)
+		if err != nil || s.may(ctx, x.Kind) != nil || x.Kind == "criterion" {
+			continue
+		}
+		name := cmp.Or(k.Plural, k.Title)
+		if groups[name] == nil {
+			groups[name] = &SearchGroup{Title: name}
+		}
+		href := hrefOf(x)
+		if own := s.pathOf(x.Kind, x.Key); !strings.HasPrefix(own, "/records/") {
+			href = own
+		}
+		if g := groups[name]; len(g.Hits) < most {
+			g.Hits = append(g.Hits, Hit{Text: cmp.Or(x.Label, x.Key), Note: part.Short(x.Key, 40), Href: href, Icon: "file-text"})
+		}
+	}
+	for _, name := range slices.Sorted(keysOf(groups)) {
+		v.add(*groups[name])
+	}
+	return v, nil
+}
+
+func (v *Search) add(g SearchGroup) {
+	if len(g.Hits) > 0 {
+		v.Groups = append(v.Groups, g)
+	}
+}

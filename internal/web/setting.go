@@ -1,0 +1,235 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"tickmark/internal/access"
+	"tickmark/internal/fault"
+	"tickmark/internal/store"
+	"tickmark/internal/web/part"
+)
+
+func (s *site) mayAdmin(ctx context.Context) error { return session(ctx).May(ctx, access.Admin, nil) }
+
+func roleNames(roles []access.Role) []string {
+	var out []string
+	for _, r := range roles {
+		out = append(out, string(r))
+	}
+	return out
+}
+
+func rolesOf(names []string) []access.Role {
+	var out []access.Role
+	for _, n := range names {
+		out = append(out, access.Role(n))
+	}
+	return out
+}
+
+func (s *site) users(w http.ResponseWriter, r *http.Request) error {
+	return s.showUsers(w, r, http.StatusOK, UserList{})
+}
+
+func (s *site) showUsers(w http.ResponseWriter, r *http.Request, status int, l UserList) error {
+	ctx := r.Context()
+	if err := s.mayAdmin(ctx); err != nil {
+		return err
+	}
+	all, err := s.Access.Users(ctx)
+	if err != nil {
+		return err
+	}
+	l.Roles = roleNames(access.Roles())
+	for _, u := range all {
+		row := UserRow{Key: u.Key, Name: u.Name, Email: u.Email, Person: u.Person, Roles: roleNames(u.Roles), Disabled: u.Disabled, Me: u.Key == session(ctx).User.Key}
+		keys, err := s.Access.Passkeys(ctx, u.Key)
+		if err != nil {
+			return err
+		}
+		_, password, err := s.Access.Password(ctx, u.Key)
+		if err != nil {
+			return err
+		}
+		var ways []string
+		if len(keys) > 0 {
+			ways = append(ways, part.Count(len(keys), "passkey"))
+		}
+		if password {
+			ways = append(ways, "password with a code")
+		}
+		if row.Ways = strings.Join(ways, ", "); row.Ways == "" {
+			row.Ways = "Nothing yet"
+		}
+		if v, err := s.Book.Get(ctx, access.UserKind, u.Key, 0); err == nil {
+			row.Made = v.From.Time()
+		}
+		l.Rows = append(l.Rows, row)
+	}
+	p := Page{Title: "Users", Section: "/settings/users", Crumbs: []part.Crumb{{Text: "Settings"}, {Text: "Users"}}}
+	return s.showAs(w, r, status, p, func(p Page) templ.Component { return usersPage(p, l) })
+}
+
+func (s *site) userAdd(w http.ResponseWriter, r *http.Request) error {
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	f := r.PostForm
+	u, err := s.Access.CreateUser(r.Context(), session(r.Context()), access.NewUser{Name: strings.TrimSpace(f.Get("name")), Email: strings.TrimSpace(f.Get("email")), Roles: rolesOf(f["role"])})
+	if known(err) && !fault.Is(err, fault.Denied) {
+		return s.showUsers(w, r, fault.Status(err), UserList{Wrong: sentenceOf(err)})
+	}
+	if err != nil {
+		return err
+	}
+	return s.showLink(w, r, u.Key)
+}
+
+func (s *site) userLink(w http.ResponseWriter, r *http.Request) error {
+	return s.showLink(w, r, r.PathValue("key"))
+}
+
+// showLink makes a one-time link and shows it once: it is nowhere else.
+func (s *site) showLink(w http.ResponseWriter, r *http.Request, key string) error {
+	u, err := s.Access.User(r.Context(), key)
+	if err != nil {
+		return err
+	}
+	link, err := s.Access.Link(r.Context(), session(r.Context()), key)
+	if err != nil {
+		return err
+	}
+	return s.showUsers(w, r, http.StatusOK, UserList{Link: link, For: u.Name})
+}
+
+func (s *site) userRoles(w http.ResponseWriter, r *http.Request) error {
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	u, err := s.Access.SetRoles(r.Context(), session(r.Context()), r.PathValue("key"), rolesOf(r.PostForm["role"]), strings.TrimSpace(r.PostForm.Get("reason")))
+	return s.userDone(w, r, err, "The roles of "+u.Name+" are set.")
+}
+
+func (s *site) userDisabled(w http.ResponseWriter, r *http.Request) error {
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	off := r.PostForm.Get("disabled") == "true"
+	u, err := s.Access.SetDisabled(r.Context(), session(r.Context()), r.PathValue("key"), off, strings.TrimSpace(r.PostForm.Get("reason")))
+	said := u.Name + " may sign in again."
+	if off {
+		said = u.Name + " is kept out."
+	}
+	return s.userDone(w, r, err, said)
+}
+
+func (s *site) userSignOut(w http.ResponseWriter, r *http.Request) error {
+	return s.userDone(w, r, s.Access.SignOutEverywhere(r.Context(), session(r.Context()), r.PathValue("key")), "All their sessions are ended.")
+}
+
+func (s *site) userDone(w http.ResponseWriter, r *http.Request, err error, said string) error {
+	if known(err) && !fault.Is(err, fault.Denied) {
+		return s.showUsers(w, r, fault.Status(err), UserList{Wrong: sentenceOf(err)})
+	}
+	if err != nil {
+		return err
+	}
+	return done(w, r, "/settings/users", said)
+}
+
+func (s *site) tokens(w http.ResponseWriter, r *http.Request) error {
+	return s.showTokens(w, r, http.StatusOK, TokenList{})
+}
+
+func (s *site) showTokens(w http.ResponseWriter, r *http.Request, status int, l TokenList) error {
+	ctx := r.Context()
+	who := session(ctx)
+	l.Scopes = []string{access.ScopeRead, access.ScopeWrite}
+	users := []access.User{who.User}
+	if s.mayAdmin(ctx) == nil {
+		var err error
+		if users, err = s.Access.Users(ctx); err != nil {
+			return err
+		}
+	}
+	for _, u := range users {
+		list, err := s.Access.Tokens(ctx, u.Key)
+		if err != nil {
+			return err
+		}
+		for _, t := range list {
+			l.Rows = append(l.Rows, TokenRow{ID: t.ID, Name: t.Name, User: u.Name, Scope: part.Sentence(t.Scope), Made: moment(t.Created), Expires: moment(t.Expires), LastUse: moment(t.Used), Revoked: t.Revoked != 0})
+		}
+	}
+	slices.SortStableFunc(l.Rows, func(a, b TokenRow) int { return b.Made.Compare(a.Made) })
+	p := Page{Title: "Tokens", Section: "/settings/tokens", Crumbs: []part.Crumb{{Text: "Settings"}, {Text: "Tokens"}}}
+	return s.showAs(w, r, status, p, func(p Page) templ.Component { return tokensPage(p, l) })
+}
+
+// moment is a time that may never have been.
+func moment(m store.Moment) time.Time {
+	if m == 0 || m == store.Forever {
+		return time.Time{}
+	}
+	return m.Time()
+}
+
+func (s *site) tokenAdd(w http.ResponseWriter, r *http.Request) error {
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	f := r.PostForm
+	req := access.TokenRequest{Name: strings.TrimSpace(f.Get("name")), Scope: f.Get("scope")}
+	if d := f.Get("expires"); d != "" {
+		end := endOfDay(d, part.Of(r.Context()).Zone)
+		if end.IsZero() {
+			return s.showTokens(w, r, http.StatusUnprocessableEntity, TokenList{Wrong: "The expiry is not a date."})
+		}
+		req.Expires = end
+	}
+	plain, _, err := s.Access.NewToken(r.Context(), session(r.Context()), req)
+	if known(err) && !fault.Is(err, fault.Denied) {
+		return s.showTokens(w, r, fault.Status(err), TokenList{Wrong: sentenceOf(err)})
+	}
+	if err != nil {
+		return err
+	}
+	return s.showTokens(w, r, http.StatusOK, TokenList{Plain: plain})
+}
+
+func (s *site) tokenRevoke(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Access.RevokeToken(r.Context(), session(r.Context()), r.PathValue("id")); err != nil {
+		return err
+	}
+	return done(w, r, "/settings/tokens", "The token is revoked.")
+}
+
+func (s *site) me(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	u := session(ctx).User
+	m := Me{Name: u.Name, Login: u.Email, Roles: roleNames(u.Roles)}
+	keys, err := s.Access.Passkeys(ctx, u.Key)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		m.Passkeys = append(m.Passkeys, PasskeyRow{ID: k.ID, Label: k.Label, Made: moment(k.Created), Used: moment(k.Used)})
+	}
+	if _, m.Password, err = s.Access.Password(ctx, u.Key); err != nil {
+		return err
+	}
+	return s.show(w, r, Page{Title: "My sign-in methods"}, func(p Page) templ.Component { return mePage(p, m) })
+}
+
+func (s *site) passkeyRemove(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Access.RemovePasskey(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	return done(w, r, "/settings/me", "The passkey is removed.")
+}

@@ -1,0 +1,323 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"tickmark/internal/access"
+	"tickmark/internal/blob"
+	"tickmark/internal/check"
+	"tickmark/internal/collect"
+	"tickmark/internal/fault"
+	"tickmark/internal/organisation"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+	"tickmark/internal/web/asset"
+	"tickmark/internal/web/part"
+)
+
+// Deps are what the pages stand on.
+type Deps struct {
+	Book      *record.Book
+	Blobs     *blob.Dir
+	Access    *access.Gate
+	Monitor   *check.Monitor
+	Collector *collect.Collector
+
+	// Collect begins a run of a connection and returns at once; nil where this process does not collect.
+	Collect func(ctx context.Context, connection string) error
+}
+
+// site is the pages over a workspace.
+type site struct {
+	Deps
+	files *asset.Set
+	log   *slog.Logger
+	cross *http.CrossOriginProtection
+
+	mu       sync.Mutex
+	standing map[store.Moment]*standing // what was summed up lately, by moment; zero is now
+}
+
+// New returns the handler of every page. Mount it at /; it signs people in and out itself.
+func New(d Deps) (http.Handler, error) {
+	files, err := asset.Load()
+	if err != nil {
+		return nil, err
+	}
+	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}}
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.Handle(r.pattern, s.page(r))
+	}
+	mux.Handle("GET /static/", files)
+	return secured(d.Access.Sessions(mux)), nil
+}
+
+// handler makes one page or does one thing. An error becomes a page that says what happened and what to do next.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// page puts around a handler what all of them need: the moment the reader looks at, the session, and the way out of errors.
+func (s *site) page(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				s.fail(w, r, fmt.Errorf("panic: %v", p))
+			}
+		}()
+		now := s.Book.Log.Clock()
+		ctx := part.With(r.Context(), part.View{Now: now, Zone: s.zone(r.Context())})
+		r = r.WithContext(ctx)
+		if err := s.cross.Check(r); err != nil {
+			s.fail(w, r, fault.New(fault.Denied, "This came from a page of another site, so nothing was done.").WithNext("Do it from Tickmark's own pages."))
+			return
+		}
+		if !rt.open {
+			if _, ok := access.FromContext(ctx); !ok {
+				s.askToSignIn(w, r)
+				return
+			}
+			at, err := asOf(r, now)
+			if err != nil {
+				s.fail(w, r, err)
+				return
+			}
+			if !at.IsZero() {
+				r = r.WithContext(part.With(ctx, part.View{Now: now, AsOf: at, Zone: part.Of(ctx).Zone}))
+			}
+			if part.Past(r.Context()) && r.Method != http.MethodGet && r.Method != http.MethodHead {
+				s.fail(w, r, fault.New(fault.Conflict, "The past cannot be changed.").WithNext("Go back to now, and do it there."))
+				return
+			}
+		}
+		if err := rt.do(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// zone is the organisation's time zone; UTC until it names one.
+func (s *site) zone(ctx context.Context) *time.Location {
+	if _, ok := access.FromContext(ctx); !ok {
+		return time.UTC
+	}
+	if z, err := time.LoadLocation(s.organisation(ctx, 0).Zone); err == nil {
+		return z
+	}
+	return time.UTC
+}
+
+type company struct {
+	Name string `json:"name"`
+	Zone string `json:"time_zone"`
+}
+
+func (s *site) organisation(ctx context.Context, at store.Moment) company {
+	var c company
+	if v, err := s.Book.Get(ctx, "organisation", organisation.Key, at); err == nil {
+		json.Unmarshal(v.Body, &c)
+	}
+	if c.Name == "" {
+		c.Name = "Tickmark"
+	}
+	return c
+}
+
+// at is the moment of a request as the records know it; zero for now.
+func at(ctx context.Context) store.Moment {
+	if v := part.Of(ctx); v.Past() {
+		return store.At(v.AsOf)
+	}
+	return 0
+}
+
+// session is who is signed in; pages that are not open always have one.
+func session(ctx context.Context) access.Session {
+	who, _ := access.FromContext(ctx)
+	return who
+}
+
+// frame is what surrounds the pages of one reader.
+func (s *site) frame(r *http.Request) Frame {
+	ctx := r.Context()
+	f := Frame{Organisation: "Tickmark", Theme: theme(r), Here: r.URL, Asset: s.files.URL}
+	who, ok := access.FromContext(ctx)
+	if !ok {
+		return f
+	}
+	f.Organisation = s.organisation(ctx, at(ctx)).Name
+	f.Reader = Reader{Login: who.User.Email, Name: who.User.Name, Admin: who.May(ctx, access.Admin, nil) == nil, Unenrolled: who.Unenrolled}
+	if tallies, err := s.Book.Tallies(ctx, "finding", record.StateField); err == nil && !part.Past(ctx) {
+		n := 0
+		for _, state := range openFindings {
+			n += int(tallies[state])
+		}
+		f.Counts = map[string]int{"/findings": n}
+	}
+	f.Toast = justSaid(r)
+	return f
+}
+
+// show writes a page, or the fragment of it that a script asked for.
+func (s *site) show(w http.ResponseWriter, r *http.Request, p Page, draw func(Page) templ.Component) error {
+	return s.showAs(w, r, http.StatusOK, p, draw)
+}
+
+func (s *site) showAs(w http.ResponseWriter, r *http.Request, status int, p Page, draw func(Page) templ.Component) error {
+	p.Frame = s.frame(r)
+	if p.Crumbs == nil {
+		p.Crumbs = []part.Crumb{{Text: p.Title}}
+	}
+	var b bytes.Buffer
+	var err error
+	if fragment := fragmentOf(r); fragment != "" {
+		err = templ.RenderFragments(r.Context(), &b, draw(p), fragment)
+	} else {
+		err = draw(p).Render(r.Context(), &b)
+	}
+	if err != nil {
+		return fmt.Errorf("draw %s: %w", r.URL.Path, err)
+	}
+	s.write(w, status, b.Bytes())
+	return nil
+}
+
+func (s *site) write(w http.ResponseWriter, status int, html []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Add("Vary", "HX-Request")
+	h.Add("Vary", "HX-Target")
+	w.WriteHeader(status)
+	w.Write(html)
+}
+
+// fragmentOf names the part of the page that a script asked for; empty for the whole page.
+func fragmentOf(r *http.Request) string {
+	if r.Header.Get("HX-Request") != "true" {
+		return ""
+	}
+	_, id, _ := strings.Cut(r.Header.Get("HX-Target"), "#")
+	switch id {
+	case "list":
+		return "list"
+	case "drawer-inside":
+		return "drawer"
+	}
+	return ""
+}
+
+// fail shows an error. What is ours is logged under a number that the page names.
+func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // nobody is there to read it
+	}
+	number := rand.Text()[:8]
+	e := problem(r.Context(), err, number)
+	if e.Number != "" {
+		s.log.ErrorContext(r.Context(), "page failed", "number", number, "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	if strings.Contains(r.Header.Get("Accept"), "application/json") {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(e.Status)
+		json.NewEncoder(w).Encode(map[string]any{"title": e.Title, "status": e.Status, "detail": strings.TrimSpace(e.Message + " " + e.Next)})
+		return
+	}
+	var b bytes.Buffer
+	p := Page{Title: e.Title, Crumbs: []part.Crumb{{Text: e.Title}}}
+	if fragmentOf(r) != "" {
+		err = problemFragment(e).Render(r.Context(), &b)
+	} else if _, ok := access.FromContext(r.Context()); ok {
+		p.Frame = s.frame(r)
+		err = problemPage(p, e).Render(r.Context(), &b)
+	} else {
+		p.Frame = s.frame(r)
+		err = problemAlone(p, e).Render(r.Context(), &b)
+	}
+	if err != nil {
+		s.log.ErrorContext(r.Context(), "the page of an error failed", "error", err)
+	}
+	s.write(w, e.Status, b.Bytes())
+}
+
+// askToSignIn sends a reader to the sign-in page and back afterwards; a script is told to.
+func (s *site) askToSignIn(w http.ResponseWriter, r *http.Request) {
+	to := "/sign-in"
+	if r.Method == http.MethodGet && r.URL.Path != "/" {
+		to += "?to=" + url.QueryEscape(r.URL.RequestURI())
+	}
+	if r.Header.Get("HX-Request") == "true" {
+		w.Header().Set("HX-Redirect", to)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// done redirects after something was done, and says so on the next page.
+func done(w http.ResponseWriter, r *http.Request, to, said string) error {
+	if said != "" {
+		http.SetCookie(w, &http.Cookie{Name: "said", Value: url.QueryEscape(said), Path: "/", MaxAge: 20, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// justSaid is what was just done, while its cookie lasts.
+func justSaid(r *http.Request) string {
+	c, err := r.Cookie("said")
+	if err != nil {
+		return ""
+	}
+	text, err := url.QueryUnescape(c.Value)
+	if err != nil || len(text) > 300 {
+		return ""
+	}
+	return text
+}
+
+func theme(r *http.Request) string {
+	if c, err := r.Cookie("theme"); err == nil && (c.Value == "dark" || c.Value == "light") {
+		return c.Value
+	}
+	return ""
+}
+
+// address is the client's IP address, for the limits on signing in.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// limited refuses a form larger than limit.
+func limited(w http.ResponseWriter, r *http.Request, limit int64) error {
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	var tooLarge *http.MaxBytesError
+	err := r.ParseForm()
+	if errors.As(err, &tooLarge) {
+		return fault.New(fault.TooLarge, "That is more than %s.", part.Bytes(limit)).WithNext("Send less at a time.")
+	}
+	if err != nil {
+		return fault.New(fault.Usage, "The form cannot be read: %w.", err)
+	}
+	return nil
+}

@@ -1,0 +1,356 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"tickmark/internal/access"
+	"tickmark/internal/collect"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+	"tickmark/internal/web/part"
+)
+
+// connections are those of the reader's moment.
+func (s *site) connections(ctx context.Context) ([]collect.Connection, error) {
+	var out []collect.Connection
+	err := s.each(ctx, record.Query{Kind: collect.ConnectionKind, AsOf: at(ctx)}, func(v record.Version) error {
+		c, err := readConnection(v)
+		out = append(out, c)
+		return err
+	})
+	slices.SortFunc(out, func(a, b collect.Connection) int { return strings.Compare(a.Name, b.Name) })
+	return out, err
+}
+
+func readConnection(v record.Version) (collect.Connection, error) {
+	c := collect.Connection{}
+	if err := json.Unmarshal(v.Body, &c); err != nil {
+		return c, fmt.Errorf("read connection %s: %w", v.Key, err)
+	}
+	c.Name = v.Key
+	return c, nil
+}
+
+// runs are the latest runs of a connection as of the reader's moment, newest first.
+func (s *site) runs(ctx context.Context, connection string, most int) ([]collect.Summary, []record.Version, error) {
+	page, err := s.Book.List(ctx, record.Query{Kind: collect.RunKind, AsOf: at(ctx), Where: "r.connection == " + quoted(connection), Limit: most})
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []collect.Summary
+	for _, v := range page.Versions {
+		var x collect.Summary
+		if err := json.Unmarshal(v.Body, &x); err != nil {
+			return nil, nil, fmt.Errorf("read run %s: %w", v.Key, err)
+		}
+		out = append(out, x)
+	}
+	return out, page.Versions, nil
+}
+
+func (s *site) sourceRows(ctx context.Context) ([]SourceRow, error) {
+	list, err := s.connections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []SourceRow
+	for _, c := range list {
+		row, _, _, err := s.sourceRow(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+const runsShown = 20
+
+func (s *site) sourceRow(ctx context.Context, c collect.Connection) (SourceRow, []collect.Summary, []record.Version, error) {
+	row := SourceRow{Name: c.Name, Connector: cmp.Or(c.Title, c.Connector), Status: "never", Every: c.Interval()}
+	if c.Paused {
+		row.Every = 0
+	}
+	if k, err := s.Collector.Connector(c.Connector); err == nil {
+		row.Kinds = len(k.Kinds)
+	}
+	runs, versions, err := s.runs(ctx, c.Name, runsShown)
+	if err != nil || len(runs) == 0 {
+		return row, runs, versions, err
+	}
+	last := runs[0]
+	row.Status, row.LastRun, row.Gaps = part.Status(last.Outcome), cmpTime(last.Ended, last.Started), len(last.Missing)
+	for _, k := range last.Kinds {
+		row.Records += int(k.Read)
+	}
+	for _, x := range runs {
+		if x.Outcome == collect.Complete {
+			row.Complete = cmpTime(x.Ended, x.Started)
+			break
+		}
+	}
+	return row, runs, versions, nil
+}
+
+func cmpTime(a, b time.Time) time.Time {
+	if a.IsZero() {
+		return b
+	}
+	return a
+}
+
+func (s *site) sources(w http.ResponseWriter, r *http.Request) error {
+	if err := s.may(r.Context(), collect.ConnectionKind); err != nil {
+		return err
+	}
+	rows, err := s.sourceRows(r.Context())
+	if err != nil {
+		return err
+	}
+	p := Page{Title: "Sources", Section: "/sources", Crumbs: []part.Crumb{{Text: "Operations"}, {Text: "Sources"}}}
+	return s.show(w, r, p, func(p Page) templ.Component { return sourcesPage(p, SourceList{Rows: rows}) })
+}
+
+func (s *site) source(w http.ResponseWriter, r *http.Request) error {
+	ctx, name := r.Context(), r.PathValue("name")
+	if err := s.may(ctx, collect.ConnectionKind); err != nil {
+		return err
+	}
+	v, err := s.Book.Get(ctx, collect.ConnectionKind, name, at(ctx))
+	if err != nil {
+		if fault.Is(err, fault.NotFound) {
+			return fault.New(fault.NotFound, "There is no source %q.", name).WithNext("The list of sources shows those there are.")
+		}
+		return err
+	}
+	c, err := readConnection(v)
+	if err != nil {
+		return err
+	}
+	row, runs, versions, err := s.sourceRow(ctx, c)
+	if err != nil {
+		return err
+	}
+	d := SourcePage{SourceRow: row, Now: part.Of(ctx).Moment(), Collects: s.Collect != nil && session(ctx).May(ctx, access.Act, nil) == nil}
+	for _, k := range slices.Sorted(keysOf(c.Settings)) {
+		d.Settings = append(d.Settings, part.Say(part.Sentence(k), c.Settings[k]))
+	}
+	for _, k := range c.Secrets {
+		d.Settings = append(d.Settings, part.Say(part.Sentence(k), "Sealed, never shown"))
+	}
+	d.Settings = append(d.Settings, part.Fact{Name: "Record", Value: part.LinkTo(part.Link{Text: "History and proof", Href: recordPath(collect.ConnectionKind, name) + "/history"})})
+	var missing []collect.Missing
+	if len(runs) > 0 {
+		missing = runs[0].Missing
+	}
+	d.Gaps = s.gaps(missing)
+	if k, err := s.Collector.Connector(c.Connector); err == nil {
+		d.Help = k.Help
+		for _, p := range k.Permissions {
+			x := PermissionRow{Name: p.Name, Why: p.Why, Kinds: p.Kinds}
+			for _, m := range missing {
+				x.Missing = x.Missing || m.Needs == p.Name
+			}
+			d.Permissions = append(d.Permissions, x)
+		}
+	}
+	for i, x := range runs {
+		d.Runs = append(d.Runs, runRow(x, versions[i]))
+	}
+	if err := s.sourceCoverage(ctx, &d); err != nil {
+		return err
+	}
+	d.Answer = sourceAnswer(d, runs)
+	p := Page{Title: name, Section: "/sources", Crumbs: []part.Crumb{{Text: "Sources", Href: "/sources"}, {Text: name}}}
+	return s.show(w, r, p, func(p Page) templ.Component { return sourcePage(p, d) })
+}
+
+func (s *site) titleOfKind(name string) string {
+	if k, err := s.Book.Kinds.Named(name); err == nil {
+		return cmp.Or(k.Plural, k.Title, name)
+	}
+	return part.Sentence(name)
+}
+
+func (s *site) gaps(list []collect.Missing) []GapRow {
+	var out []GapRow
+	for _, m := range list {
+		out = append(out, GapRow{Kind: m.Kind, Title: s.titleOfKind(m.Kind), Part: m.Part, Scope: m.Scope, Denied: m.Denied, Reason: m.Reason, Needs: m.Needs})
+	}
+	return out
+}
+
+func runRow(x collect.Summary, v record.Version) RunRow {
+	row := RunRow{Href: part.Path("sources", x.Connection, "runs", v.Key), Status: part.Status(x.Outcome), Began: x.Started, Ended: x.Ended, Gaps: len(x.Missing), By: v.Actor, Entry: v.Entry}
+	row.ID, _ = strconv.ParseInt(v.Key, 10, 64)
+	for _, k := range x.Kinds {
+		row.Read += int(k.Read)
+		row.New += int(k.New)
+		row.Changed += int(k.Changed)
+		row.Gone += int(k.Closed)
+	}
+	return row
+}
+
+// sourceCoverage fills in for which times the source vouches, kind by kind, over the last weeks.
+func (s *site) sourceCoverage(ctx context.Context, d *SourcePage) error {
+	d.To = d.Now
+	d.From = d.Now.AddDate(0, 0, -windowDays)
+	list, err := s.Collector.Coverage(ctx, collect.CoverageQuery{Connection: d.Name, From: store.At(d.From), To: store.At(d.To) + 1})
+	if err != nil {
+		return err
+	}
+	first := d.Now
+	for _, x := range list {
+		from, to := x.From.Time(), d.Now
+		if x.To < store.At(d.Now) {
+			to = x.To.Time()
+		}
+		n := len(d.Coverage)
+		if n == 0 || d.Coverage[n-1].Kind != x.Kind || d.Coverage[n-1].Part != x.Part || d.Coverage[n-1].Scope != x.Scope {
+			d.Coverage = append(d.Coverage, CoverageRow{Kind: x.Kind, Title: s.titleOfKind(x.Kind), Part: x.Part, Scope: x.Scope})
+			n++
+		}
+		row := &d.Coverage[n-1]
+		if k := len(row.Spans); k > 0 && row.Spans[k-1].Reason == "" && !row.Spans[k-1].To.IsZero() && from.After(row.Spans[k-1].To) {
+			row.Spans = append(row.Spans, CoverageSpan{From: row.Spans[k-1].To, To: from, Reason: cmp.Or(row.Reason, "it was not read in time")})
+		}
+		row.Spans = append(row.Spans, CoverageSpan{From: from, To: to})
+		row.Reason = x.Ended
+		if from.Before(first) {
+			first = from
+		}
+	}
+	for i := range d.Coverage {
+		row := &d.Coverage[i]
+		last := row.Spans[len(row.Spans)-1]
+		if last.To.Before(d.Now) {
+			row.Spans = append(row.Spans, CoverageSpan{From: last.To, To: d.Now, Reason: cmp.Or(row.Reason, "it was not read in time")})
+		}
+	}
+	seen := map[string]bool{}
+	for _, c := range d.Coverage {
+		seen[c.Kind+"\x00"+c.Part+"\x00"+c.Scope] = true
+	}
+	begin := first
+	if len(d.Runs) > 0 && d.Runs[len(d.Runs)-1].Began.Before(begin) {
+		begin = d.Runs[len(d.Runs)-1].Began
+	}
+	for _, g := range d.Gaps {
+		if key := g.Kind + "\x00" + g.Part + "\x00" + g.Scope; !seen[key] {
+			seen[key] = true
+			d.Coverage = append(d.Coverage, CoverageRow{Kind: g.Kind, Title: g.Title, Part: g.Part, Scope: g.Scope, Spans: []CoverageSpan{{From: begin, To: d.Now, Reason: g.Reason}}})
+		}
+	}
+	if begin.After(d.From) {
+		d.From = begin.Add(-d.Now.Sub(begin)/10 - time.Minute)
+	}
+	return nil
+}
+
+func sourceAnswer(d SourcePage, runs []collect.Summary) part.Answer {
+	a := part.Answer{Status: d.Status, Since: d.LastRun}
+	if len(runs) == 0 {
+		a.Why = "It was never read, so nothing is known from it."
+		a.Next = []part.Link{{Text: "Collect from it", Note: "tickmark collect " + d.Name}}
+		return a
+	}
+	switch d.Status {
+	case collect.Complete:
+		a.Why = "Every page of every kind in its scope was read in the last run."
+	case collect.Running:
+		a.Why = "A run is under way."
+	default:
+		a.Why = part.Count(d.SourceRow.Gaps, "thing") + " in its scope could not be read. What rests on them is unknown."
+		if len(d.Gaps) > 0 {
+			a.Why += " The first: " + d.Gaps[0].Title + ": " + d.Gaps[0].Reason
+		}
+	}
+	a.From = []part.Link{{Text: "The last run", Href: d.Runs[0].Href}, {Text: part.Count(d.Records, "record") + " read"}}
+	needs := map[string]bool{}
+	for _, g := range d.Gaps {
+		if g.Needs != "" && !needs[g.Needs] {
+			needs[g.Needs] = true
+			a.Next = append(a.Next, part.Link{Text: "Grant " + g.Needs, Note: "for " + strings.ToLower(g.Title)})
+		}
+	}
+	if len(a.Next) == 0 && d.Status != collect.Complete && d.Status != collect.Running {
+		a.Next = []part.Link{{Text: "Put right what is listed below, then collect again"}}
+	}
+	return a
+}
+
+func (s *site) sourceCollect(w http.ResponseWriter, r *http.Request) error {
+	ctx, name := r.Context(), r.PathValue("name")
+	if err := session(ctx).May(ctx, access.Act, nil); err != nil {
+		return err
+	}
+	if s.Collect == nil {
+		return fault.New(fault.Unavailable, "This server does not collect.").WithNext("Run: tickmark collect %s", name)
+	}
+	if _, err := s.Collector.Connection(ctx, name); err != nil {
+		return err
+	}
+	if err := s.Collect(ctx, name); err != nil {
+		return err
+	}
+	return done(w, r, part.Path("sources", name), "A run of "+name+" has begun. Load the page again to see it end.")
+}
+
+const exchangesShown = 200
+
+func (s *site) run(w http.ResponseWriter, r *http.Request) error {
+	ctx, name, key := r.Context(), r.PathValue("name"), r.PathValue("run")
+	if err := s.may(ctx, collect.RunKind); err != nil {
+		return err
+	}
+	v, err := s.Book.Get(ctx, collect.RunKind, key, at(ctx))
+	if err != nil {
+		return err
+	}
+	var x collect.Summary
+	if err := json.Unmarshal(v.Body, &x); err != nil {
+		return fmt.Errorf("read run %s: %w", key, err)
+	}
+	if x.Connection != name {
+		return fault.New(fault.NotFound, "Run %s is none of %s.", key, name)
+	}
+	d := RunPage{RunRow: runRow(x, v), Source: name, Gaps: s.gaps(x.Missing)}
+	for _, k := range x.Kinds {
+		row := RunKind{Kind: k.Kind, Title: s.titleOfKind(k.Kind), Status: "incomplete", Seen: int(k.Read), New: int(k.New), Changed: int(k.Changed), Gone: int(k.Closed)}
+		if k.Complete {
+			row.Status = "complete"
+		}
+		if k.Unchanged {
+			row.Scope = "proven unchanged by the source"
+		}
+		d.Kinds = append(d.Kinds, row)
+	}
+	list, err := s.Collector.Exchanges(ctx, d.ID, -1, exchangesShown)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		d.Exchanges = append(d.Exchanges, ExchangeRow{Kind: e.Kind, Request: e.Request, Status: e.Status, Bytes: e.Bytes, SHA256: hex.EncodeToString(e.SHA256), At: e.At.Time(), Took: time.Duration(e.Took) * time.Microsecond})
+	}
+	d.More = max(0, int(x.Requests)-len(list))
+	d.About = []part.Fact{
+		part.Say("Ran as", x.Account), part.Say("Release", x.Release), {Name: "Collector's SHA-256", Value: part.Hash(x.Collector, 17)},
+		part.Say("Asked", part.Count(int(x.Requests), "question")), part.Say("Answers", part.Bytes(x.Bytes)), {Name: "Digest of the answers", Value: part.Hash(x.Answers, 17)},
+		{Name: "Record", Value: part.LinkTo(part.Link{Text: "History and proof", Href: recordPath(collect.RunKind, key) + "/proof"})},
+	}
+	p := Page{Title: "Run " + key + " of " + name, Section: "/sources", Crumbs: []part.Crumb{{Text: "Sources", Href: "/sources"}, {Text: name, Href: part.Path("sources", name)}, {Text: "Run " + key}}}
+	return s.show(w, r, p, func(p Page) templ.Component { return runPage(p, d) })
+}

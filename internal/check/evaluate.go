@@ -243,7 +243,7 @@ func (r *round) since(u *unit, v record.Version) store.Moment {
 	return max(v.From, u.series.Started)
 }
 
-// gone ends the answers about records that ended since the last evaluation.
+// gone ends the answers about records that ended, or were erased, since the last evaluation.
 func (r *round) gone(ctx context.Context, k *record.Kind) error {
 	units := r.about(k.Name, func(u *unit) bool { return !u.fresh })
 	if len(units) == 0 {
@@ -257,7 +257,7 @@ func (r *round) gone(ctx context.Context, k *record.Kind) error {
 		Entry  int64        `db:"entry"`
 	}
 	ends, err := store.All[end](ctx, r.q, `SELECT v.id, v.record, v.valid_to, v.entry FROM version v JOIN kind k ON k.id = v.kind
-		WHERE k.name = $1 AND v.valid_to > $2 AND v.valid_to <= $3 AND v.closed IS NOT NULL ORDER BY v.valid_to, v.id`, k.Name, since, r.last)
+		WHERE k.name = $1 AND v.valid_to > $2 AND v.valid_to <= $3 AND (v.closed IS NOT NULL OR v.salt IS NULL) ORDER BY v.valid_to, v.id`, k.Name, since, r.last)
 	if err != nil {
 		return err
 	}

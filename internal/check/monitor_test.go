@@ -543,3 +543,60 @@ func TestBacktestJudgesThePastAndWritesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestErasureTakesTheSentencesAndLeavesTheProof(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, multiFactor)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.see("host_user", "bob", `{"name":"bob","human":true,"mfa":false}`)
+		d.see("host_user", "ada", `{"name":"ada","human":true,"mfa":true}`)
+		d.evaluate()
+		d.goTo("2026-01-02 00:00")
+		if err := d.book.Erase(d.ctx, record.Job("job:try"), "host_user", "bob", "asked"); err != nil {
+			t.Fatal(err)
+		}
+		d.goTo("2026-01-02 00:05")
+		d.evaluate()
+		d.want(check.Filter{}, "ada pass 01 00:00–")
+		left, err := store.One[int64](d.ctx, db, "SELECT count(*) FROM result WHERE reason LIKE '%bob%'")
+		if err != nil || left != 0 {
+			t.Errorf("%d sentences name bob, %v", left, err)
+		}
+		if n, err := d.m.Verify(d.ctx, nil); err != nil || n != 3 {
+			t.Errorf("%d %v", n, err)
+		}
+		if _, err := d.m.Evaluate(d.ctx, check.Options{Full: true}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestVerifyNamesAChangedAnswer(t *testing.T) {
+	for name, sql := range map[string]string{
+		"a status":       "UPDATE result SET status = 1 WHERE status = 2",
+		"a sentence":     "UPDATE result SET reason = 'fine' WHERE status = 2",
+		"a beginning":    "UPDATE result SET valid_from = valid_from - 1 WHERE status = 2",
+		"an end":         "UPDATE result SET valid_to = valid_from + 1 WHERE status = 2",
+		"a row gone":     "DELETE FROM result WHERE status = 2",
+		"a forged proof": "UPDATE result SET commitment = salt WHERE status = 2",
+		"another salt":   "UPDATE result SET salt = NULL, commitment = hash FROM (SELECT hash FROM series LIMIT 1) AS s WHERE status = 2",
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				d := open(t, db, multiFactor)
+				d.see("host_user", "bob", `{"name":"bob","human":true,"mfa":false}`)
+				d.see("host_user", "ada", `{"name":"ada","human":true,"mfa":true}`)
+				d.evaluate()
+				if _, err := d.m.Verify(d.ctx, nil); err != nil {
+					t.Fatal(err)
+				}
+				if err := db.Write(d.ctx, func(tx *store.Tx) error { _, err := tx.Exec(d.ctx, sql); return err }); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := d.m.Verify(d.ctx, nil); err == nil {
+					t.Error("nothing was noticed")
+				}
+			})
+		})
+	}
+}

@@ -317,12 +317,15 @@ func (r *reader) compile(c *Check, m map[string]*yaml.Node) {
 	}
 	settings := settingFields(c.Settings)
 	vars := []expr.Field{{Name: "key", Type: expr.Text}, {Name: "label", Type: expr.Text}}
-	plain, err := r.words.types.Env(expr.Options{Record: c.For, Settings: settings, Vars: vars, Alone: true})
-	if err != nil {
-		r.err = err
-		return
-	}
 	lets := r.mapping(m["let"], "let")
+	var plain *expr.Env
+	var err error
+	if len(lets) > 0 {
+		if plain, err = r.words.types.Env(expr.Options{Record: c.For, Settings: settings, Vars: vars, Alone: true}); err != nil {
+			r.err = err
+			return
+		}
+	}
 	for _, k := range names(m["let"]) {
 		if r.err != nil {
 			return

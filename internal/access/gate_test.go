@@ -23,7 +23,7 @@ import (
 // house is a workspace with a gate, a clock that the test moves, and a first owner, ada.
 type house struct {
 	*Gate
-	t     *testing.T
+	t     testing.TB
 	clock *clock
 	dir   string
 	ada   User
@@ -66,7 +66,7 @@ func each(t *testing.T, test func(t *testing.T, h *house)) {
 	})
 }
 
-func open(t *testing.T, db *store.DB, dir string, c *clock, base string) *house {
+func open(t testing.TB, db *store.DB, dir string, c *clock, base string) *house {
 	t.Helper()
 	log, err := ledger.Open(t.Context(), db, dir)
 	if err != nil {
@@ -213,7 +213,7 @@ func (h *house) signIn(key string) *browser {
 	return b
 }
 
-func want(t *testing.T, what string, err error, k fault.Kind) {
+func want(t testing.TB, what string, err error, k fault.Kind) {
 	t.Helper()
 	if !fault.Is(err, k) {
 		t.Errorf("%s: got %v, want %s", what, err, k)

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tickmark/internal/connector"
@@ -63,6 +64,7 @@ func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Su
 	if err := r.begin(); err != nil {
 		return r.sum, err
 	}
+	defer r.drain() // whatever happens, no write goes on when this returns
 	values, err := c.values(ctx, conn)
 	if err == nil {
 		err = k.Read(ctx, values, r)
@@ -73,7 +75,7 @@ func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Su
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.broken != nil { // the workspace cannot be written: the run's record stays running and the next start repairs it
-		return r.sum, r.broken
+		return r.sum, r.drain()
 	}
 	r.ctx = context.WithoutCancel(r.ctx)
 	return r.sum, r.end(err)
@@ -144,6 +146,10 @@ type run struct {
 	before    []byte // the connector's state after the last complete run; nil when the last run was not complete
 	state     []byte // for the next run
 	broken    error
+
+	batches chan []*record.Observed // to the writer; nil when none is under way
+	written chan error
+	stuck   atomic.Bool // the writer met an error
 }
 
 // reading is what a run knows of one kind.
@@ -325,19 +331,48 @@ func (r *run) compose(k *reading, o *record.Observation, parts []connector.Part)
 
 func bytesOf(b []byte) []byte { return append(make([]byte, 0, 2*len(b)), b...) }
 
-// flush writes a kind's pending observations; the caller holds the lock.
+// flush hands a kind's pending observations to the writer, which works while the source is read on; the caller holds the
+// lock.
 func (r *run) flush(k *reading) error {
 	if len(k.pending) == 0 {
 		return nil
 	}
-	err := r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error { return r.c.Book.Keep(r.ctx, tx, k.pending) })
-	if err != nil {
-		r.broken = err
-		return err
+	batch := k.pending
+	k.pending = nil
+	if r.batches == nil {
+		batches, written := make(chan []*record.Observed, 2), make(chan error, 1)
+		r.batches, r.written = batches, written
+		go func() {
+			var failed error
+			for b := range batches {
+				if failed == nil {
+					failed = r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error { return r.c.Book.Keep(r.ctx, tx, b) })
+					if failed != nil {
+						r.stuck.Store(true)
+					}
+				}
+			}
+			written <- failed
+		}()
 	}
-	clear(k.pending)
-	k.pending = k.pending[:0]
+	if r.stuck.Load() {
+		return r.drain()
+	}
+	r.batches <- batch
 	return nil
+}
+
+// drain waits until every batch is written; the caller holds the lock.
+func (r *run) drain() error {
+	if r.batches == nil {
+		return r.broken
+	}
+	close(r.batches)
+	r.batches = nil
+	if err := <-r.written; err != nil {
+		r.broken = err
+	}
+	return r.broken
 }
 
 // Seen implements connector.Sink.
@@ -455,6 +490,9 @@ func (r *run) end(failed error) error {
 		if err := r.flush(k); err != nil {
 			return err
 		}
+	}
+	if err := r.drain(); err != nil {
+		return err
 	}
 	r.settle(failed)
 	return r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error {

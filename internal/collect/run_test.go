@@ -65,6 +65,11 @@ func (s *shelf) read(_ context.Context, v connector.Values, out connector.Sink) 
 
 func collector(t *testing.T, db *store.DB, s *shelf) *collect.Collector {
 	t.Helper()
+	return collectorOf(t, db, s, box)
+}
+
+func collectorOf(t testing.TB, db *store.DB, s *shelf, box record.Kind) *collect.Collector {
+	t.Helper()
 	dir := t.TempDir()
 	log, err := ledger.Open(context.Background(), db, dir)
 	if err != nil {

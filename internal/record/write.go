@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"time"
 
+	"github.com/valyala/fastjson"
 	"github.com/zeebo/xxh3"
 
 	"tickmark/internal/fault"
@@ -538,16 +538,17 @@ func (k *Kind) labelOf(body []byte, key string) string {
 	if k.Label == "" {
 		return key
 	}
-	var m map[string]json.RawMessage
-	if json.Unmarshal(body, &m) != nil {
+	var p fastjson.Parser
+	v, err := p.ParseBytes(body)
+	if err != nil {
 		return key
 	}
-	var s string
-	if json.Unmarshal(m[k.Label], &s) == nil && s != "" {
-		return s
-	}
-	if v := m[k.Label]; len(v) > 0 && (v[0] >= '0' && v[0] <= '9' || v[0] == '-') {
-		return string(v)
+	switch l := v.Get(k.Label); {
+	case l == nil:
+	case l.Type() == fastjson.TypeString && len(l.GetStringBytes()) > 0:
+		return string(l.GetStringBytes())
+	case l.Type() == fastjson.TypeNumber:
+		return l.String()
 	}
 	return key
 }

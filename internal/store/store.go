@@ -142,6 +142,8 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error
 	return r.RowsAffected()
 }
 
+func (tx *Tx) engine() Engine { return tx.db.Engine }
+
 type background struct{}
 
 // Background marks ctx as a job's: its writes let people's writes go first.
@@ -387,7 +389,7 @@ func insert(ctx context.Context, q Q, table string, cols []string, clause string
 		for _, r := range rows[:n] {
 			args = append(args, r...)
 		}
-		if _, err := q.Exec(ctx, insertText(table, cols, clause, n), args...); err != nil {
+		if _, err := q.Exec(ctx, insertText(q, table, cols, clause, n), args...); err != nil {
 			return err
 		}
 		rows = rows[n:]
@@ -403,7 +405,12 @@ func bits(n int) int {
 	return b
 }
 
-func insertText(table string, cols []string, clause string, n int) string {
+// insertText writes plain ? on SQLite, whose driver looks every numbered placeholder up by its name, one after the other.
+func insertText(q Q, table string, cols []string, clause string, n int) string {
+	plain := false
+	if e, ok := q.(interface{ engine() Engine }); ok {
+		plain = e.engine() == SQLite
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES ", table, strings.Join(cols, ", "))
 	k := 0
@@ -417,7 +424,11 @@ func insertText(table string, cols []string, clause string, n int) string {
 				b.WriteByte(',')
 			}
 			k++
-			fmt.Fprintf(&b, "$%d", k)
+			if plain {
+				b.WriteByte('?')
+			} else {
+				fmt.Fprintf(&b, "$%d", k)
+			}
 		}
 		b.WriteByte(')')
 	}

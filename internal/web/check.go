@@ -71,7 +71,7 @@ func (s *site) subject(name string) string {
 }
 
 func (s *site) check(w http.ResponseWriter, r *http.Request) error {
-	ctx, id, tab := r.Context(), r.PathValue("id"), r.PathValue("tab")
+	ctx, id, tab := r.Context(), segment(r, "id"), r.PathValue("tab")
 	if err := s.mayWorkspace(ctx); err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func controlRow(st *standing, c controlState) ControlRow {
 }
 
 func (s *site) control(w http.ResponseWriter, r *http.Request) error {
-	ctx, key := r.Context(), r.PathValue("id")
+	ctx, key := r.Context(), segment(r, "id")
 	if err := s.may(ctx, "control"); err != nil {
 		return err
 	}
@@ -287,9 +287,9 @@ func (s *site) catalogue(w http.ResponseWriter, r *http.Request) error {
 
 // adopt makes the organisation's own copy of a starter control.
 func (s *site) adopt(w http.ResponseWriter, r *http.Request) error {
-	item, ok := starter(r.PathValue("id"))
+	item, ok := starter(segment(r, "id"))
 	if !ok {
-		return fault.New(fault.NotFound, "The catalogue has no control %q.", r.PathValue("id"))
+		return fault.New(fault.NotFound, "The catalogue has no control %q.", segment(r, "id"))
 	}
 	body, err := control.Adopt(item)
 	if err != nil {

@@ -47,7 +47,7 @@ func (s *site) criteria(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) criterion(w http.ResponseWriter, r *http.Request) error {
-	ctx, id := r.Context(), r.PathValue("id")
+	ctx, id := r.Context(), segment(r, "id")
 	if err := s.may(ctx, "criterion"); err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func (s *site) findings(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) finding(w http.ResponseWriter, r *http.Request) error {
-	ctx, key := r.Context(), r.PathValue("key")
+	ctx, key := r.Context(), segment(r, "key")
 	if err := s.may(ctx, "finding"); err != nil {
 		return err
 	}

@@ -32,7 +32,13 @@ func (s *site) ledger(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	l := LedgerPage{Origin: log.Origin, Size: head.Size, Root: hex.EncodeToString(head.Root[:]), Key: log.VKey, Asked: q.Get("entry")}
-	signed, when, err := log.LastCheckpoint(ctx)
+	if m := at(ctx); m != 0 {
+		if head.Size, err = s.sizeAt(ctx, head.Size, m); err != nil {
+			return err
+		}
+		l.Size, l.Root = head.Size, ""
+	}
+	signed, when, err := s.checkpointAt(ctx, at(ctx))
 	switch {
 	case err == nil:
 		l.Checkpoint, l.Signed = string(signed), when.Time()
@@ -59,6 +65,37 @@ func (s *site) ledger(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := Page{Title: "Ledger", Section: "/ledger", Crumbs: []part.Crumb{{Text: "Assurance"}, {Text: "Ledger"}}}
 	return s.show(w, r, p, func(p Page) templ.Component { return ledgerPage(p, l) })
+}
+
+// sizeAt is how many entries the ledger had at a moment; recorded time never goes back, so it is found by halving.
+func (s *site) sizeAt(ctx context.Context, size int64, m store.Moment) (int64, error) {
+	low, high := int64(0), size
+	for low < high {
+		mid := (low + high) / 2
+		leaf, err := s.Book.Log.Leaf(ctx, mid)
+		if err != nil {
+			return 0, err
+		}
+		if store.Moment(leaf.At) <= m {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low, nil
+}
+
+// checkpointAt is the newest checkpoint that was signed by a moment; zero is now.
+func (s *site) checkpointAt(ctx context.Context, m store.Moment) ([]byte, store.Moment, error) {
+	if m == 0 {
+		return s.Book.Log.LastCheckpoint(ctx)
+	}
+	type row struct {
+		Note []byte       `db:"note"`
+		At   store.Moment `db:"at"`
+	}
+	r, err := store.One[row](ctx, s.Book.DB, "SELECT note, at FROM checkpoint WHERE at <= $1 ORDER BY size DESC LIMIT 1", m)
+	return r.Note, r.At, err
 }
 
 func (s *site) askedEntry(ctx context.Context, l *LedgerPage, size int64) error {
@@ -103,7 +140,7 @@ func (s *site) entries(ctx context.Context, start, end int64) ([]EntryRow, error
 		did[a.Entry] = a
 	}
 	written := map[int64]record.Version{}
-	if recent, err := s.Book.Recent(ctx, 0, 3*entriesShown, func(k *record.Kind) bool { return s.may(ctx, k.Name) == nil }); err != nil {
+	if recent, err := s.Book.Recent(ctx, at(ctx), 3*entriesShown, func(k *record.Kind) bool { return s.may(ctx, k.Name) == nil }); err != nil {
 		return nil, err
 	} else {
 		for _, v := range recent {

@@ -292,6 +292,8 @@ func cellOf(f record.Field, raw json.RawMessage) Cell {
 		}
 	case f.Type == record.Choice && isText:
 		c.Text = part.Sentence(text)
+	case f.Type == record.Ref && isText && f.Refers == "person" && strings.Contains(text, ":"): // a job, or a user who is nobody's
+		c.Text = plain(text)
 	case f.Type == record.Ref && isText && f.Refers != "":
 		c.Text, c.Href = text, recordPath(f.Refers, text)
 	default:

@@ -27,7 +27,7 @@ import (
 
 // found is a record at the reader's moment, or the last version of one that is gone by then.
 func (s *site) found(r *http.Request) (k *record.Kind, v record.Version, gone time.Time, err error) {
-	ctx, key, source := r.Context(), r.PathValue("key"), r.URL.Query().Get("source")
+	ctx, key, source := r.Context(), segment(r, "key"), r.URL.Query().Get("source")
 	if k, err = s.readable(r); err != nil {
 		return k, v, gone, err
 	}

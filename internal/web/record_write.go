@@ -37,6 +37,9 @@ func (s *site) writable(r *http.Request) (*record.Kind, error) {
 	if err != nil {
 		return nil, err
 	}
+	if part.Past(r.Context()) {
+		return nil, fault.New(fault.Conflict, "The past cannot be changed.").WithNext("Go back to now, and do it there.")
+	}
 	if k.Collected || k.System {
 		return nil, fault.New(fault.Denied, "%s are written by Tickmark itself.", cmp.Or(k.Plural, k.Title)).WithNext("Change the thing itself; the next run will see it.")
 	}
@@ -210,10 +213,7 @@ func (s *site) recordEdit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if part.Past(r.Context()) {
-		return fault.New(fault.Conflict, "The past cannot be changed.").WithNext("Go back to now, and edit it there.")
-	}
-	v, err := s.Book.GetFrom(r.Context(), k.Name, r.PathValue("key"), record.Program, 0, record.Company)
+	v, err := s.Book.GetFrom(r.Context(), k.Name, segment(r, "key"), record.Program, 0, record.Company)
 	if err != nil {
 		return err
 	}
@@ -232,7 +232,7 @@ func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
 	if err := submitted(w, r); err != nil {
 		return err
 	}
-	key := r.PathValue("key")
+	key := segment(r, "key")
 	v, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, record.Company)
 	if err != nil {
 		return err
@@ -273,7 +273,7 @@ func (s *site) recordMove(w http.ResponseWriter, r *http.Request) error {
 	if err := limited(w, r, formLimit); err != nil {
 		return err
 	}
-	key, name := r.PathValue("key"), r.PathValue("move")
+	key, name := segment(r, "key"), r.PathValue("move")
 	if k.States == nil {
 		return noPage(r)
 	}

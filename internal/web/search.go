@@ -43,10 +43,10 @@ func (s *site) find(r *http.Request, q string, palette bool) (Search, error) {
 	}
 	pages := SearchGroup{Title: "Go to"}
 	for _, g := range sidebar() {
-		if g.Title == "Settings" && s.mayAdmin(ctx) != nil {
-			continue
-		}
 		for _, it := range g.Items {
+			if it.Href == "/settings/users" && s.mayAdmin(ctx) != nil {
+				continue
+			}
 			if fits(q, it.Text) {
 				pages.Hits = append(pages.Hits, Hit{Text: it.Text, Href: it.Href, Icon: it.Icon})
 			}

@@ -92,7 +92,7 @@ func (s *site) userAdd(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) userLink(w http.ResponseWriter, r *http.Request) error {
-	return s.showLink(w, r, r.PathValue("key"))
+	return s.showLink(w, r, segment(r, "key"))
 }
 
 // showLink makes a one-time link and shows it once: it is nowhere else.
@@ -112,7 +112,7 @@ func (s *site) userRoles(w http.ResponseWriter, r *http.Request) error {
 	if err := limited(w, r, formLimit); err != nil {
 		return err
 	}
-	u, err := s.Access.SetRoles(r.Context(), session(r.Context()), r.PathValue("key"), rolesOf(r.PostForm["role"]), strings.TrimSpace(r.PostForm.Get("reason")))
+	u, err := s.Access.SetRoles(r.Context(), session(r.Context()), segment(r, "key"), rolesOf(r.PostForm["role"]), strings.TrimSpace(r.PostForm.Get("reason")))
 	return s.userDone(w, r, err, "The roles of "+u.Name+" are set.")
 }
 
@@ -121,7 +121,7 @@ func (s *site) userDisabled(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	off := r.PostForm.Get("disabled") == "true"
-	u, err := s.Access.SetDisabled(r.Context(), session(r.Context()), r.PathValue("key"), off, strings.TrimSpace(r.PostForm.Get("reason")))
+	u, err := s.Access.SetDisabled(r.Context(), session(r.Context()), segment(r, "key"), off, strings.TrimSpace(r.PostForm.Get("reason")))
 	said := u.Name + " may sign in again."
 	if off {
 		said = u.Name + " is kept out."
@@ -130,7 +130,7 @@ func (s *site) userDisabled(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) userSignOut(w http.ResponseWriter, r *http.Request) error {
-	return s.userDone(w, r, s.Access.SignOutEverywhere(r.Context(), session(r.Context()), r.PathValue("key")), "All their sessions are ended.")
+	return s.userDone(w, r, s.Access.SignOutEverywhere(r.Context(), session(r.Context()), segment(r, "key")), "All their sessions are ended.")
 }
 
 func (s *site) userDone(w http.ResponseWriter, r *http.Request, err error, said string) error {
@@ -204,7 +204,7 @@ func (s *site) tokenAdd(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) tokenRevoke(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Access.RevokeToken(r.Context(), session(r.Context()), r.PathValue("id")); err != nil {
+	if err := s.Access.RevokeToken(r.Context(), session(r.Context()), segment(r, "id")); err != nil {
 		return err
 	}
 	return done(w, r, "/settings/tokens", "The token is revoked.")
@@ -228,7 +228,7 @@ func (s *site) me(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) passkeyRemove(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Access.RemovePasskey(r.Context(), r.PathValue("id")); err != nil {
+	if err := s.Access.RemovePasskey(r.Context(), segment(r, "id")); err != nil {
 		return err
 	}
 	return done(w, r, "/settings/me", "The passkey is removed.")

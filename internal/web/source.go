@@ -124,7 +124,7 @@ func (s *site) sources(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) source(w http.ResponseWriter, r *http.Request) error {
-	ctx, name := r.Context(), r.PathValue("name")
+	ctx, name := r.Context(), segment(r, "name")
 	if err := s.may(ctx, collect.ConnectionKind); err != nil {
 		return err
 	}
@@ -293,7 +293,7 @@ func sourceAnswer(d SourcePage, runs []collect.Summary) part.Answer {
 }
 
 func (s *site) sourceCollect(w http.ResponseWriter, r *http.Request) error {
-	ctx, name := r.Context(), r.PathValue("name")
+	ctx, name := r.Context(), segment(r, "name")
 	if err := session(ctx).May(ctx, access.Act, nil); err != nil {
 		return err
 	}
@@ -312,7 +312,7 @@ func (s *site) sourceCollect(w http.ResponseWriter, r *http.Request) error {
 const exchangesShown = 200
 
 func (s *site) run(w http.ResponseWriter, r *http.Request) error {
-	ctx, name, key := r.Context(), r.PathValue("name"), r.PathValue("run")
+	ctx, name, key := r.Context(), segment(r, "name"), r.PathValue("run")
 	if err := s.may(ctx, collect.RunKind); err != nil {
 		return err
 	}

@@ -78,12 +78,36 @@ func To(ctx context.Context, path string, query ...string) templ.SafeURL {
 // Stamp writes a moment as it stands in addresses: RFC 3339 in UTC, microseconds only where there are any.
 func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z") }
 
-// Path joins segments to an address, escaping each.
+// Path joins segments to an address, escaping each. Segments that browsers and routers take for something else, such as the key
+// "/" of a mount, are written with a tilde in front; Segment reads them back.
 func Path(segments ...string) string {
 	var b strings.Builder
 	for _, s := range segments {
+		switch {
+		case s == "/":
+			s = "~slash"
+		case s == ".":
+			s = "~dot"
+		case s == "..":
+			s = "~dots"
+		case strings.HasPrefix(s, "~"):
+			s = "~" + s
+		}
 		b.WriteByte('/')
 		b.WriteString(url.PathEscape(s))
 	}
 	return b.String()
+}
+
+// Segment is what a segment of an address that Path made stands for.
+func Segment(s string) string {
+	switch {
+	case s == "~slash":
+		return "/"
+	case s == "~dot":
+		return "."
+	case s == "~dots":
+		return ".."
+	}
+	return strings.TrimPrefix(s, "~")
 }

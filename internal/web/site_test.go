@@ -1,0 +1,252 @@
+package web
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"tickmark/internal/web/part"
+)
+
+// crawl opens every page that pages lead to, a few of each sort, and hands each to look.
+func (w *world) crawl(t *testing.T, start string, look func(path string, page []byte)) {
+	t.Helper()
+	seen, sorts, queue := map[string]bool{start: true}, map[string]int{}, []string{start}
+	for len(queue) > 0 {
+		path := queue[0]
+		queue = queue[1:]
+		began := time.Now()
+		status, page := w.get(t, path)
+		if took := time.Since(began); took > 100*time.Millisecond {
+			t.Logf("%s took %s", path, took)
+		}
+		if status != http.StatusOK {
+			t.Errorf("%s answers %d: %s", path, status, plainText(page))
+			continue
+		}
+		if !strings.HasPrefix(page, "<!doctype html>") {
+			continue
+		}
+		look(path, []byte(page))
+		walk(t, []byte(page), func(n *html.Node, a map[string]string) {
+			href := a["href"]
+			_, file := a["download"]
+			if _, back := a["data-back"]; back {
+				return
+			}
+			if n.Data != "a" || !strings.HasPrefix(href, "/") || file || strings.HasPrefix(href, "/static/") || strings.HasPrefix(href, "/api/") || strings.HasPrefix(href, "/ledger/") {
+				return
+			}
+			href, _, _ = strings.Cut(href, "#")
+			if seen[href] || len(seen) > 400 {
+				return
+			}
+			u, err := url.Parse(href)
+			if err != nil {
+				t.Errorf("%s leads to %q", path, href)
+				return
+			}
+			sort := u.Path
+			if f := strings.Split(strings.Trim(u.Path, "/"), "/"); len(f) > 2 {
+				f[2] = "*"
+				sort = strings.Join(f, "/")
+			} else if len(f) == 2 && f[0] != "records" {
+				sort = f[0] + "/*"
+			}
+			if sorts[sort]++; sorts[sort] <= 2 {
+				seen[href] = true
+				queue = append(queue, href)
+			}
+		})
+	}
+	if len(seen) < 60 {
+		t.Errorf("only %d pages were found", len(seen))
+	}
+}
+
+func plainText(page string) string {
+	doc, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		return page
+	}
+	var main *html.Node
+	var find func(*html.Node)
+	find = func(n *html.Node) {
+		if n.Data == "main" {
+			main = n
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			find(c)
+		}
+	}
+	find(doc)
+	if main == nil {
+		return page
+	}
+	return strings.Join(strings.Fields(text(main)), " ")
+}
+
+func TestEveryLinkOnTheSiteLeadsSomewhere(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	w.crawl(t, "/", func(path string, page []byte) {
+		ids := map[string]int{}
+		walk(t, page, func(n *html.Node, a map[string]string) {
+			if a["style"] != "" || n.Data == "script" && a["src"] == "" {
+				t.Errorf("%s holds what the content policy refuses", path)
+			}
+			if id := a["id"]; id != "" {
+				ids[id]++
+			}
+		})
+		for id, n := range ids {
+			if n > 1 {
+				t.Errorf("%s has the id %q %d times", path, id, n)
+			}
+		}
+	})
+}
+
+func TestThePastIsReadOnlyOnEveryPage(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	moment := w.Log.Clock()
+	w.put(t, "person", "bob", map[string]any{"id": "bob", "name": "bob", "email": "bob@example.org", "start": "2026-01-01", "employment": "employee"})
+	as := "as_of=" + url.QueryEscape(part.Stamp(moment))
+	w.crawl(t, "/?"+as, func(path string, page []byte) {
+		if !strings.Contains(path, "as_of=") {
+			t.Errorf("a link of the past leads to %s", path)
+		}
+		if strings.Contains(path, "/sign-in") {
+			return
+		}
+		if !strings.Contains(string(page), "Back to now") {
+			t.Errorf("%s does not say that it shows the past", path)
+		}
+		walk(t, page, func(n *html.Node, a map[string]string) {
+			if n.Data == "form" && a["method"] == "post" && a["action"] != "/theme" && a["action"] != "/sign-out" {
+				t.Errorf("%s offers to change something: %s", path, a["action"])
+			}
+		})
+	})
+	if status, page := w.get(t, "/records/person?"+as); status != 200 || strings.Contains(page, "bob@example.org") {
+		t.Error("the list of the past shows a person who came later")
+	}
+	if status, page := w.get(t, "/records/person"); status != 200 || !strings.Contains(page, "bob") {
+		t.Error("the list of now lacks a person")
+	}
+	if status, _ := w.post(t, "/catalogue/GOV-01?"+as, nil); status != http.StatusConflict {
+		t.Errorf("a change of the past answers %d", status)
+	}
+	if status, _ := w.get(t, "/?as_of="+url.QueryEscape(part.Stamp(time.Now().Add(time.Hour)))); status != http.StatusUnprocessableEntity {
+		t.Errorf("a moment to come answers %d", status)
+	}
+}
+
+func TestNumbersOnHomeLeadToListsOfThatMany(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	_, page := w.get(t, "/")
+	n := 0
+	walk(t, []byte(page), func(node *html.Node, a map[string]string) {
+		if node.Data != "a" || a["class"] != "stat" {
+			return
+		}
+		n++
+		want := strings.Fields(numbersIn(text(node)))[0]
+		_, list := w.get(t, a["href"])
+		rows := 0
+		walk(t, []byte(list), func(x *html.Node, b map[string]string) {
+			if x.Data == "tr" && x.Parent != nil && x.Parent.Data == "tbody" {
+				rows++
+			}
+		})
+		if want != strings.TrimSpace(strings.Split(numbersIn(foundIn(list)), " ")[0]) {
+			t.Errorf("%s says %s and its list says %q", a["href"], want, foundIn(list))
+		}
+		if fmtInt(rows) != want {
+			t.Errorf("%s says %s and its list has %d rows", a["href"], want, rows)
+		}
+	})
+	if n != 5 {
+		t.Errorf("home has %d numbers", n)
+	}
+}
+
+// foundIn is what a list's filter bar says it found.
+func foundIn(page string) string {
+	_, rest, ok := strings.Cut(page, `class="found num"`)
+	if !ok {
+		return ""
+	}
+	_, rest, _ = strings.Cut(rest, ">")
+	said, _, _ := strings.Cut(rest, "<")
+	return said
+}
+
+func numbersIn(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return ' '
+	}, s) + " 0"
+}
+
+func fmtInt(n int) string { return strconv.Itoa(n) }
+
+func TestNobodySeesAPageWithoutSigningIn(t *testing.T) {
+	w := newWorld(t)
+	w.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	s := &site{}
+	for _, r := range s.routes() {
+		method, path, _ := strings.Cut(r.pattern, " ")
+		path = strings.NewReplacer("{$}", "", "{kind}", "person", "{key}", "ada", "{id}", "CC6.1", "{tab}", "history", "{name}", "git", "{run}", "1", "{move}", "approve").Replace(path)
+		req, err := http.NewRequestWithContext(t.Context(), method, w.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := w.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if strings.Contains(string(body), "ada@example.org") || strings.Contains(string(body), "Example Ltd") {
+			t.Errorf("%s shows something to nobody", r.pattern)
+		}
+		if !r.open && (answer.StatusCode != http.StatusSeeOther || !strings.HasPrefix(answer.Header.Get("Location"), "/sign-in")) {
+			t.Errorf("%s answers %d and leads to %q", r.pattern, answer.StatusCode, answer.Header.Get("Location"))
+		}
+		if got := answer.Header.Get("Content-Security-Policy"); got != Policy {
+			t.Errorf("%s has the policy %q", r.pattern, got)
+		}
+	}
+}
+
+func TestAPageOfAnotherSiteChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	req, err := http.NewRequestWithContext(t.Context(), "POST", w.URL+"/sign-out", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	r, err := w.http.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body.Close()
+	if r.StatusCode != http.StatusForbidden {
+		t.Errorf("it answers %d", r.StatusCode)
+	}
+	if status, page := w.get(t, "/"); status != 200 || !strings.Contains(page, "Where we stand") {
+		t.Error("the reader was signed out")
+	}
+}

@@ -152,6 +152,13 @@ type checkRun struct {
 
 func (c *checkRun) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		for i, id := range c.IDs {
+			k := slices.IndexFunc(w.Monitor.Set.Checks, func(x *check.Check) bool { return strings.EqualFold(x.ID, id) })
+			if k < 0 {
+				return fault.New(fault.NotFound, "There is no check %q.", id).WithNext("tickmark check list shows them.")
+			}
+			c.IDs[i] = w.Monitor.Set.Checks[k].ID
+		}
 		e, err := w.Monitor.Evaluate(s, check.Options{Checks: c.IDs, Full: c.Full})
 		if err != nil {
 			return err
@@ -191,10 +198,6 @@ func (c *resultsCommand) Run(s *session) error {
 			limit = 100
 		}
 		n := 0
-		if s.flags.JSON {
-			fmt.Fprint(s.stdout, "[")
-			defer fmt.Fprintln(s.stdout, "]")
-		}
 		for {
 			if limit > 0 {
 				f.Limit = min(500, limit-n)
@@ -219,7 +222,7 @@ func (c *resultsCommand) Run(s *session) error {
 					if err != nil {
 						return err
 					}
-					fmt.Fprint(s.stdout, word(n > 0, ",\n", "\n"), string(b))
+					fmt.Fprint(s.stdout, word(n > 0, ",\n", "[\n"), string(b))
 				}
 				n++
 				rows = append(rows, []string{r.Check, string(r.Status), r.Kind, r.Label, r.From.String(), word(r.To == store.Forever, "now", r.To.String()), r.Reason})
@@ -230,12 +233,10 @@ func (c *resultsCommand) Run(s *session) error {
 				}
 			}
 			if page.Next == "" || limit > 0 && n >= limit {
-				if n == 0 && !s.flags.JSON {
-					s.say("No answer matches.")
-				}
 				if page.Next != "" && !s.flags.JSON {
 					s.say("There are more; --limit shows them.")
 				}
+				s.endList(n, "No answer matches.")
 				return nil
 			}
 			f.After = page.Next
@@ -315,7 +316,7 @@ func (c *statusCommand) Run(s *session) error {
 		if s.flags.JSON {
 			return s.writeJSON(out)
 		}
-		s.fact("As of %s: %d checks pass, %d fail, %d unknown; coverage %.1f%% from %s to %s", at, counts.Pass, counts.Fail, counts.Unknown, coverage, win[0], win[1])
+		s.fact("As of %s: %d checks pass, %d fail, %d unknown, %d not applicable; coverage %.1f%% from %s to %s", at, counts.Pass, counts.Fail, counts.Unknown, counts.NotApplicable, coverage, win[0], win[1])
 		return s.table([]string{"criterion", "status", "controls", "title"}, rows)
 	})
 }

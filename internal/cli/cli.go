@@ -80,13 +80,25 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return code
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "tickmark: %v\nRun tickmark --help to see the commands.\n", err)
+		fmt.Fprintf(stderr, "tickmark: %s\n  tickmark --help shows the commands, tickmark COMMAND --help the flags of one.\n", usage(err))
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	s := &session{ctx, &c, stdin, stdout, stderr}
 	return s.report(k.Run(s))
+}
+
+// usage turns the parser's words into a sentence.
+func usage(err error) string {
+	text := strings.ReplaceAll(err.Error(), `,""`, "")
+	for _, c := range [][2]string{{"missing flags: ", "Needed, but missing: "}, {"unexpected argument ", "There is nothing to do with "}, {"unknown flag ", "There is no flag "}, {"expected one of ", "Say which: "}, {"expected ", "Missing: "}} {
+		if rest, ok := strings.CutPrefix(text, c[0]); ok {
+			text = c[1] + rest
+			break
+		}
+	}
+	return strings.TrimRight(text, ".") + "."
 }
 
 // report tells the user what went wrong and returns the exit code.
@@ -185,6 +197,9 @@ func moment(flag, text string) (store.Moment, error) {
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04", time.DateOnly} {
 		if t, err := time.Parse(layout, text); err == nil {
+			if flag == "as-of" && t.After(time.Now()) {
+				return 0, fault.New(fault.Usage, "--as-of: %s has not come yet.", text).WithNext("Ask for a time in the past, or leave it out for now.")
+			}
 			return store.At(t), nil
 		}
 	}

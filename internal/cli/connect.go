@@ -28,12 +28,12 @@ type connectAdd struct {
 	Set       map[string]string `placeholder:"K=V" help:"A setting."`
 	Secret    map[string]string `placeholder:"K=@FILE" help:"A secret, from a file, or - for standard input; never on the command line itself."`
 	Every     string            `help:"How often, such as 1h."`
-	Paused    bool              `help:"Do not collect by itself."`
+	Paused    *bool             `negatable:"" help:"Do not collect by itself."`
 }
 
 func (c *connectAdd) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
-		conn := collect.Connection{Name: c.Name, Connector: c.Connector, Title: c.Title, Settings: c.Set, Every: c.Every, Paused: c.Paused}
+		conn := collect.Connection{Name: c.Name, Connector: c.Connector, Title: c.Title, Settings: c.Set, Every: c.Every, Paused: c.Paused != nil && *c.Paused}
 		if conn.Name == "" {
 			conn.Name = c.Connector
 		}
@@ -50,6 +50,9 @@ func (c *connectAdd) Run(s *session) error {
 				}
 			}
 			conn.Secrets = old.Secrets
+			if c.Paused == nil {
+				conn.Paused = old.Paused
+			}
 			if conn.Title == "" {
 				conn.Title = old.Title
 			}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"tickmark/internal/access"
@@ -14,9 +15,9 @@ import (
 )
 
 type importCommand struct {
-	File   string `arg:"" type:"existingfile" help:"A CSV, XLSX, JSON or JSON lines file."`
+	File   string `arg:"" help:"A CSV, XLSX, JSON or JSON lines file."`
 	Kind   string `required:"" help:"The kind that its rows are."`
-	Map    string `type:"existingfile" placeholder:"FILE" help:"A mapping from the file's columns to fields."`
+	Map    string `placeholder:"FILE" help:"A mapping from the file's columns to fields."`
 	Reason string `help:"Why; it stays on record."`
 }
 
@@ -30,7 +31,7 @@ func (c *importCommand) Run(s *session) error {
 		if c.Map != "" {
 			b, err := os.ReadFile(c.Map)
 			if err != nil {
-				return fault.New(fault.Invalid, "The mapping cannot be read: %w.", err)
+				return unreadable(c.Map, err)
 			}
 			if m, err = file.ReadMapping(c.Map, b); err != nil {
 				return err
@@ -38,7 +39,7 @@ func (c *importCommand) Run(s *session) error {
 		}
 		f, err := os.Open(c.File)
 		if err != nil {
-			return fault.New(fault.Invalid, "The file cannot be read: %w.", err)
+			return unreadable(c.File, err)
 		}
 		defer f.Close()
 		rows, err := file.Read(k, c.File, f, m)
@@ -94,6 +95,9 @@ func (c *exportCommand) Run(s *session) error {
 	}
 	if format == "" {
 		format = "csv"
+	}
+	if !slices.Contains([]string{"csv", "xlsx", "json", "jsonl"}, format) {
+		return fault.New(fault.Usage, "%s ends in none of .csv, .xlsx, .json and .jsonl.", c.Out).WithNext("Say which it is with --format.")
 	}
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
 		k, err := w.Book.Kinds.Named(c.Kind)

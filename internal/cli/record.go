@@ -2,8 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,10 +95,6 @@ func (c *recordsCommand) list(s *session, w *workspace.Workspace, q record.Query
 		limit = 100
 	}
 	n := 0
-	if s.flags.JSON {
-		fmt.Fprint(s.stdout, "[")
-		defer fmt.Fprintln(s.stdout, "]")
-	}
 	for {
 		if limit > 0 {
 			q.Limit = min(500, limit-n)
@@ -111,7 +109,7 @@ func (c *recordsCommand) list(s *session, w *workspace.Workspace, q record.Query
 				if err != nil {
 					return err
 				}
-				fmt.Fprint(s.stdout, word(n > 0, ",\n", "\n"), string(b))
+				fmt.Fprint(s.stdout, word(n > 0, ",\n", "[\n"), string(b))
 				n++
 			}
 		} else {
@@ -124,12 +122,23 @@ func (c *recordsCommand) list(s *session, w *workspace.Workspace, q record.Query
 			if page.Next != "" && !s.flags.JSON {
 				s.say("There are more; --limit shows them.")
 			}
-			if n == 0 && !s.flags.JSON {
-				s.say("No record matches.")
-			}
+			s.endList(n, "No record matches.")
 			return nil
 		}
 		q.After = page.Next
+	}
+}
+
+// endList closes a JSON list, which began with its first element; an error leaves it open, so that half a list never looks
+// like a whole one.
+func (s *session) endList(n int, none string) {
+	switch {
+	case s.flags.JSON && n == 0:
+		s.fact("[]")
+	case s.flags.JSON:
+		s.fact("\n]")
+	case n == 0:
+		s.say("%s", none)
 	}
 }
 
@@ -211,6 +220,15 @@ func (s *session) written(v record.Version) error {
 	return nil
 }
 
+// unreadable says of a file that a person named why it cannot be read.
+func unreadable(path string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return fault.New(fault.Invalid, "The file %s cannot be read: %w.", path, err).WithNext("Check its name and who may read it.")
+}
+
 // readObject reads a JSON or YAML file as JSON.
 func (s *session) readObject(path string) ([]byte, error) {
 	var b []byte
@@ -221,7 +239,7 @@ func (s *session) readObject(path string) ([]byte, error) {
 		b, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "The file cannot be read: %w.", err)
+		return nil, unreadable(path, err)
 	}
 	if ext := strings.ToLower(filepath.Ext(path)); ext != ".yaml" && ext != ".yml" {
 		return b, nil

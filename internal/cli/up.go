@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,14 +26,22 @@ type upCommand struct {
 }
 
 func (c *upCommand) Run(s *session) error {
+	var l net.Listener
+	if !c.Once {
+		var err error
+		if l, err = server.Take(s, c.Listen); err != nil {
+			return err
+		}
+		defer l.Close()
+	}
 	w, err := s.openAs(true, workspace.Base(c.Listen))
 	if err != nil {
 		return err
 	}
 	defer w.Close()
 	var srv *server.Server
-	if !c.Once { // before any work: a taken port or a second server should be said at once
-		if srv, err = server.Listen(s, w, c.Listen); err != nil {
+	if !c.Once { // a second server is refused before any work
+		if srv, err = server.New(s, w, l); err != nil {
 			return err
 		}
 		defer srv.Close()
@@ -120,6 +129,11 @@ func (s *session) collect(w *workspace.Workspace, names []string) ([]collect.Sum
 			}
 		}
 	}
+	for _, name := range names { // before any is read
+		if !slices.ContainsFunc(conns, func(c collect.Connection) bool { return c.Name == name }) {
+			return nil, fault.New(fault.NotFound, "There is no connection %q.", name).WithNext("tickmark connect list shows them.")
+		}
+	}
 	var out []collect.Summary
 	for _, name := range names {
 		end := s.progress(name)
@@ -170,8 +184,8 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 	for _, c := range st.Criteria {
 		criteria[c.Status]++
 	}
-	s.fact("\nChecks     %d: %d passing, %d failing, %d unknown (%d answers: %d pass, %d fail, %d unknown)", len(st.Checks),
-		counts[check.Pass], counts[check.Fail], counts[check.Unknown], records.Pass+records.Fail+records.Unknown, records.Pass, records.Fail, records.Unknown)
+	s.fact("\nChecks     %d: %d passing, %d failing, %d unknown, %d not applicable (%d answers: %d pass, %d fail, %d unknown)", len(st.Checks),
+		counts[check.Pass], counts[check.Fail], counts[check.Unknown], counts[check.NotApplicable], records.Pass+records.Fail+records.Unknown, records.Pass, records.Fail, records.Unknown)
 	s.fact("Criteria   %d: %d passing, %d failing, %d unknown", len(st.Criteria), criteria[check.Pass], criteria[check.Fail], criteria[check.Unknown])
 	for _, need := range slices.Sorted(maps.Keys(needs)) {
 		s.fact("Not read   without %s: %s", need, strings.Join(needs[need], ", "))
@@ -245,12 +259,17 @@ func (c *serveCommand) Run(s *session) error {
 	if base == "" {
 		base = workspace.Base(c.Listen)
 	}
+	l, err := server.Take(s, c.Listen)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
 	w, err := s.openAs(false, base)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	srv, err := server.Listen(s, w, c.Listen)
+	srv, err := server.New(s, w, l)
 	if err != nil {
 		return err
 	}
@@ -314,7 +333,7 @@ func (c *collectCommand) Run(s *session) error {
 			}
 		}
 		if missing > 0 {
-			return fault.New(fault.Incomplete, "%d things in scope could not be read; what rests on them is unknown.", missing)
+			return fault.New(fault.Incomplete, "%d of what is in scope could not be read; what rests on it is unknown.", missing)
 		}
 		return nil
 	})

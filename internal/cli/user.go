@@ -27,7 +27,15 @@ func (userList) Run(s *session) error {
 			return err
 		}
 		if s.flags.JSON {
-			return s.writeJSON(users)
+			type row struct {
+				Key string `json:"key"`
+				access.User
+			}
+			out := make([]row, len(users))
+			for i, u := range users {
+				out[i] = row{u.Key, u}
+			}
+			return s.writeJSON(out)
 		}
 		var rows [][]string
 		for _, u := range users {
@@ -139,11 +147,25 @@ type tokenList struct {
 
 func (c *tokenList) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		if _, err := w.Gate.User(s, c.User); err != nil {
+			return err
+		}
 		list, err := w.Gate.Tokens(s, c.User)
 		if err != nil {
 			return err
 		}
-		return s.writeJSON(list)
+		if s.flags.JSON {
+			return s.writeJSON(list)
+		}
+		var rows [][]string
+		for _, t := range list {
+			state := "until " + t.Expires.String()
+			if t.Revoked != 0 {
+				state = "revoked"
+			}
+			rows = append(rows, []string{t.ID, t.Name, t.Scope, state})
+		}
+		return s.table([]string{"token", "name", "scope", ""}, rows)
 	})
 }
 

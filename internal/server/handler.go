@@ -17,13 +17,9 @@ func Handler(w *workspace.Workspace) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	calls, err := api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect})
-	if err != nil {
-		return nil, err
-	}
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
-	mux.Handle("/api/", calls)
+	mux.Handle("/api/", api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect}))
 	log := http.StripPrefix("/ledger", w.Log.Handler())
 	mux.Handle("GET /ledger/checkpoint", log)
 	mux.Handle("GET /ledger/tile/", log)

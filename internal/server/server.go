@@ -26,9 +26,30 @@ type Server struct {
 	http    *http.Server
 }
 
-// Listen takes the address and, on SQLite, the place of the workspace's one server.
-func Listen(ctx context.Context, w *workspace.Workspace, address string) (*Server, error) {
-	s := &Server{w: w, release: func() {}}
+// Take takes the address, before anything else is done: a taken port or a mistyped address should be said at once.
+func Take(ctx context.Context, address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fault.New(fault.Usage, "--listen: %q is not an address such as 127.0.0.1:8420.", address)
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fault.New(fault.Unavailable, "The address %s is in use by another program.", address).WithNext("It may be Tickmark itself, running already. Stop it, or name another address with --listen 127.0.0.1:8421.")
+	case errors.Is(err, syscall.EACCES):
+		return nil, fault.New(fault.Denied, "You may not listen on %s.", address).WithNext("Choose a port above 1023 with --listen.")
+	case err != nil:
+		return nil, fault.New(fault.Unavailable, "Cannot listen on %s: %w.", address, err).WithNext("Name an address of this machine, such as 127.0.0.1:8420.")
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		slog.Warn("this server is reachable from other machines; put TLS in front of it", "address", address)
+	}
+	return l, nil
+}
+
+// New takes, on SQLite, the place of the workspace's one server. The listener is the server's from then on.
+func New(ctx context.Context, w *workspace.Workspace, l net.Listener) (*Server, error) {
+	s := &Server{w: w, l: l, release: func() {}}
 	if w.DB.Engine == store.SQLite {
 		release, err := w.DB.Lock(ctx, "server")
 		if errors.Is(err, store.ErrLocked) {
@@ -38,24 +59,6 @@ func Listen(ctx context.Context, w *workspace.Workspace, address string) (*Serve
 			return nil, err
 		}
 		s.release = release
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		s.release()
-		return nil, fault.New(fault.Usage, "--listen: %q is not an address such as 127.0.0.1:8420.", address)
-	}
-	if s.l, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
-		s.release()
-		switch {
-		case errors.Is(err, syscall.EADDRINUSE):
-			return nil, fault.New(fault.Unavailable, "The address %s is in use by another program.", address).WithNext("Stop it, or name another with --listen 127.0.0.1:8421.")
-		case errors.Is(err, syscall.EACCES):
-			return nil, fault.New(fault.Denied, "You may not listen on %s.", address).WithNext("Choose a port above 1023 with --listen.")
-		}
-		return nil, fault.New(fault.Unavailable, "Cannot listen on %s: %w.", address, err)
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		slog.Warn("this server is reachable from other machines; put TLS in front of it", "address", address)
 	}
 	return s, nil
 }

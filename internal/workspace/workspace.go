@@ -134,9 +134,6 @@ func Open(ctx context.Context, o Options) (*Workspace, error) {
 	if _, err := os.Stat(file); o.Database == "" && errors.Is(err, os.ErrNotExist) && !o.Create {
 		return nil, fault.New(fault.NotFound, "There is no workspace in %s.", o.Data).WithNext("Run tickmark up or tickmark init, or name another directory with --data.")
 	}
-	if err := os.MkdirAll(o.Data, 0o700); err != nil {
-		return nil, fault.New(fault.Unavailable, "The workspace cannot be made in %s: %w.", o.Data, err)
-	}
 	address := o.Database
 	if address == "" {
 		address = "sqlite:" + file
@@ -144,6 +141,10 @@ func Open(ctx context.Context, o Options) (*Workspace, error) {
 	db, err := store.Open(ctx, address)
 	if err != nil {
 		return nil, err
+	}
+	if err := os.MkdirAll(o.Data, 0o700); err != nil { // not before the database answered
+		db.Close()
+		return nil, fault.New(fault.Unavailable, "The workspace cannot be made in %s: %w.", o.Data, err).WithNext("Check who may write there, or name another directory with --data.")
 	}
 	w := &Workspace{Options: o, DB: db}
 	if err := w.open(ctx); err != nil {

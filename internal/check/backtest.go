@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -154,7 +155,7 @@ func (t *backtest) add(v record.Version, j judged, from, to store.Moment) {
 	b := j.basis()
 	for _, p := range t.m.pieces(t.cover, t.u.Check, codes[j.Status], v.Kind, v.Source, v.Scope, b, from, to) {
 		i := Interval{Check: t.Check, Kind: v.Kind, Key: v.Key, Label: v.Label, Source: v.Source, Scope: v.Scope, Status: j.Status, Judged: j.Status, Reason: j.Reason,
-			From: p.From, To: p.To, Version: v.ID, Record: v.Record, Others: b.Versions}
+			From: p.From, To: p.To, Hash: hex.EncodeToString(t.u.Hash[:]), Version: v.ID, Record: v.Record, Others: b.Versions}
 		if p.Reason != "" {
 			i.Status, i.Reason = Unknown, p.Reason
 		}

@@ -112,9 +112,23 @@ func BenchmarkEvaluateAll(b *testing.B) {
 			}
 		}
 	})
+	then := store.At(d.now.Add(12 * time.Hour))
+	d.now = d.now.Add(24 * time.Hour)
 	b.Run("failing page as of", func(b *testing.B) {
 		for b.Loop() {
-			d.m.Results(d.ctx, check.Filter{Check: "HOST-01", Status: check.Fail, Limit: 50, AsOf: store.At(d.now)})
+			if p, err := d.m.Results(d.ctx, check.Filter{Check: "HOST-01", Status: check.Fail, Limit: 50, AsOf: then}); err != nil || len(p.Results) != 50 {
+				b.Fatal(err, len(p.Results))
+			}
+		}
+	})
+	b.Run("summary as of", func(b *testing.B) {
+		for b.Loop() {
+			d.m.Summary(d.ctx, then)
+		}
+	})
+	b.Run("one record", func(b *testing.B) {
+		for b.Loop() {
+			d.m.Results(d.ctx, check.Filter{Kind: "host_user", Key: key(5)})
 		}
 	})
 }

@@ -600,3 +600,31 @@ func TestVerifyNamesAChangedAnswer(t *testing.T) {
 		})
 	}
 }
+
+func TestWindowHasEveryIntervalOfARecordThatChangedOften(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, multiFactor)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		for i := range 120 {
+			d.now = d.now.Add(time.Minute)
+			d.see("host_user", "bob", fmt.Sprintf(`{"name":"bob","human":true,"mfa":%v}`, i%2 == 0))
+			d.see("host_user", "ada", `{"name":"ada","human":true,"mfa":true}`)
+			d.evaluate()
+		}
+		lines := strings.Split(d.say(check.Filter{From: d.at("2026-01-01 00:00"), To: d.at("2026-01-02 00:00")}), "\n")
+		if len(lines) != 121 {
+			t.Errorf("%d intervals", len(lines))
+		}
+		sum, err := d.m.Summary(d.ctx, d.at("2026-01-01 00:30")) // just before what was seen then was written
+		if err != nil || sum[0].Counts != (check.Counts{Pass: 2}) {
+			t.Errorf("%+v %v", sum[0].Counts, err)
+		}
+		if sum, err = d.m.Summary(d.ctx, d.at("2026-01-01 00:31")); err != nil || sum[0].Counts != (check.Counts{Pass: 1, Fail: 1}) {
+			t.Errorf("%+v %v", sum[0].Counts, err)
+		}
+		w, err := d.m.Window(d.ctx, "HOST-01", d.at("2026-01-01 00:00"), d.at("2026-01-02 00:00"))
+		if err != nil || w.FailTime < 0.98 || w.FailTime > 1.01 {
+			t.Errorf("%+v %v", w, err)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,6 +40,7 @@ type Interval struct {
 	Known     store.Moment `json:"known"`     // when it was answered
 	Corrected bool         `json:"corrected"` // it replaced another answer about the same time
 	Series    int64        `json:"series"`
+	Hash      string       `json:"hash"`    // of the check's logic and settings, hex
 	Version   int64        `json:"version"` // the version judged
 	Record    int64        `json:"record"`
 	Others    []int64      `json:"others,omitempty"` // versions of other records it looked at
@@ -168,14 +170,16 @@ func (l *listing) list(ctx context.Context) (Page, error) {
 			after, skip = from.record, false
 		}
 		for {
-			rows, err := l.rows(ctx, s, after, records)
+			rows, err := l.rows(ctx, s, after, records, l.batch())
 			if err != nil {
 				return page, fmt.Errorf("read the results of %s: %w", s.Check, err)
 			}
 			scanned += len(rows)
-			whole := len(rows) < rowBatch
+			whole := len(rows) < l.batch()
 			if !whole {
-				rows = wholeRecords(rows)
+				if rows, err = l.wholeRecords(ctx, s, rows); err != nil {
+					return page, err
+				}
 			}
 			for i, r := range rows {
 				if i > 0 && rows[i-1].Record != r.Record || i == 0 {
@@ -199,16 +203,22 @@ func (l *listing) list(ctx context.Context) (Page, error) {
 	return page, nil
 }
 
-const rowBatch = 1000
+// batch is how many rows are read at a time.
+func (l *listing) batch() int {
+	if l.f.Status == Unknown {
+		return 1000 // most rows may be none
+	}
+	return min(max(2*l.f.Limit, 50), 1000)
+}
 
-// wholeRecords drops the last record's rows, of which more may follow, unless it is the only one.
-func wholeRecords(rows []resultRow) []resultRow {
+// wholeRecords drops the last record's rows, of which more may follow; if it is the only one, it reads all of them.
+func (l *listing) wholeRecords(ctx context.Context, s Series, rows []resultRow) ([]resultRow, error) {
 	last := rows[len(rows)-1].Record
 	i := slices.IndexFunc(rows, func(r resultRow) bool { return r.Record == last })
-	if i == 0 {
-		return rows
+	if i > 0 {
+		return rows[:i], nil
 	}
-	return rows[:i]
+	return l.rows(ctx, s, last-1, []int64{last}, 1_000_000)
 }
 
 // records are the record numbers of Kind and Key; nil when the filter names no key.
@@ -228,10 +238,10 @@ func (l *listing) records(ctx context.Context) ([]int64, error) {
 	return ids, err
 }
 
-func (l *listing) rows(ctx context.Context, s Series, after int64, records []int64) ([]resultRow, error) {
+func (l *listing) rows(ctx context.Context, s Series, after int64, records []int64, limit int) ([]resultRow, error) {
 	args := []any{s.ID, after}
 	arg := func(v any) string { args = append(args, v); return fmt.Sprintf("$%d", len(args)) }
-	where := "a.series = $1 AND a.record > $2"
+	where, order := "a.series = $1 AND a.record > $2", "a.record, a.valid_from"
 	switch {
 	case l.f.To != 0:
 		where += " AND a.superseded = " + arg(store.Forever) + " AND a.valid_from < " + arg(l.f.To) + " AND a.valid_to > " + arg(l.f.From) + " AND a.status > 0"
@@ -240,6 +250,7 @@ func (l *listing) rows(ctx context.Context, s Series, after int64, records []int
 		where += " AND a.known <= " + t + " AND a.superseded > " + t + " AND a.valid_from <= " + t + " AND a.valid_to > " + t + " AND a.status > 0"
 	default:
 		where += " AND a.valid_to = " + arg(store.Forever) + " AND a.superseded = " + arg(store.Forever)
+		order = "a.record"
 		switch l.f.Status {
 		case Pass, Fail:
 			where += " AND a.status = " + arg(codes[l.f.Status])
@@ -262,14 +273,14 @@ func (l *listing) rows(ctx context.Context, s Series, after int64, records []int
 	}
 	return store.All[resultRow](ctx, l.q, `SELECT a.id, a.series, a.record, a.status, a.reason, a.valid_from, a.valid_to, a.known, a.superseded, a.version, a.basis, a.entry,
 		k.name AS kind, rc.key, rc.source, v.label, v.scope FROM result a JOIN record rc ON rc.id = a.record JOIN kind k ON k.id = rc.kind JOIN version v ON v.id = a.version
-		WHERE `+where+" ORDER BY a.record, a.valid_from LIMIT "+fmt.Sprint(rowBatch), args...)
+		WHERE `+where+" ORDER BY "+order+" LIMIT "+fmt.Sprint(limit), args...)
 }
 
 // intervals puts coverage over a row: at a moment one interval, in a window one for each stretch.
 func (l *listing) intervals(s Series, r resultRow) []Interval {
 	b := parseBasis(r.Basis)
 	i := Interval{Check: s.Check, Kind: r.Kind, Key: r.Key, Label: r.Label, Source: r.Source, Scope: r.Scope, Status: statusOf[r.Status], Judged: statusOf[r.Status],
-		Reason: r.Reason, From: max(r.From, 0), To: min(r.To, s.Ended), Known: r.Known, Corrected: b.Corrects != 0, Series: s.ID, Version: r.Version,
+		Reason: r.Reason, From: max(r.From, 0), To: min(r.To, s.Ended), Known: r.Known, Corrected: b.Corrects != 0, Series: s.ID, Hash: hex.EncodeToString(s.Hash), Version: r.Version,
 		Record: r.Record, Others: b.Versions, Entry: r.Entry}
 	check := l.checkOf(s)
 	if l.f.To == 0 {
@@ -458,7 +469,7 @@ func (l *listing) notApplicable(ctx context.Context) (Page, error) {
 			break
 		}
 		page.Results = append(page.Results, Interval{Check: s.Check, Kind: r.Kind, Key: r.Key, Label: r.Label, Source: r.Source, Scope: r.Scope, Status: NotApplicable, Judged: NotApplicable,
-			From: max(r.From, s.Started), To: store.Forever, Series: s.ID, Version: r.ID, Record: r.Record})
+			From: max(r.From, s.Started), To: store.Forever, Series: s.ID, Hash: hex.EncodeToString(s.Hash), Version: r.ID, Record: r.Record})
 	}
 	return page, nil
 }

@@ -59,7 +59,7 @@ func (m *Monitor) Summary(ctx context.Context, asOf store.Moment) ([]State, erro
 		if err := l.inUse(ctx); err != nil {
 			return err
 		}
-		tallies, err := m.tallies(ctx, tx)
+		tallies, err := m.tallies(ctx, tx, asOf)
 		if err != nil {
 			return err
 		}
@@ -83,15 +83,20 @@ func (m *Monitor) Summary(ctx context.Context, asOf store.Moment) ([]State, erro
 	return out, err
 }
 
-func (m *Monitor) tallies(ctx context.Context, q store.Q) (map[[2]int64]int64, error) {
+// tallies are the counts of answers by series and status, as they were known.
+func (m *Monitor) tallies(ctx context.Context, q store.Q, asOf store.Moment) (map[[2]int64]int64, error) {
 	type row struct {
 		Series int64 `db:"series"`
 		Status int64 `db:"status"`
 		N      int64 `db:"n"`
 	}
 	out := map[[2]int64]int64{}
-	err := store.Each(ctx, q, func(r row) error { out[[2]int64{r.Series, r.Status}] = r.N; return nil }, "SELECT series, status, n FROM result_tally")
-	return out, err
+	keep := func(r row) error { out[[2]int64{r.Series, r.Status}] = r.N; return nil }
+	if asOf == 0 {
+		return out, store.Each(ctx, q, keep, "SELECT series, status, n FROM result_tally")
+	}
+	return out, store.Each(ctx, q, keep, `SELECT h.series, h.status, h.n FROM result_history h JOIN (SELECT series, status, max(at) AS at FROM result_history WHERE at <= $1 GROUP BY series, status) AS l
+		ON l.series = h.series AND l.status = h.status AND l.at = h.at`, asOf)
 }
 
 // totals are the numbers of records by kind at a moment.
@@ -122,13 +127,13 @@ func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series,
 	if gaps := l.cover.name(s.For, s.MaxGap, t, t+1); len(gaps) > 0 {
 		read = gaps[0].Reason
 	}
-	if l.f.AsOf == 0 && !m.anyGap(l, s.Check, t) {
+	if !m.anyGap(l, s.Check, t) {
 		for status, code := range codes {
 			if code != 0 {
 				st.Counts.add(status, tallies[[2]int64{series.ID, code}])
 			}
 		}
-	} else if l.f.AsOf == 0 && m.allGap(l, s.Check, t) {
+	} else if m.allGap(l, s.Check, t) {
 		for _, code := range codes {
 			if code != 0 {
 				st.Counts.Unknown += tallies[[2]int64{series.ID, code}]

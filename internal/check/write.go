@@ -76,11 +76,28 @@ func (u *unit) write(ctx context.Context, tx *ledger.Tx, m *Monitor, next int64)
 			return next, err
 		}
 	}
-	var tallies [][]any
+	return next, u.tally(ctx, tx)
+}
+
+// tally keeps the present counts of a series, and what they were when.
+func (u *unit) tally(ctx context.Context, tx *ledger.Tx) error {
+	var counts, history [][]any
 	for status, n := range u.delta {
-		if n != 0 {
-			tallies = append(tallies, []any{u.series.ID, status, n})
+		if n == 0 || status == 0 {
+			continue
 		}
+		counts = append(counts, []any{u.series.ID, status, n})
+		had, err := store.All[int64](ctx, tx, "SELECT n FROM result_tally WHERE series = $1 AND status = $2", u.series.ID, status)
+		if err != nil {
+			return err
+		}
+		if len(had) > 0 {
+			n += had[0]
+		}
+		history = append(history, []any{u.series.ID, status, tx.Now, n})
 	}
-	return next, store.InsertOr(ctx, tx, "result_tally", []string{"series", "status", "n"}, "ON CONFLICT (series, status) DO UPDATE SET n = result_tally.n + excluded.n", tallies)
+	if err := store.InsertOr(ctx, tx, "result_tally", []string{"series", "status", "n"}, "ON CONFLICT (series, status) DO UPDATE SET n = result_tally.n + excluded.n", counts); err != nil {
+		return err
+	}
+	return store.Insert(ctx, tx, "result_history", []string{"series", "status", "at", "n"}, history)
 }

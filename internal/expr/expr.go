@@ -46,6 +46,7 @@ const (
 	settingsType = "settings"
 	maxSource    = 10_000 // characters of an expression
 	maxDepth     = 60     // of nested parentheses and calls
+	maxLoops     = 3      // of lists gone through within each other
 )
 
 // NewEnv makes an environment over one schema, as a filter needs it: r and the given variables, no lookups.
@@ -157,6 +158,9 @@ func compile(env *Env, src string) (*Program, *Error) {
 	if issues.Err() != nil {
 		return nil, env.explain(issues, src, nil)
 	}
+	if n := loops(ast.NavigateAST(parsed.NativeRep())); n > maxLoops {
+		return nil, &Error{1, 1, fmt.Sprintf("lists are gone through %d deep, and at most %d is allowed", n, maxLoops)}
+	}
 	p := &Program{Source: src, env: env}
 	rw := &rewriter{env: env, prog: p, info: parsed.NativeRep().SourceInfo()}
 	if err := rw.run(parsed.NativeRep().Expr()); err != nil {
@@ -181,6 +185,21 @@ func compile(env *Env, src string) (*Program, *Error) {
 	p.prog = prog
 	p.reused.New = func() any { return &evaluation{env: env} }
 	return p, nil
+}
+
+// loops is how deep comprehensions stand within each other; cel.bind is none.
+func loops(root ast.NavigableExpr) int {
+	deepest := 0
+	for _, e := range ast.MatchDescendants(root, ast.KindMatcher(ast.ComprehensionKind)) {
+		n := 0
+		for up, ok := e, true; ok; up, ok = up.Parent() {
+			if up.Kind() == ast.ComprehensionKind && up.AsComprehension().IterRange().Kind() != ast.ListKind || up.Kind() == ast.ComprehensionKind && up.AsComprehension().IterRange().AsList().Size() > 0 {
+				n++
+			}
+		}
+		deepest = max(deepest, n)
+	}
+	return deepest
 }
 
 // IsTest reports whether the program answers true or false. A value of undeclared type may, and is judged when it is read.

@@ -149,6 +149,7 @@ func TestUnknownIsNeverTrueOrFalse(t *testing.T) {
 		{`1 / r.uid == 1`, `{"uid":0}`, expr.Unknown, "division by zero"},
 		{`lower(r.name) == "ada"`, `{"name":"ADA"}`, expr.True, ""},
 		{`r.name.lower().startsWith("ad")`, `{"name":"ADA"}`, expr.True, ""},
+		{`r.groups.all(a, r.groups.exists(b, a == b && cel.bind(c, b, c == a)))`, `{"groups":["a"]}`, expr.True, ""},
 		{`r.name.split(",").exists(x, x.trim() == "b")`, `{"name":"a, b"}`, expr.True, ""},
 	} {
 		got := eval(t, env, c.src, c.body, &expr.Scope{Now: time.Unix(1, 0)})
@@ -194,6 +195,7 @@ func TestMisspeltDoesNotCompile(t *testing.T) {
 		{`settings.dayz == 3`, 1, 10, "no field dayz"},
 		{`people.exists(p, p.mail == "x")`, 1, 20, "no field mail"},
 		{strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200), 1, 0, ""},
+		{`r.groups.all(a, r.groups.all(b, r.groups.all(c, r.groups.all(d, a == b))))`, 1, 1, "4 deep"},
 		{strings.Repeat("a", 20000), 1, 0, "characters"},
 		{`host_user{name: "x"} == r`, 1, 0, "cannot make"},
 	} {
@@ -245,6 +247,45 @@ func TestConjuncts(t *testing.T) {
 		}
 		if got := strings.Join(parts, "; "); got != c.want || all != c.all {
 			t.Errorf("%s: %q %v, want %q %v", c.src, got, all, c.want, c.all)
+		}
+	}
+}
+
+func TestProgramsServeSeveralAtOnce(t *testing.T) {
+	env := environment(t)
+	p, err := expr.CompileTest(env, `r.name == "ada" && r.keys.all(k, k.active) && age(r.seen) < 90 && r.missing_is_not_declared_here`)
+	if err == nil {
+		t.Fatal("an undeclared field compiles")
+	}
+	if p, err = expr.CompileTest(env, `r.name == "ada" && r.keys.all(k, k.active) && age(r.seen) < 90`); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan string)
+	for i := range 4 {
+		go func() {
+			body := fmt.Sprintf(`{"name":"ada","keys":[{"active":%v}],"seen":"2026-01-01T00:00:00Z"}`, i%2 == 0)
+			if i == 3 {
+				body = `{"name":"ada","keys":[{"active":null}],"seen":"2026-01-01T00:00:00Z"}`
+			}
+			want := []expr.Answer{expr.True, expr.False, expr.True, expr.Unknown}[i]
+			var d expr.Doc
+			for range 2000 {
+				if err := d.Parse([]byte(body)); err != nil {
+					done <- err.Error()
+					return
+				}
+				sc := &expr.Scope{Now: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}
+				if got := p.Eval(&d, sc); got.Answer != want {
+					done <- fmt.Sprintf("%s: %v", body, got)
+					return
+				}
+			}
+			done <- ""
+		}()
+	}
+	for range 4 {
+		if s := <-done; s != "" {
+			t.Error(s)
 		}
 	}
 }

@@ -51,3 +51,9 @@ func TestChecksOfHostHold(t *testing.T) {
 		}
 	}
 }
+
+func TestKindsOfHostHold(t *testing.T) {
+	if _, err := record.NewKinds(append(host.Connector().Kinds, person.Kind())...); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -29,6 +29,7 @@ type account struct {
 	LastLogin     *string  `json:"last_login,omitempty"`
 	LastLoginOn   *string  `json:"last_login_on,omitempty"`
 
+	gids []int64 // of all its groups
 	line string
 	kept string // the second field of the line, never handed over
 }
@@ -235,7 +236,7 @@ func join(accounts []account, groups []group) {
 		a.Groups = []string{}
 		for _, g := range groups {
 			if slices.Contains(g.Members, a.Name) {
-				a.Groups = append(a.Groups, g.Name)
+				a.Groups, a.gids = append(a.Groups, g.Name), append(a.gids, g.GID)
 			}
 		}
 		slices.Sort(a.Groups)
@@ -410,8 +411,8 @@ func rightsOf(a account, rules []sudoRule, err error) connector.Part {
 			continue
 		}
 		r.Sudo = true
-		r.NoPasswd = r.NoPasswd || s.NoPasswd
 		if s.AsRoot && s.AllCommands {
+			r.NoPasswd = r.NoPasswd || s.free(a)
 			r.By = append(r.By, s.Tool+": "+s.Rule)
 		}
 	}

@@ -207,7 +207,7 @@ func parseIptables(layer string, b []byte) (out []chain, foreign bool, problems 
 		switch {
 		case line == "":
 		case line[0] == '#':
-			foreign = foreign || strings.Contains(line, "is incompatible, use 'nft' tool")
+			foreign = foreign || strings.Contains(line, "use 'nft' tool")
 		case line[0] == '*':
 			table = &ruleSet{layer: layer, family: family, table: line[1:], rules: map[string][]string{}}
 		case table == nil:

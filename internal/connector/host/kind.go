@@ -94,7 +94,7 @@ func accountKind() record.Kind {
 			{Name: "admin", Type: record.Bool, Title: "Administrator", Help: "It can do anything: user number 0, a group that amounts to root, or a rule for all commands."},
 			{Name: "by", Type: record.Text, List: true},
 			{Name: "sudo", Type: record.Bool, Help: "Some rule lets it run some command as another."},
-			{Name: "nopasswd", Type: record.Bool, Title: "Without password"},
+			{Name: "nopasswd", Type: record.Bool, Title: "Without password", Help: "A rule lets it do anything as root without asking for a password."},
 		}},
 	)
 	k.Views = []record.View{{Name: "account", Fields: map[string]string{

@@ -434,15 +434,21 @@ func (m *machine) macDisk() error {
 
 func (m *machine) macUpdates() error {
 	s := updateState{Manager: "softwareupdate"}
-	if b, err := m.told(kindUpdateState, "/usr/bin/defaults", "export", "/Library/Preferences/com.apple.SoftwareUpdate", "-"); err == nil {
-		if set, err := parsePreferences(b); err == nil {
-			if at, err := time.Parse(time.RFC3339, set["LastSuccessfulDate"]); err == nil {
-				s.ListsUpdated = ptr(at.UTC().Format(time.RFC3339))
-			}
-			if on := set["AutomaticallyInstallMacOSUpdates"]; on != "" {
-				s.Automatic = ptr(on == "true" || on == "1")
-			}
-		}
+	b, err := m.told(kindUpdateState, "/usr/bin/defaults", "export", "/Library/Preferences/com.apple.SoftwareUpdate", "-")
+	if err != nil {
+		m.noUpdates(err, kindUpdateState)
+		return nil
+	}
+	set, err := parsePreferences(b)
+	if err != nil {
+		m.noUpdates(err, kindUpdateState)
+		return nil
+	}
+	if at, err := time.Parse(time.RFC3339, set["LastSuccessfulDate"]); err == nil {
+		s.ListsUpdated = ptr(at.UTC().Format(time.RFC3339))
+	}
+	if on := set["AutomaticallyInstallMacOSUpdates"]; on != "" {
+		s.Automatic = ptr(on == "true" || on == "1")
 	}
 	return m.ask(s, parseSoftwareUpdate, 0, "/usr/sbin/softwareupdate", "--list", "--no-scan")
 }

@@ -167,7 +167,7 @@ func (m *machine) windowsPeople() error {
 				body.Members = append(body.Members, member.Name[strings.LastIndexByte(member.Name, '\\')+1:])
 			}
 			slices.Sort(body.Members)
-			if err := m.put(kindGroup, g.SID, g.Name, rawGroups[i], struct {
+			if err := m.put(kindGroup, g.Name, g.Name, rawGroups[i], struct {
 				Name    string   `json:"name"`
 				Members []string `json:"members"`
 			}{body.Name, body.Members}); err != nil {
@@ -184,7 +184,7 @@ func (m *machine) windowsPeople() error {
 	}
 	for i, u := range users {
 		l, p, r := u.split(groups, groupErr)
-		if err := m.put(kindAccount, u.SID, u.Name, rawUsers[i], l, p, r); err != nil {
+		if err := m.put(kindAccount, u.Name, u.Name, rawUsers[i], l, p, r); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ type sudoRule struct {
 	Files       []string `json:"files"`
 
 	line   string
-	exempt string // members of this group are never asked for a password
+	spared []string // users and groups that are never asked for a password
 }
 
 // sudoers is what a set of sudoers files says.
@@ -38,6 +38,8 @@ type sudoers struct {
 	defaults []sudoDefault
 	alias    map[string][]string // "User_Alias ADMINS" -> members
 	specs    []sudoSpec
+	expanded map[string]*expansion
+	at       map[string]int // rules by their text
 }
 
 type sudoDefault struct{ scope, setting string }
@@ -145,6 +147,7 @@ func (s *sudoers) read(file string, b []byte) (includes []sudoInclude) {
 
 // resolve turns the collected lines into rules, once every file is read: aliases may be defined after their use.
 func (s *sudoers) resolve() {
+	s.at = map[string]int{}
 	for _, spec := range s.specs {
 		if problem := s.spec(spec); problem != "" {
 			s.problems = append(s.problems, fmt.Sprintf("a rule in %s %s: %s", spec.file, problem, clean(spec.line)))
@@ -163,13 +166,13 @@ func (s *sudoers) spec(spec sudoSpec) string {
 		return "names no host"
 	}
 	sections[0] = rest
-	users, except := s.expand("User_Alias", split(who, ','), 0)
+	users, except := s.expand("User_Alias", split(who, ','))
 	for _, section := range sections {
 		hosts, commands, ok := cutEqual(section)
 		if !ok {
 			return "has no ="
 		}
-		hostList, _ := s.expand("Host_Alias", split(hosts, ','), 0)
+		hostList, _ := s.expand("Host_Alias", split(hosts, ','))
 		groups, problem := s.commands(commands)
 		if problem != "" {
 			return problem
@@ -179,13 +182,14 @@ func (s *sudoers) spec(spec sudoSpec) string {
 				r := g
 				r.Tool, r.Who, r.WhoKind, r.Except, r.Hosts = "sudo", user, whoKind(user), except, hostList
 				r.line, r.Files = spec.line, []string{spec.file}
+				r.Rule = r.text() // with the tags of the file alone: its key does not follow the Defaults
 				s.apply(&r)
-				r.Rule = r.text()
-				if i := slices.IndexFunc(s.rules, func(o sudoRule) bool { return o.Rule == r.Rule }); i >= 0 {
+				if i, ok := s.at[r.Rule]; ok {
 					s.rules[i].Files = append(s.rules[i].Files, spec.file)
 					s.rules[i].NoPasswd = s.rules[i].NoPasswd || r.NoPasswd
 					continue
 				}
+				s.at[r.Rule] = len(s.rules)
 				s.rules = append(s.rules, r)
 			}
 		}
@@ -194,27 +198,30 @@ func (s *sudoers) spec(spec sudoSpec) string {
 }
 
 // apply lets the Defaults that spare people the password bear on a rule. One that is bound to a host, a command or a target
-// counts for every rule: it is better to ask about one too many.
+// counts for every rule: it is better to ask about one too many. One for some users spares them under every rule.
 func (s *sudoers) apply(r *sudoRule) {
 	for _, d := range s.defaults {
 		name, value, _ := strings.Cut(strings.ReplaceAll(d.setting, " ", ""), "=")
 		switch name {
 		case "!authenticate":
-			if who, ok := strings.CutPrefix(d.scope, ":"); ok && r.Who != "ALL" {
-				users, _ := s.expand("User_Alias", split(who, ','), 0)
-				if !slices.Contains(users, r.Who) && !slices.Contains(users, "ALL") && !slices.ContainsFunc(users, isGroup) && r.WhoKind == "user" {
-					continue
-				}
+			who, some := strings.CutPrefix(d.scope, ":")
+			if !some {
+				r.NoPasswd = true
+				continue
 			}
-			r.NoPasswd = true
+			users, _ := s.expand("User_Alias", split(who, ','))
+			r.spared = append(r.spared, users...)
 		case "exempt_group":
-			r.exempt = unquote(value)
-			r.NoPasswd = r.NoPasswd || r.Who == "%"+r.exempt
+			r.spared = append(r.spared, "%"+unquote(value))
 		}
 	}
+	r.NoPasswd = r.NoPasswd || slices.Contains(r.spared, r.Who) || slices.Contains(r.spared, "ALL")
 }
 
-func isGroup(who string) bool { return strings.HasPrefix(who, "%") || strings.HasPrefix(who, "+") }
+// free tells whether a rule lets an account do without a password.
+func (r *sudoRule) free(a account) bool {
+	return r.NoPasswd || slices.ContainsFunc(r.spared, func(who string) bool { return r.names(who, a) })
+}
 
 // commands reads "(runas) TAGS: command, command, (runas) command" into one rule for each change of runas or tags.
 func (s *sudoers) commands(text string) (out []sudoRule, problem string) {
@@ -248,7 +255,7 @@ func (s *sudoers) commands(text string) (out []sudoRule, problem string) {
 		if c == "" {
 			return nil, "names no command"
 		}
-		list, not := s.expand("Cmnd_Alias", []string{c}, 0)
+		list, not := s.expand("Cmnd_Alias", []string{c})
 		if fresh || changed {
 			out = append(out, sudoRule{RunAs: cur.RunAs, AsRoot: cur.AsRoot, NoPasswd: cur.NoPasswd})
 			fresh = false
@@ -294,7 +301,7 @@ func tag(c string) (name, rest string, ok bool) {
 // runAs reads "users : groups". With groups alone, commands run as the caller, who does not become root.
 func (s *sudoers) runAs(text string) (list []string, root bool) {
 	users, groups, _ := strings.Cut(text, ":")
-	list, except := s.expand("Runas_Alias", split(users, ','), 0)
+	list, except := s.expand("Runas_Alias", split(users, ','))
 	for _, u := range list {
 		root = root || u == "ALL" || u == "root" || u == "#0"
 	}
@@ -314,23 +321,58 @@ func (s *sudoers) runAs(text string) (list []string, root bool) {
 }
 
 // expand replaces aliases by their members; what stands behind an odd number of exclamation marks is excepted.
-func (s *sudoers) expand(kind string, list []string, depth int) (in, except []string) {
-	in, except = []string{}, []string{}
+func (s *sudoers) expand(kind string, list []string) (in, except []string) {
+	got := &expansion{in: []string{}, except: []string{}, has: map[string]bool{}}
 	for _, m := range list {
 		not := false
 		for strings.HasPrefix(m, "!") {
 			not, m = !not, strings.TrimSpace(m[1:])
 		}
-		more, less := []string{unquote(m)}, []string{}
-		if members, ok := s.alias[kind+" "+m]; ok && depth < 8 {
-			more, less = s.expand(kind, members, depth+1)
+		if _, ok := s.alias[kind+" "+m]; !ok {
+			got.add(unquote(m), not)
+			continue
 		}
-		if not {
-			more, less = less, more
+		e := s.aliasOf(kind, m)
+		for _, name := range e.in {
+			got.add(name, not)
 		}
-		in, except = append(in, more...), append(except, less...)
+		for _, name := range e.except {
+			got.add(name, !not)
+		}
 	}
-	return in, except
+	return got.in, got.except
+}
+
+// expansion is what a list of names comes to, each once.
+type expansion struct {
+	in, except []string
+	has        map[string]bool
+}
+
+func (e *expansion) add(name string, not bool) {
+	to, mark := &e.in, "+"
+	if not {
+		to, mark = &e.except, "-"
+	}
+	if !e.has[mark+name] {
+		e.has[mark+name] = true
+		*to = append(*to, name)
+	}
+}
+
+// aliasOf expands an alias once; one that leads back to itself has no members on that way.
+func (s *sudoers) aliasOf(kind, name string) *expansion {
+	key := kind + " " + name
+	if e, ok := s.expanded[key]; ok {
+		return e
+	}
+	if s.expanded == nil {
+		s.expanded = map[string]*expansion{}
+	}
+	e := &expansion{}
+	s.expanded[key] = e
+	e.in, e.except = s.expand(kind, s.alias[key])
+	return e
 }
 
 func whoKind(who string) string {
@@ -373,7 +415,8 @@ func (r *sudoRule) names(who string, a account) bool {
 	case who == "ALL" || who == a.Name:
 		return true
 	case strings.HasPrefix(who, "%#"):
-		return who[2:] == strconv.FormatInt(a.GID, 10)
+		gid, err := strconv.ParseInt(who[2:], 10, 64)
+		return err == nil && (gid == a.GID || slices.Contains(a.gids, gid))
 	case strings.HasPrefix(who, "%"):
 		return slices.Contains(a.Groups, who[1:])
 	case strings.HasPrefix(who, "#"):
@@ -385,7 +428,7 @@ func (r *sudoRule) names(who string, a account) bool {
 // unresolved names rules for groups that only a directory knows.
 func unresolved(rules []sudoRule) error {
 	for _, r := range rules {
-		if r.WhoKind == "netgroup" || strings.HasPrefix(r.Who, "%:") || strings.HasPrefix(r.Who, "%#") {
+		if r.WhoKind == "netgroup" || strings.HasPrefix(r.Who, "%:") {
 			return fmt.Errorf("a rule is for %s, and who belongs to it cannot be read from this machine's files", r.Who)
 		}
 	}

@@ -597,15 +597,34 @@ func (u *unit) overtaken(ctx context.Context, tx *ledger.Tx) error {
 	return nil
 }
 
-// close says how far each series is judged.
+// close says how far each series is judged, and how many records there were to judge.
 func (r *round) close(ctx context.Context) error {
-	return r.m.Book.DB.Write(ctx, func(tx *store.Tx) error {
+	totals, err := r.m.Book.Totals(ctx)
+	if err != nil {
+		return err
+	}
+	return r.m.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
+		had, err := r.m.tallies(ctx, tx, store.Forever)
+		if err != nil {
+			return err
+		}
+		var history [][]any
 		for _, u := range r.units {
+			n := int64(0)
+			for _, k := range r.m.Words.Kinds(u.For) {
+				n += totals[k.Name]
+			}
+			if had[[2]int64{u.series.ID, total}] != n {
+				history = append(history, []any{u.series.ID, total, tx.Now, n})
+			}
+			if u.series.Upto == r.upto && u.series.Evaluated == r.last {
+				continue
+			}
 			if _, err := tx.Exec(ctx, "UPDATE series SET upto = $1, evaluated = $2 WHERE id = $3 AND upto = $4 AND evaluated = $5",
 				r.upto, r.last, u.series.ID, u.series.Upto, u.series.Evaluated); err != nil {
 				return fmt.Errorf("note how far %s is judged: %w", u.ID, err)
 			}
 		}
-		return nil
+		return store.Insert(ctx, tx, "result_history", []string{"series", "status", "at", "n"}, history)
 	})
 }

@@ -45,7 +45,7 @@ func (m *Monitor) Summary(ctx context.Context, asOf store.Moment) ([]State, erro
 	if err != nil {
 		return nil, err
 	}
-	totals, err := m.totals(ctx, asOf)
+	totals, err := m.Book.Totals(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,20 +99,8 @@ func (m *Monitor) tallies(ctx context.Context, q store.Q, asOf store.Moment) (ma
 		ON l.series = h.series AND l.status = h.status AND l.at = h.at`, asOf)
 }
 
-// totals are the numbers of records by kind at a moment.
-func (m *Monitor) totals(ctx context.Context, asOf store.Moment) (map[string]int64, error) {
-	if asOf == 0 {
-		return m.Book.Totals(ctx)
-	}
-	type row struct {
-		Name string `db:"name"`
-		N    int64  `db:"n"`
-	}
-	out := map[string]int64{}
-	err := store.Each(ctx, m.Book.DB, func(r row) error { out[r.Name] = r.N; return nil },
-		"SELECT k.name, count(*) AS n FROM version v JOIN kind k ON k.id = v.kind WHERE v.valid_from <= $1 AND v.valid_to > $1 GROUP BY k.name", asOf)
-	return out, err
-}
+// total stands for all records of the kinds that a check is about, beside the codes of its answers.
+const total = int64(0)
 
 func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series, totals map[string]int64, tallies map[[2]int64]int64) (State, error) {
 	st := State{Setup: s, Evaluated: series.Evaluated, Series: series.ID}
@@ -120,9 +108,12 @@ func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series,
 	if t == 0 {
 		t = store.At(m.Book.Log.Clock())
 	}
-	total, read := int64(0), ""
-	for _, k := range m.Words.Kinds(s.For) {
-		total += totals[k.Name]
+	read, all := "", tallies[[2]int64{series.ID, total}]
+	if l.f.AsOf == 0 {
+		all = 0
+		for _, k := range m.Words.Kinds(s.For) {
+			all += totals[k.Name]
+		}
 	}
 	if gaps := l.cover.name(s.For, s.MaxGap, t, t+1); len(gaps) > 0 {
 		read = gaps[0].Reason
@@ -142,7 +133,7 @@ func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series,
 	} else if err := m.count(ctx, l, s.Check, series, t, &st.Counts); err != nil {
 		return st, err
 	}
-	st.Counts.NotApplicable = max(0, total-st.Counts.Pass-st.Counts.Fail-st.Counts.Unknown)
+	st.Counts.NotApplicable = max(0, all-st.Counts.Pass-st.Counts.Fail-st.Counts.Unknown)
 	switch {
 	case st.Counts.Fail > 0:
 		st.Status = Fail

@@ -14,7 +14,7 @@ func rooms() []string {
 	return strings.Fields(`
 		content
 		internal/fault internal/store internal/store/storetest internal/blob internal/secret
-		internal/ledger/merkle internal/ledger internal/expr internal/record
+		internal/ledger/merkle client internal/ledger internal/expr internal/record
 		internal/connector internal/connector/connectortest internal/connector/
 		internal/collect internal/check internal/access
 		internal/framework internal/control

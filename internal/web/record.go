@@ -305,7 +305,7 @@ func cellOf(f record.Field, raw json.RawMessage) Cell {
 // exports lead to the whole list of the filter, in open formats.
 func exports(kind string, q record.Query) []part.Link {
 	var out []part.Link
-	for _, f := range []struct{ name, text string }{{"csv", "CSV"}, {"xlsx", "Excel (XLSX)"}, {"json", "JSON"}} {
+	for _, f := range []struct{ name, text string }{{"csv", "CSV"}, {"xlsx", "Excel (XLSX)"}, {"json", "JSON"}, {"jsonl", "JSON lines"}} {
 		v := url.Values{"format": {f.name}}
 		if q.Where != "" {
 			v.Set("where", q.Where)

@@ -12,6 +12,13 @@ export function palette() {
     q.setAttribute('aria-activedescendant', all[n].id);
     all[n].scrollIntoView({ block: 'nearest' });
   }
+  // What stands in the list may answer an earlier word: Enter then waits for the answer to the last one.
+  let fresh = false, going = false;
+  function go() {
+    const o = options()[Math.max(0, at())];
+    if (o && !o.hasAttribute('aria-disabled')) location.href = o.dataset.href;
+    else q.form.requestSubmit();
+  }
   function open() {
     if (box.open) return;
     box.showModal();
@@ -29,8 +36,14 @@ export function palette() {
   q.addEventListener('keydown', e => {
     if (e.key === 'ArrowDown') { e.preventDefault(); pick(at() + 1); }
     if (e.key === 'ArrowUp') { e.preventDefault(); pick(at() - 1); }
-    if (e.key === 'Enter') { const o = options()[at()]; if (o) { e.preventDefault(); location.href = o.dataset.href; } }
+    if (e.key === 'Enter') { e.preventDefault(); fresh ? go() : going = true; }
   });
+  q.addEventListener('input', () => { fresh = going = false; });
   list.addEventListener('click', e => { const o = e.target.closest('[role=option]'); if (o) location.href = o.dataset.href; });
-  document.addEventListener('htmx:after:swap', () => { if (box.open) pick(0); });
+  document.addEventListener('htmx:after:swap', () => {
+    if (!box.open) return;
+    fresh = true;
+    pick(0);
+    if (going) go();
+  });
 }

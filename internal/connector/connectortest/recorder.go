@@ -383,7 +383,7 @@ func (r *Recorder) Leaks(secret string) []string {
 
 func (r *Recorder) gapAt(p place) bool {
 	return slices.ContainsFunc(r.gaps, func(g connector.Gap) bool {
-		return g.Kind == p.kind && g.Part == "" && (g.Scope == p.scope || g.Scope == "")
+		return g.Kind == p.kind && g.Part == "" && g.Scope == p.scope
 	})
 }
 

@@ -1,0 +1,382 @@
+package connector
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tickmark/internal/fault"
+)
+
+const (
+	maxAnswer    = 32 << 20 // bytes of one page
+	maxTries     = 6
+	maxRedirects = 5
+	longestWait  = 15 * time.Minute // for one retry; a service that asks for more is reported as not read
+	askTimeout   = 2 * time.Minute  // of one request with its answer
+)
+
+// client asks one service.
+type client struct {
+	http    *http.Client
+	base    *url.URL
+	sign    func(http.Header) error
+	out     Sink
+	every   time.Duration
+	backoff time.Duration
+	secrets []string
+
+	mu   sync.Mutex
+	last time.Time // when the last request left
+	met  bool      // the service has answered once
+}
+
+// dial settles where the service is. Nothing is sent.
+func (s Service) dial(v Values, out Sink) (*client, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	at := strings.TrimRight(cmp.Or(v["endpoint"], s.Base(v)), "/")
+	base, err := url.Parse(at)
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
+		return nil, fault.New(fault.Invalid, "%q is not an address that starts with https:// or http://.", printable(at)).
+			WithNext("Correct the connection's endpoint.")
+	}
+	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, fault.New(fault.Invalid, "The address of %s holds a user, a query or a fragment.", base.Host).
+			WithNext("Give the address alone, and the credential in its own setting.")
+	}
+	c := &client{base: base, out: out, every: s.Every, backoff: cmp.Or(s.Backoff, time.Second)}
+	c.sign = func(h http.Header) error {
+		if s.Sign == nil {
+			return nil
+		}
+		return s.Sign(v, h)
+	}
+	signed := http.Header{}
+	if err := c.sign(signed); err != nil {
+		return nil, err
+	}
+	// What a header carries is a secret wherever else it turns up.
+	for name, value := range v {
+		for _, header := range signed {
+			if name != "endpoint" && len(value) >= 6 && strings.Contains(strings.Join(header, "\n"), value) {
+				c.secrets = append(c.secrets, value)
+			}
+		}
+	}
+	for name, header := range signed {
+		if name == "Authorization" || strings.Contains(strings.ToLower(name), "token") || strings.Contains(strings.ToLower(name), "key") {
+			for _, h := range header {
+				_, credential, _ := strings.Cut(h, " ")
+				if credential = cmp.Or(credential, h); len(credential) >= 6 {
+					c.secrets = append(c.secrets, credential)
+				}
+			}
+		}
+	}
+	slices.SortFunc(c.secrets, func(a, b string) int { return len(b) - len(a) })
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	c.http = &http.Client{Transport: transport, Timeout: askTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return c, nil
+}
+
+// hide takes credentials out of a text.
+func (c *client) hide(s string) string {
+	for _, secret := range c.secrets {
+		s = strings.ReplaceAll(s, secret, "…")
+		s = strings.ReplaceAll(s, url.QueryEscape(secret), "…")
+	}
+	return s
+}
+
+// address is a path of the service.
+func (c *client) address(path string) (*url.URL, error) {
+	if path != "" && !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "?") {
+		path = "/" + path
+	}
+	at, err := url.Parse(c.base.String() + path)
+	if err != nil || !c.own(at) {
+		return nil, fmt.Errorf("the path %s is not one of %s", path, c.base.Host)
+	}
+	return at, nil
+}
+
+// own says that an address is of the service's own origin.
+func (c *client) own(at *url.URL) bool {
+	return at.Scheme == c.base.Scheme && port(at) == port(c.base) && strings.EqualFold(at.Hostname(), c.base.Hostname()) && at.User == nil
+}
+
+func port(u *url.URL) string {
+	return cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+}
+
+// follow is where a page or redirect leads, refused when that is elsewhere.
+func (c *client) follow(from *url.URL, to string) (*url.URL, error) {
+	at, err := from.Parse(to)
+	if err != nil {
+		return nil, errors.New("its address cannot be read")
+	}
+	if !c.own(at) {
+		return nil, fmt.Errorf("it leads to another place, %s://%s", printable(at.Scheme), printable(at.Host))
+	}
+	at.Fragment = ""
+	return at, nil
+}
+
+// where is an address as a person reads it: without its query.
+func where(at *url.URL) string { return at.Host + at.EscapedPath() }
+
+func escape(segment string) string { return url.PathEscape(segment) }
+
+// answer is what a service said.
+type answer struct {
+	header http.Header
+	body   []byte
+	absent bool
+}
+
+// refused is a question that got no usable answer.
+type refused struct {
+	denied bool
+	reason string
+}
+
+func (r *refused) Error() string { return r.reason }
+
+func refuse(format string, args ...any) error { return &refused{reason: fmt.Sprintf(format, args...)} }
+
+// get asks once and, where the service is busy or the network broke, again. The error is a *refused for what the service
+// would not or could not say, and otherwise ends the read.
+func (c *client) get(ctx context.Context, kind string, at *url.URL, absent []int) (answer, error) {
+	redirects := 0
+	for try := 1; ; try++ {
+		if err := c.pace(ctx); err != nil {
+			return answer{}, err
+		}
+		resp, body, err := c.ask(ctx, kind, at)
+		if ctx.Err() != nil {
+			return answer{}, ctx.Err()
+		}
+		var wait time.Duration
+		reason := ""
+		switch {
+		case errors.Is(err, errTooLarge):
+			return answer{}, refuse("The answer of %s is larger than %d MB and was not read.", where(at), maxAnswer>>20)
+		case err != nil:
+			if reason = failure(at, err); lasting(err) || try == maxTries {
+				if c.unmet() {
+					return answer{}, fault.New(fault.Unavailable, "%s", c.hide(reason)).WithNext("Check the connection's endpoint and the network.")
+				}
+				return answer{}, refuse("%s", reason)
+			}
+		case slices.Contains(absent, resp.StatusCode):
+			return answer{absent: true}, nil
+		case busy(resp):
+			reason = fmt.Sprintf("%s answered %s", where(at), status(resp))
+			wait = retryAfter(resp, c.out.Now())
+		case resp.StatusCode >= 300 && resp.StatusCode < 400:
+			to := resp.Header.Get("Location")
+			if redirects++; to == "" || redirects > maxRedirects {
+				return answer{}, refuse("%s sends round in redirects (%s).", where(at), status(resp))
+			}
+			next, err := c.follow(at, to)
+			if err != nil {
+				return answer{}, refuse("%s redirects, which is not followed: %v.", where(at), err)
+			}
+			at, try = next, 0
+			continue
+		case resp.StatusCode == 401 || resp.StatusCode == 403:
+			return answer{}, &refused{denied: true, reason: fmt.Sprintf("%s refused it: %s.", where(at), status(resp))}
+		case resp.StatusCode != 200:
+			return answer{}, refuse("%s answered %s.", where(at), status(resp))
+		default:
+			return usable(at, resp, body)
+		}
+		if try == maxTries {
+			return answer{}, refuse("%s, also after %d tries.", strings.TrimSuffix(reason, "."), try)
+		}
+		if wait > longestWait {
+			return answer{}, refuse("%s and asks to wait %s; that was not waited for.", reason, wait.Round(time.Second))
+		}
+		if wait < 0 {
+			wait = c.backoff << (try - 1)
+		}
+		if err != nil {
+			wait = c.backoff << (try - 1)
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return answer{}, err
+		}
+	}
+}
+
+// pace keeps the least time between two requests.
+func (c *client) pace(ctx context.Context) error {
+	if c.every <= 0 {
+		return ctx.Err()
+	}
+	c.mu.Lock()
+	at := time.Now()
+	if next := c.last.Add(c.every); next.After(at) {
+		at = next
+	}
+	c.last = at
+	c.mu.Unlock()
+	return sleep(ctx, time.Until(at))
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var errTooLarge = errors.New("answer too large")
+
+// ask sends one request, reads the answer and records the exchange without a header.
+func (c *client) ask(ctx context.Context, kind string, at *url.URL) (*http.Response, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "tickmark")
+	if err := c.sign(req.Header); err != nil {
+		return nil, nil, err
+	}
+	began := c.out.Now()
+	var body []byte
+	said := "failed"
+	resp, err := c.http.Do(req)
+	if err == nil {
+		said = strconv.Itoa(resp.StatusCode)
+		body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+		resp.Body.Close()
+		if err == nil && len(body) > maxAnswer {
+			err = errTooLarge
+		}
+		if err != nil {
+			said += ", not whole"
+		}
+		c.mu.Lock()
+		c.met = true
+		c.mu.Unlock()
+	}
+	c.out.Exchange(Exchange{Kind: kind, Request: "GET " + c.hide(at.String()), Status: said, Bytes: int64(len(body)), SHA256: sha256.Sum256(body),
+		At: began, Took: c.out.Now().Sub(began)})
+	return resp, body, err
+}
+
+func (c *client) unmet() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.met
+}
+
+// busy says that asking again later may help. GitHub answers 403 where others answer 429, and says so in a header.
+func busy(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case 408, 425, 429, 500, 502, 503, 504:
+		return true
+	case 403:
+		return resp.Header.Get("Retry-After") != "" || resp.Header.Get("X-RateLimit-Remaining") == "0"
+	}
+	return false
+}
+
+// retryAfter is how long the service asks to wait, in seconds or until a time; negative when it does not say.
+func retryAfter(resp *http.Response, now time.Time) time.Duration {
+	if s := resp.Header.Get("Retry-After"); s != "" {
+		if n, err := strconv.ParseInt(s, 10, 32); err == nil && n >= 0 {
+			return time.Duration(n) * time.Second
+		}
+		if at, err := http.ParseTime(s); err == nil {
+			return max(at.Sub(now), 0)
+		}
+	}
+	for _, name := range []string{"X-RateLimit-Reset", "X-Rate-Limit-Reset"} {
+		if n, err := strconv.ParseInt(resp.Header.Get(name), 10, 64); err == nil && n > 1e9 {
+			return max(time.Unix(n, 0).Sub(now)+time.Second, 0)
+		}
+	}
+	return -1
+}
+
+func status(resp *http.Response) string {
+	return strings.TrimSpace(strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode))
+}
+
+// lasting says that asking again would fail in the same way.
+func lasting(err error) bool {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	var dns *net.DNSError
+	return errors.As(err, &unknown) || errors.As(err, &name) || errors.As(err, &invalid) || errors.As(err, &record) ||
+		errors.As(err, &dns) && dns.IsNotFound
+}
+
+// failure says in words why there was no answer.
+func failure(at *url.URL, err error) string {
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Sprintf("The answer of %s broke off.", where(at))
+	}
+	return fmt.Sprintf("%s could not be reached: %s.", where(at), printable(err.Error()))
+}
+
+// usable checks that an answer is one whole JSON value, strictly: no member twice, no bad letters.
+func usable(at *url.URL, resp *http.Response, body []byte) (answer, error) {
+	trimmed := bytes.TrimSpace(body)
+	switch {
+	case len(trimmed) == 0:
+		return answer{}, refuse("%s answered nothing.", where(at))
+	case trimmed[0] == '<':
+		return answer{}, refuse("%s answered with a web page instead of JSON; it may be a page to sign in at, or not the API.", where(at))
+	}
+	d := jsontext.NewDecoder(bytes.NewReader(trimmed))
+	_, err := d.ReadValue()
+	if err == nil {
+		if _, more := d.ReadToken(); !errors.Is(more, io.EOF) {
+			err = errors.New("more follows after it")
+		}
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return answer{}, refuse("The answer of %s is JSON that ends in the middle.", where(at))
+	}
+	if err != nil {
+		return answer{}, refuse("The answer of %s is not whole JSON: %s.", where(at), printable(strings.TrimPrefix(err.Error(), "jsontext: ")))
+	}
+	return answer{header: resp.Header, body: trimmed}, nil
+}

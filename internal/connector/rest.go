@@ -1,0 +1,493 @@
+package connector
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tickmark/internal/fault"
+)
+
+// Service declares how a REST service that speaks JSON is read; its method Read serves as a Connector's. Every request is a
+// GET to the host that the connection names: no page, part or redirect leads elsewhere. What could not be read is told to
+// the Sink, and a limit that was hit is such a thing.
+type Service struct {
+	Base  func(Values) string             // where the service is; the setting endpoint stands before it
+	Sign  func(Values, http.Header) error // puts the credential into headers, never into an address
+	Next  Pager                           // how lists go on; nil: one page
+	Lists []List                          // parents before what is read for each of them
+
+	Every    time.Duration // least time from one request to the next, where the service limits the rate
+	Parallel int           // requests under way at once for parts and children; 4 when zero
+	Backoff  time.Duration // first wait before a retry where the service names none, doubled each time; a second when zero
+}
+
+// List declares one list of objects.
+type List struct {
+	Kind     string
+	Path     string // {name} is filled from the parent's member, {settings.name} from the connection's settings
+	Items    string // member that holds the list; "" when the answer is the list, "." when it is the one object
+	Key      string // member that names the object, or a template: "{parent}#{number}"
+	Label    string // member, or template
+	Occurred string // member with an RFC 3339 time, for events
+	Total    string // member with the number of objects in all: fewer read is a gap
+	For      string // kind of the parent: one list for each, and its key is the scope
+	Absent   []int  // statuses that say: has none
+	Next     Pager  // instead of the service's
+	Needs    string // the permission to name when it is denied
+	Parts    []Call
+}
+
+// Call is a further question about each object of a list.
+type Call struct {
+	Name   string
+	Path   string // filled from the object as List.Path is from the parent
+	Member string // the member that is the part; "" for the whole answer
+	Absent []int
+	Needs  string
+}
+
+// Limits of a read.
+const (
+	maxPages = 10_000
+	maxItems = 5_000_000
+)
+
+// Read reads every list.
+func (s Service) Read(ctx context.Context, v Values, out Sink) error {
+	c, err := s.dial(v, out)
+	if err != nil {
+		return err
+	}
+	r := &rest{Service: s, client: c, out: out, values: v, lists: map[string]*listing{}}
+	for _, l := range s.Lists {
+		if l.For != "" && r.lists[l.For] == nil {
+			return fmt.Errorf("%s is read for each %s, which is not declared before it", l.Kind, l.For)
+		}
+		r.lists[l.Kind] = &listing{}
+		if err := r.list(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest is one run.
+type rest struct {
+	Service
+	*client
+	out    Sink
+	values Values
+	lists  map[string]*listing
+}
+
+// listing is what is kept of a list for its children.
+type listing struct {
+	mu      sync.Mutex
+	parents []parent
+	gap     *Gap // why the list is not known
+}
+
+type parent struct {
+	key  string
+	body json.RawMessage // its own, when children's paths need members of it
+}
+
+// list reads one list, or one for each parent.
+func (r *rest) list(ctx context.Context, l List) error {
+	if l.For == "" {
+		return r.scope(ctx, l, parent{}, "")
+	}
+	above := r.lists[l.For]
+	if above.gap != nil {
+		g := Gap{Kind: l.Kind, Denied: above.gap.Denied, Needs: above.gap.Needs,
+			Reason: fmt.Sprintf("It is read for each %s, and not all of those are known: %s", l.For, above.gap.Reason)}
+		r.missing(l.Kind, g)
+	} else if len(above.parents) == 0 {
+		r.out.Complete(l.Kind, "")
+	}
+	group, ctx := r.group(ctx)
+	for _, p := range above.parents {
+		group.Go(func() error { return r.scope(ctx, l, p, p.key) })
+	}
+	return group.Wait()
+}
+
+func (r *rest) group(ctx context.Context) (*errgroup.Group, context.Context) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(cmp.Or(r.Parallel, 4))
+	return g, ctx
+}
+
+// missing reports a gap and, when it is the list's own, keeps it for the list's children.
+func (r *rest) missing(kind string, g Gap) {
+	g.Kind, g.Reason, g.Needs = kind, r.hide(g.Reason), r.hide(g.Needs)
+	r.out.Missing(g)
+	if own := r.lists[kind]; own != nil && g.Part == "" {
+		own.mu.Lock()
+		defer own.mu.Unlock()
+		if own.gap == nil {
+			own.gap = &g
+		}
+	}
+}
+
+// scope reads the pages of one list and completes it when nothing was missing.
+func (r *rest) scope(ctx context.Context, l List, over parent, scope string) error {
+	gap, err := r.pages(ctx, l, over, scope)
+	if err != nil {
+		return err
+	}
+	if gap != nil {
+		gap.Scope = scope
+		r.missing(l.Kind, *gap)
+		return nil
+	}
+	r.out.Complete(l.Kind, scope)
+	return nil
+}
+
+var seed = maphash.MakeSeed()
+
+// pages reads one list. It returns a gap when not all of it was read.
+func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*Gap, error) {
+	path, err := r.fill(l.Path, over)
+	if err != nil {
+		return &Gap{Reason: err.Error()}, nil
+	}
+	at, err := r.address(path)
+	if err != nil {
+		return nil, err
+	}
+	next := l.Next
+	if next == nil {
+		next = r.Next
+	}
+	seen := map[string]uint64{} // keys of this list, and a hash of each object
+	visited := map[string]bool{}
+	var gap *Gap
+	for page, read := 1, 0; ; page++ {
+		visited[at.String()] = true
+		answer, err := r.get(ctx, l.Kind, at, l.Absent)
+		if err != nil {
+			g, err := asGap(err, l.Needs)
+			if g != nil && !g.Denied {
+				g = cmp.Or(gap, g) // what went wrong first says more
+			}
+			return g, err
+		}
+		if answer.absent && page > 1 {
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The list goes on at %s, where the service says there is nothing.", where(at))}), nil
+		}
+		if answer.absent {
+			return nil, nil
+		}
+		items, err := objects(answer.body, l.Items)
+		if err != nil {
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The answer of %s is not as expected: %v.", where(at), err)}), nil
+		}
+		if g, err := r.items(ctx, l, over, scope, items, seen); err != nil {
+			return nil, err
+		} else if gap == nil {
+			gap = g
+		}
+		read += len(items)
+		r.out.Progress(l.Kind, read, 0)
+		if next == nil || l.Items == "." {
+			return cmp.Or(gap, short(answer.body, l.Total, len(seen))), nil
+		}
+		to, err := next(Page{At: at, Header: answer.header, Body: answer.body, Items: len(items), Read: read})
+		if err != nil {
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The page after %s cannot be found: %v.", where(at), err)}), nil
+		}
+		if to == "" {
+			return cmp.Or(gap, short(answer.body, l.Total, len(seen))), nil
+		}
+		from := at
+		if at, err = r.follow(from, to); err != nil {
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The page after %s is not read: %v.", where(from), err)}), nil
+		}
+		switch {
+		case visited[at.String()]:
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The pages go round in a circle at %s.", where(at))}), nil
+		case page >= maxPages:
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The list has more than %d pages; the rest was not read.", maxPages)}), nil
+		case read >= maxItems:
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The list has more than %d objects; the rest was not read.", maxItems)}), nil
+		}
+	}
+}
+
+// short is a gap when the service counts more objects than were read.
+func short(body []byte, member string, read int) *Gap {
+	if member == "" {
+		return nil
+	}
+	var total int
+	if raw, ok := pick(body, member); !ok || json.Unmarshal(raw, &total) != nil {
+		return &Gap{Reason: fmt.Sprintf("The service did not say how many there are (%s), so the list may not be whole.", member)}
+	}
+	if read < total {
+		return &Gap{Reason: fmt.Sprintf("The service counts %d and listed %d.", total, read)}
+	}
+	return nil
+}
+
+// items hands over the objects of a page, each with its parts.
+func (r *rest) items(ctx context.Context, l List, over parent, scope string, items []json.RawMessage, seen map[string]uint64) (gap *Gap, err error) {
+	group, ctx := r.group(ctx)
+	for _, raw := range items {
+		if k := bytes.TrimSpace(raw); len(k) == 0 || k[0] != '{' {
+			gap = &Gap{Reason: "The list holds something that is not an object."}
+			continue
+		}
+		it := Item{Kind: l.Kind, Scope: scope, Raw: raw, Key: r.name(l.Key, raw, over), Label: r.name(l.Label, raw, over)}
+		if it.Key == "" {
+			gap = &Gap{Reason: fmt.Sprintf("The list holds an object without %s, by which it is named.", l.Key)}
+			continue
+		}
+		sum := maphash.Bytes(seed, raw)
+		if before, twice := seen[it.Key]; twice {
+			// A list that moves while it is paged shows an object twice; two that differ under one name are another matter.
+			if before != sum {
+				gap = &Gap{Reason: fmt.Sprintf("The list names two different objects %q.", it.Key)}
+			}
+			continue
+		}
+		seen[it.Key] = sum
+		if l.Occurred != "" {
+			if at, ok := text(raw, l.Occurred); ok {
+				if it.Occurred, err = time.Parse(time.RFC3339Nano, at); err != nil {
+					gap = &Gap{Reason: fmt.Sprintf("%q says it occurred at %q, which is not a time.", it.Key, at)}
+				}
+			}
+		}
+		if it.Label == "" {
+			it.Label = it.Key
+		}
+		r.keep(l.Kind, it)
+		if len(l.Parts) == 0 {
+			if err := r.out.Item(it); err != nil {
+				return nil, errors.Join(err, group.Wait())
+			}
+			continue
+		}
+		group.Go(func() error {
+			for _, call := range l.Parts {
+				part, err := r.part(ctx, l, call, it)
+				if err != nil {
+					return err
+				}
+				it.Parts = append(it.Parts, part)
+			}
+			return r.out.Item(it)
+		})
+	}
+	return gap, group.Wait()
+}
+
+// keep holds what the children of an object need of it.
+func (r *rest) keep(kind string, it Item) {
+	children, members := false, false
+	for _, l := range r.Lists {
+		if l.For == kind {
+			children = true
+			members = members || hole.MatchString(l.Path) || hole.MatchString(l.Key) || hole.MatchString(l.Label)
+		}
+	}
+	if !children {
+		return
+	}
+	p := parent{key: it.Key}
+	if members {
+		p.body = it.Raw
+	}
+	own := r.lists[kind]
+	own.mu.Lock()
+	defer own.mu.Unlock()
+	own.parents = append(own.parents, p)
+}
+
+// part asks one further question about an object.
+func (r *rest) part(ctx context.Context, l List, call Call, it Item) (Part, error) {
+	part := Part{Name: call.Name}
+	path, err := r.fill(call.Path, parent{key: it.Key, body: it.Raw})
+	if err != nil {
+		part.Gap = r.hide(err.Error())
+		return part, nil
+	}
+	at, err := r.address(path)
+	if err != nil {
+		return part, err
+	}
+	answer, err := r.get(ctx, l.Kind, at, call.Absent)
+	if err != nil {
+		gap, err := asGap(err, call.Needs)
+		if err != nil {
+			return part, err
+		}
+		part.Gap = r.hide(gap.Reason)
+		gap.Scope, gap.Part = it.Scope, call.Name
+		r.missing(l.Kind, *gap)
+		return part, nil
+	}
+	if answer.absent {
+		part.Absent = true
+		return part, nil
+	}
+	if part.JSON = answer.body; call.Member != "" {
+		raw, ok := pick(answer.body, call.Member)
+		if !ok {
+			part.JSON, part.Gap = nil, fmt.Sprintf("The answer of %s has no %s.", where(at), call.Member)
+			return part, nil
+		}
+		part.JSON = raw
+	}
+	return part, nil
+}
+
+// asGap turns a refusal or failure of the service into a gap, and leaves what ends the read an error.
+func asGap(err error, needs string) (*Gap, error) {
+	var f *refused
+	if !errors.As(err, &f) {
+		return nil, err
+	}
+	if !f.denied {
+		needs = ""
+	}
+	return &Gap{Denied: f.denied, Reason: f.Error(), Needs: needs}, nil
+}
+
+// objects are the elements of a page.
+func objects(body []byte, member string) ([]json.RawMessage, error) {
+	if member == "." {
+		return []json.RawMessage{body}, nil
+	}
+	if member != "" {
+		raw, ok := pick(body, member)
+		if !ok {
+			return nil, fmt.Errorf("it has no %s", member)
+		}
+		body = raw
+	}
+	var items []json.RawMessage
+	if b := bytes.TrimSpace(body); len(b) == 0 || b[0] != '[' || json.Unmarshal(b, &items) != nil {
+		if member == "" {
+			return nil, errors.New("it is not a list")
+		}
+		return nil, fmt.Errorf("its %s is not a list", member)
+	}
+	return items, nil
+}
+
+// pick is a member's own bytes; a path of members is dotted.
+func pick(raw json.RawMessage, path string) (json.RawMessage, bool) {
+	for name := range strings.SplitSeq(path, ".") {
+		var m map[string]json.RawMessage
+		if json.Unmarshal(raw, &m) != nil || m[name] == nil {
+			return nil, false
+		}
+		raw = m[name]
+	}
+	return raw, true
+}
+
+// text is a member that is a text, a number, or true or false.
+func text(raw json.RawMessage, path string) (string, bool) {
+	p, ok := pick(raw, path)
+	if !ok {
+		return "", false
+	}
+	var s string
+	if json.Unmarshal(p, &s) == nil && !bytes.Equal(p, []byte("null")) {
+		return s, true
+	}
+	if c := p[0]; c == 'n' || c == '{' || c == '[' {
+		return "", false
+	}
+	return string(p), true
+}
+
+var hole = regexp.MustCompile(`\{([^{}]+)\}`)
+
+// name makes a key or label: a member, or a template over members and {parent}. It is empty when one is not there.
+func (r *rest) name(template string, raw json.RawMessage, over parent) string {
+	if !hole.MatchString(template) {
+		if template == "" {
+			return ""
+		}
+		s, _ := text(raw, template)
+		return printable(s)
+	}
+	whole := true
+	out := hole.ReplaceAllStringFunc(template, func(h string) string {
+		name := h[1 : len(h)-1]
+		if name == "parent" {
+			return over.key
+		}
+		s, ok := text(raw, name)
+		whole = whole && ok && s != ""
+		return s
+	})
+	if !whole {
+		return ""
+	}
+	return printable(out)
+}
+
+// printable keeps what a database and a page can hold.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// fill puts the parent's members and the settings into a path, each as one segment that cannot climb.
+func (r *rest) fill(path string, over parent) (string, error) {
+	var bad error
+	out := hole.ReplaceAllStringFunc(path, func(h string) string {
+		name := h[1 : len(h)-1]
+		value, ok := "", false
+		if setting, is := strings.CutPrefix(name, "settings."); is {
+			value, ok = r.values[setting], true
+		} else if name == "key" {
+			value, ok = over.key, true
+		} else {
+			value, ok = text(over.body, name)
+		}
+		if !ok || value == "" || value == "." || value == ".." {
+			bad = fmt.Errorf("%q has no usable %s, which is needed to ask further", over.key, name)
+			return ""
+		}
+		return escape(value)
+	})
+	return out, bad
+}
+
+// check refuses a declaration that could not work.
+func (s Service) check() error {
+	if s.Base == nil || len(s.Lists) == 0 {
+		return fault.New(fault.Internal, "The service declares neither where it is nor what it lists.")
+	}
+	for i, l := range s.Lists {
+		if l.Kind == "" || l.Key == "" || slices.ContainsFunc(s.Lists[:i], func(o List) bool { return o.Kind == l.Kind }) {
+			return fault.New(fault.Internal, "The service declares the list %d (%s) without a kind or key, or twice.", i+1, l.Kind)
+		}
+	}
+	return nil
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ import (
 const (
 	maxAnswer   = 16 << 20         // bytes of one file or one command's output
 	patience    = 20 * time.Second // for one command
-	commandPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	commandPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
 )
 
 // errNotInstalled says that a command is in none of the system's own folders.
@@ -274,10 +275,23 @@ func because(err error) string {
 	return strings.TrimSuffix(text, ".") + "."
 }
 
+// maxKey is the longest key in bytes; an index of a database takes no longer one by far. Only rules and paths come near it.
+const maxKey = 400
+
+// keyed cuts a key that is too long and gives it a digest of the whole in place of its end.
+func keyed(key string) string {
+	key = clean(key)
+	if len(key) <= maxKey {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return strings.ToValidUTF8(key[:maxKey-40], "") + " … " + hex.EncodeToString(sum[:16])
+}
+
 // put hands over one object.
 func (m *machine) put(kind, key, label string, raw []byte, body any, parts ...connector.Part) error {
 	return m.out.Item(connector.Item{
-		Kind: kind, Key: clean(key), Label: clean(label), Raw: raw, Body: encode(body), Parts: parts,
+		Kind: kind, Key: keyed(key), Label: clean(label), Raw: raw, Body: encode(body), Parts: parts,
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"tickmark/internal/connector"
 	"tickmark/internal/connector/connectortest"
@@ -201,6 +202,11 @@ func TestSSHThatWillNotSpeakIsMissing(t *testing.T) {
 	if s := m.body(t, kindSSHD, "sshd"); s["installed"] != false || !m.sink.Completed(kindSSHD, "") {
 		t.Errorf("without a daemon that is said: %v", s)
 	}
+	m = newMachine(t)
+	m.write(t, "/proc/77/comm", "sshd\n")
+	if err := m.ssh(); err != nil || m.gap(kindSSHD, "") == nil || m.sink.Count(kindSSHD) != 0 {
+		t.Error("a daemon that runs from somewhere else is missing, not absent")
+	}
 	m = newMachine(t, "/usr/sbin/dropbear")
 	if err := m.ssh(); err != nil || m.gap(kindSSHD, "") == nil {
 		t.Error("another daemon's settings are missing, not fine")
@@ -316,7 +322,7 @@ func inodeOf(t *testing.T, table, port string) string {
 }
 
 func TestUpdatesAreKnownOnlyFromLists(t *testing.T) {
-	const ask = "/usr/bin/apt -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= list --upgradable"
+	const ask = "/usr/bin/apt -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= list --upgradable --all-versions"
 	m := newMachine(t, "/usr/bin/apt", "/usr/bin/dpkg", "/var/lib/apt/lists/lock")
 	m.answers[ask] = answer{out: []byte("Listing...\n")}
 	if err := m.updates(); err != nil {
@@ -335,7 +341,7 @@ func TestUpdatesAreKnownOnlyFromLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := m.body(t, kindUpdateState, "apt")
-	if s["pending"] != float64(6) || s["security_pending"] != float64(5) || s["automatic"] != false || s["reboot_required"] != nil || !m.sink.Completed(kindUpdate, "") {
+	if s["pending"] != float64(5) || s["security_pending"] != float64(4) || s["automatic"] != false || s["reboot_required"] != nil || !m.sink.Completed(kindUpdate, "") {
 		t.Errorf("%v", s)
 	}
 	if m.whole.updated.is == nil || *m.whole.updated.is {
@@ -472,6 +478,19 @@ func TestClockServicesAndLogsOfARecordedMachine(t *testing.T) {
 	}
 	if err := m.services(); err != nil || m.gap(kindService, "") == nil {
 		t.Error("without systemd the services are missing")
+	}
+}
+
+func TestALongKeyIsCutAndStaysItsOwn(t *testing.T) {
+	m := newMachine(t)
+	for _, last := range []string{"a", "b"} {
+		if err := m.put(kindSudoRule, strings.Repeat("é", 400)+last, "x", nil, sudoRule{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys := m.sink.Keys(kindSudoRule, "")
+	if len(keys) != 2 || len(keys[0]) > maxKey || !utf8.ValidString(keys[0]) {
+		t.Errorf("%q", keys)
 	}
 }
 

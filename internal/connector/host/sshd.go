@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // sshd is the SSH daemon with its settings as they take effect. A setting the daemon did not name is absent.
@@ -294,8 +295,12 @@ func (m *machine) ssh() error {
 			m.missing(kindSSHD, "", errors.New("the SSH daemon here is dropbear, whose settings cannot be asked for"))
 			return nil
 		}
+		if on := m.running("sshd"); on != nil && *on {
+			m.missing(kindSSHD, "", errors.New("an SSH daemon runs from a folder that is not one of the system's, or in a container, and was not asked"))
+			return nil
+		}
 		raw := []byte("no sshd in " + commandPath + "\n")
-		m.record(kindSSHD, "find sshd in "+commandPath, "not installed", nil, m.out.Now())
+		m.record(kindSSHD, "find sshd in "+commandPath, "not installed", nil, time.Now())
 		if err := m.put(kindSSHD, "sshd", "No SSH daemon", raw, sshd{}); err != nil {
 			return err
 		}

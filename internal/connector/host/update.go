@@ -40,35 +40,50 @@ func (u *update) key() string {
 	return u.Package + ":" + u.Architecture
 }
 
-// parseAptList reads "apt list --upgradable":
+// parseAptList reads "apt list --upgradable --all-versions": for each package the version that would be installed, then older
+// ones down to the one that is, then perhaps still older ones.
 //
-//	openssl/stable-security 3.0.17-1~deb12u3 amd64 [upgradable from: 3.0.17-1~deb12u2]
+//	jq/stable 1.6-2.1+deb12u4 amd64 [upgradable from: 1.6-2.1+deb12u1]
+//	jq/stable-security 1.6-2.1+deb12u3 amd64
+//	jq/now 1.6-2.1+deb12u1 amd64 [installed,upgradable to: 1.6-2.1+deb12u4]
 //
-// An update counts as security when a suite that offers it ends in -security, as those of Debian and Ubuntu do.
+// An update counts as security when any version newer than the installed one comes from a suite whose name ends in -security,
+// as those of Debian and Ubuntu do: a later version without that mark mends the same faults.
 func parseAptList(b []byte) (out []update, problems []string) {
+	open := false // between the version to install and the installed one
 	for i, line := range lines(b) {
 		if line == "" || strings.HasPrefix(line, "Listing") || strings.HasPrefix(line, "WARNING") || strings.HasPrefix(line, "N:") {
 			continue
 		}
 		text := clean(line)
-		left, from, ok := strings.Cut(text, " [upgradable from: ")
+		left, mark, marked := strings.Cut(text, " [")
 		f := strings.Fields(left)
 		name, suites, slash := strings.Cut(firstOf(f), "/")
-		if !ok || len(f) < 3 || !slash || name == "" {
+		if len(f) != 3 || !slash || name == "" {
 			problems = append(problems, fmt.Sprintf("line %d of apt list is not understood", i+1))
 			continue
 		}
-		u := update{Manager: "apt", Package: name, Available: f[1], Architecture: f[2], Installed: strings.TrimSuffix(from, "]"), line: line, Security: ptr(false)}
+		from, candidate := strings.CutPrefix(mark, "upgradable from: ")
+		switch {
+		case candidate:
+			out = append(out, update{Manager: "apt", Package: name, Available: f[1], Architecture: f[2], Installed: strings.TrimSuffix(from, "]"), Security: ptr(false)})
+			open = true
+		case len(out) == 0 || out[len(out)-1].Package != name || out[len(out)-1].Architecture != f[2]:
+			problems = append(problems, fmt.Sprintf("line %d of apt list belongs to no update", i+1))
+			continue
+		case marked && strings.HasPrefix(mark, "installed"):
+			open = false
+		}
+		u := &out[len(out)-1]
+		u.line = strings.TrimPrefix(u.line+"\n"+line, "\n")
 		for s := range strings.SplitSeq(suites, ",") {
-			if s == "now" || s == "" {
-				continue
+			if candidate && s != "now" && s != "" {
+				u.Origins = append(u.Origins, s)
 			}
-			u.Origins = append(u.Origins, s)
-			if strings.HasSuffix(s, "-security") {
+			if open && strings.HasSuffix(s, "-security") {
 				u.Security = ptr(true)
 			}
 		}
-		out = append(out, u)
 	}
 	return out, problems
 }
@@ -109,12 +124,25 @@ func parseDnf(b []byte) (out []update, problems []string) {
 	return out, problems
 }
 
-// parseDnfSecurity reads "dnf updateinfo list --security": advisory, severity and name-version-release.arch; it returns the last.
+// parseDnfSecurity reads "dnf updateinfo list --security": advisory, severity and name-version-release.arch. It returns the
+// packages as name:arch, without the version: a later version than the advisory's mends the same fault.
 func parseDnfSecurity(b []byte) map[string]bool {
 	out := map[string]bool{}
 	for _, line := range lines(b) {
-		if f := strings.Fields(clean(line)); len(f) >= 3 && strings.Contains(f[len(f)-1], ".") {
-			out[f[len(f)-1]] = true
+		f := strings.Fields(clean(line))
+		if len(f) < 3 {
+			continue
+		}
+		nevra := f[len(f)-1]
+		if len(f) > 3 && !strings.Contains(nevra, ".") { // newer versions write the date behind
+			nevra = f[2]
+		}
+		dot := strings.LastIndexByte(nevra, '.')
+		if dot < 0 {
+			continue
+		}
+		if name, _, ok := cutVersion(nevra[:dot]); ok {
+			out[name+":"+nevra[dot+1:]] = true
 		}
 	}
 	return out
@@ -127,7 +155,7 @@ func parseApk(b []byte) (out []update, problems []string) {
 		if len(f) == 0 || f[0] == "Installed:" || f[0] == "WARNING:" {
 			continue
 		}
-		name, version, ok := cutApk(f[0])
+		name, version, ok := cutVersion(f[0])
 		if len(f) < 3 || f[1] != "<" || !ok {
 			problems = append(problems, fmt.Sprintf("line %d of apk version is not understood", i+1))
 			continue
@@ -137,8 +165,8 @@ func parseApk(b []byte) (out []update, problems []string) {
 	return out, problems
 }
 
-// cutApk cuts "libcrypto3-3.1.4-r5" before the version, which is the last but one dash.
-func cutApk(s string) (name, version string, ok bool) {
+// cutVersion cuts "libcrypto3-3.1.4-r5" before version and release, at the last dash but one.
+func cutVersion(s string) (name, version string, ok bool) {
 	last := strings.LastIndexByte(s, '-')
 	if last <= 0 {
 		return "", "", false
@@ -199,7 +227,7 @@ func (m *machine) apt() error {
 	s.RebootRequired = m.rebootRequired()
 	s.Automatic = m.unattended()
 	// The caches are kept in memory: reading must not write to the machine.
-	return m.ask(s, parseAptList, 0, tool, "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "list", "--upgradable")
+	return m.ask(s, parseAptList, 0, tool, "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "list", "--upgradable", "--all-versions")
 }
 
 // noUpdates reports that pending updates, and other kinds with them, could not be read.
@@ -295,11 +323,7 @@ func (m *machine) dnf() error {
 	if sec := m.run(kindUpdate, tool, "--quiet", "--cacheonly", "updateinfo", "list", "--security"); sec.failed == nil && sec.exit == 0 {
 		known := parseDnfSecurity(sec.out)
 		for i, u := range all {
-			_, version, epoch := strings.Cut(u.Available, ":")
-			if !epoch {
-				version = u.Available
-			}
-			all[i].Security = ptr(known[u.Package+"-"+version+"."+u.Architecture] || known[u.Package+"-"+u.Available+"."+u.Architecture])
+			all[i].Security = ptr(known[u.key()])
 		}
 	}
 	return m.handUpdates(s, all, problems)

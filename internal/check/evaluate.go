@@ -31,10 +31,12 @@ type Evaluation struct {
 type unit struct {
 	*Check
 	series Series
-	fresh  bool // its series has just begun
-	empty  bool // and no answer was written in it yet, not even by an evaluation that was stopped
-	whole  bool // every record is judged each time: the clock, other records or volatile values may change the answer
-	vol    bool // it reads volatile values
+	fresh  bool         // its series has just begun
+	empty  bool         // and no answer was written in it yet, not even by an evaluation that was stopped
+	whole  bool         // every record is judged: the clock, other records or volatile values may have changed the answer
+	all    bool         // and that for all kinds, so that flip is known anew
+	flip   store.Moment // the earliest moment found at which an answer changes by itself; zero: none
+	vol    bool         // it reads volatile values
 	flips  []*answer
 	ended  []*answer // stored rows to close or supersede
 	delta  map[int64]int64
@@ -119,7 +121,8 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 			u.empty = len(n) == 0
 		}
 		u.vol = m.volatile(s.Check)
-		u.whole = o.Full || u.fresh || u.Clock || len(u.Joins) > 0 || u.vol
+		u.whole = o.Full || u.fresh || u.vol
+		u.all = u.whole
 		r.units = append(r.units, u)
 	}
 	report.Checks = len(r.units)
@@ -132,6 +135,14 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 			return err
 		}
 		r.last, r.q = head.At, tx
+		for _, u := range r.units {
+			if !u.whole {
+				if u.whole, err = r.stirred(ctx, u); err != nil {
+					return err
+				}
+				u.all = u.whole
+			}
+		}
 		if at := store.At(r.now); at < r.last {
 			r.now = r.last.Time() // the recorded time runs ahead of the clock
 		}
@@ -155,6 +166,48 @@ func (m *Monitor) volatile(c *Check) bool {
 				return true
 			}
 		}
+	}
+	return false
+}
+
+// stirred reports whether answers may have changed without a new version of their record: a moment has come, or a record
+// that is looked up changed.
+func (r *round) stirred(ctx context.Context, u *unit) (bool, error) {
+	if u.Clock && store.At(r.now) >= u.series.Flip {
+		return true, nil
+	}
+	for _, name := range u.Joins {
+		for _, k := range r.m.Words.Kinds(name) {
+			if slices.ContainsFunc(k.Fields, func(f record.Field) bool { return f.Volatile }) {
+				return true, nil
+			}
+			for _, q := range []struct {
+				sql  string
+				args []any
+			}{
+				{"SELECT v.id FROM version v WHERE v.id > $2 AND v.kind = (SELECT id FROM kind WHERE name = $1) LIMIT 1", []any{k.Name, u.series.Upto}},
+				{"SELECT v.id FROM version v WHERE v.kind = (SELECT id FROM kind WHERE name = $1) AND v.valid_to > $2 AND v.valid_to <= $3 LIMIT 1", []any{k.Name, u.series.Evaluated, r.last}},
+			} {
+				n, err := store.All[int64](ctx, r.q, q.sql, q.args...)
+				if err != nil {
+					return false, fmt.Errorf("see whether any %s changed: %w", k.Name, err)
+				}
+				if len(n) > 0 {
+					return true, nil
+				}
+			}
+		}
+	}
+	return false, nil
+}
+
+// turns notes when an answer changes by itself. It reports whether that moment has come already.
+func (u *unit) turns(at, now time.Time) bool {
+	if at.IsZero() || !at.After(now) {
+		return !at.IsZero()
+	}
+	if u.flip == 0 || store.At(at) < u.flip {
+		u.flip = store.At(at)
 	}
 	return false
 }
@@ -218,6 +271,9 @@ func (r *round) newVersions(ctx context.Context, k *record.Kind) error {
 				res, err := r.judge(ctx, u, v, at)
 				if err != nil {
 					return err
+				}
+				if u.turns(res.Flip, r.now) {
+					u.whole = true
 				}
 				r.become(u, v, r.since(u, v), res)
 				if v.Closed != nil {
@@ -335,6 +391,7 @@ func (r *round) settle(ctx context.Context, u *unit, v record.Version) error {
 	if err != nil {
 		return err
 	}
+	u.turns(final.Flip, r.now)
 	if r.stands(u, v, final) {
 		return nil
 	}
@@ -617,14 +674,27 @@ func (r *round) close(ctx context.Context) error {
 			if had[[2]int64{u.series.ID, total}] != n {
 				history = append(history, []any{u.series.ID, total, tx.Now, n})
 			}
-			if u.series.Upto == r.upto && u.series.Evaluated == r.last {
+			flip := u.next()
+			if u.series.Upto == r.upto && u.series.Evaluated == r.last && u.series.Flip == flip {
 				continue
 			}
-			if _, err := tx.Exec(ctx, "UPDATE series SET upto = $1, evaluated = $2 WHERE id = $3 AND upto = $4 AND evaluated = $5",
-				r.upto, r.last, u.series.ID, u.series.Upto, u.series.Evaluated); err != nil {
+			if _, err := tx.Exec(ctx, "UPDATE series SET upto = $1, evaluated = $2, flip = $3 WHERE id = $4 AND upto = $5 AND evaluated = $6",
+				r.upto, r.last, flip, u.series.ID, u.series.Upto, u.series.Evaluated); err != nil {
 				return fmt.Errorf("note how far %s is judged: %w", u.ID, err)
 			}
 		}
 		return store.Insert(ctx, tx, "result_history", []string{"series", "status", "at", "n"}, history)
 	})
+}
+
+// next is the earliest moment at which an answer of the unit changes by itself.
+func (u *unit) next() store.Moment {
+	flip := store.Forever
+	if !u.all {
+		flip = u.series.Flip
+	}
+	if u.flip != 0 {
+		flip = min(flip, u.flip)
+	}
+	return flip
 }

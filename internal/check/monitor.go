@@ -39,9 +39,10 @@ type Series struct {
 	Reason    string       `db:"reason" json:"reason"` // why it began
 	Upto      int64        `db:"upto" json:"-"`        // the last version judged
 	Evaluated store.Moment `db:"evaluated" json:"evaluated"`
+	Flip      store.Moment `db:"flip" json:"-"` // when an answer next changes by itself
 }
 
-const seriesColumns = "id, check_id, hash, content, settings, started, ended, reason, upto, evaluated"
+const seriesColumns = "id, check_id, hash, content, settings, started, ended, reason, upto, evaluated, flip"
 
 // SeriesOf returns every series of a check, oldest first.
 func (m *Monitor) SeriesOf(ctx context.Context, check string) ([]Series, error) {

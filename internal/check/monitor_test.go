@@ -261,6 +261,10 @@ func TestClockFlipsAreDatedWhenTheyHappen(t *testing.T) {
 		d.covered("host_user", "2026-01-01 00:00", "", "")
 		d.see("host_user", "ada", `{"name":"ada","changed":"2025-10-05T00:00:00Z"}`)
 		d.evaluate()
+		d.goTo("2026-01-02 00:00")
+		if e := d.evaluate(); e.Judged != 0 {
+			t.Errorf("no answer can have changed, and it judged: %+v", e)
+		}
 		d.goTo("2026-01-10 00:00") // the answer turned on the 3rd, while nobody looked
 		if e := d.evaluate(); e.Flips != 1 || e.Corrected != 0 {
 			t.Errorf("%+v", e)
@@ -297,6 +301,9 @@ func TestJoinFollowsOtherRecordsAndTheirCoverage(t *testing.T) {
 		d.goTo("2026-01-03 00:05")
 		d.evaluate()
 		d.want(check.Filter{Key: "bob", From: d.at("2026-01-01 00:00"), To: d.at("2026-01-03 00:05")}, "bob pass 01 00:00–01 00:00", "bob fail 01 00:00–03 00:00 "+fails, "bob pass 03 00:00–")
+		if e := d.evaluate(); e.Judged != 0 {
+			t.Errorf("nothing changed, and it judged: %+v", e)
+		}
 		d.goTo("2026-01-10 00:00") // max_gap is 36 h after the last read at 8 00:00
 		stale := "The host users were last read completely from host at 2026-01-08 00:00 UTC, and what they are since is not known."
 		d.want(check.Filter{Key: "bob"}, "bob unknown 08 00:00– "+stale)
@@ -626,5 +633,38 @@ func TestWindowHasEveryIntervalOfARecordThatChangedOften(t *testing.T) {
 		if err != nil || w.FailTime < 0.98 || w.FailTime > 1.01 {
 			t.Errorf("%+v %v", w, err)
 		}
+	})
+}
+
+func TestNewRecordIsJudgedWhenItsOwnMomentComes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		loose := strings.Replace(leavers, "max_gap: 36h\n", "", 1)
+		d := open(t, db, loose)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.see("host_user", "1", `{"name":"bob","mail":"bob@example.org","human":true,"locked":false}`)
+		d.evaluate()
+		d.see("person", "bob", `{"email":"bob@example.org","end":"2026-01-05"}`)
+		d.see("person", "eve", `{"email":"eve@example.org","end":"2026-01-20"}`)
+		d.goTo("2026-01-02 00:00")
+		if e := d.evaluate(); e.Judged != 2 {
+			t.Errorf("%+v", e)
+		}
+		for _, day := range []string{"03", "05", "06"} {
+			d.goTo("2026-01-" + day + " 00:00")
+			if e := d.evaluate(); e.Judged != 0 {
+				t.Errorf("on the %sth: %+v", day, e)
+			}
+		}
+		d.want(check.Filter{})
+		d.goTo("2026-01-06 00:01")
+		d.evaluate()
+		d.want(check.Filter{}, "bob fail 06 00:00– The account of bob@example.org is still active.")
+		d.goTo("2026-01-19 00:00")
+		if e := d.evaluate(); e.Judged != 0 {
+			t.Errorf("%+v", e)
+		}
+		d.goTo("2026-01-25 00:00")
+		d.evaluate()
+		d.want(check.Filter{Key: "eve"}, "eve pass 21 00:00–")
 	})
 }

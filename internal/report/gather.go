@@ -273,7 +273,7 @@ func (p *packing) results() error {
 		batch = batch[:0]
 		return p.take(head.Entry, &c, merkle.LeafResults)
 	}
-	hidden := verify.LeftOut{What: "answers of checks about records that are left out", Why: "Only their hashes are shown."}
+	hidden := verify.LeftOut{What: "answers of checks about records that are left out or were erased", Why: "Only their hashes are shown."}
 	err := (&check.Monitor{Book: p.Book}).Flips(p.ctx, p.tx, func(f check.CommittedFlip) error {
 		if f.Entry != head.Entry {
 			if err := end(); err != nil {
@@ -288,11 +288,8 @@ func (p *packing) results() error {
 			From: f.From, Known: f.Known, Reason: f.Reason, Basis: f.Basis, Salt: f.Salt}}
 		batch = append(batch, r.Commitment)
 		switch {
-		case f.Salt == nil || !p.entries[f.Version].open && p.erasures[f.Version] > 0:
-			r.Hidden = "erased"
-			p.m.Counts.Erased++
-		case !p.entries[f.Version].open:
-			r.Hidden = "withheld"
+		case f.Salt == nil || !p.entries[f.Version].open:
+			r.Withheld = true
 			p.left[hidden]++
 			p.m.Counts.Withheld++
 		case f.Status < 0 || f.Status > 3 || r.Flip.Commitment() != r.Commitment:

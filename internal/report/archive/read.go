@@ -200,7 +200,7 @@ func (p *packed) Read(b []byte) (int, error) {
 
 // Open begins to read a member's content.
 func (a *Reader) Open(m Member) *Content {
-	p := &packed{r: io.NewSectionReader(a.r, m.Offset+localSize+int64(len(m.Name)), m.Packed), buf: make([]byte, 0, 64<<10), sum: sha256.New()}
+	p := &packed{r: io.NewSectionReader(a.r, m.Offset+localSize+int64(len(m.Name)), m.Packed), buf: make([]byte, 0, min(64<<10, max(m.Packed, 1))), sum: sha256.New()}
 	c := &Content{m: m, packed: p, r: p, sum: sha256.New()}
 	if m.Method == Deflated {
 		c.r = flate.NewReader(p)

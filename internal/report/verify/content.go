@@ -90,9 +90,11 @@ func (v *reading) read(f Listed, fn func(io.Reader) error) error {
 		return problem(v.manifest, err)
 	}
 	content, packed := c.Sums()
-	if hex.EncodeToString(content[:]) != f.SHA256 {
+	if m.Size != f.Size {
+		v.manifest.fail("%s was changed: it has %d bytes, the manifest says %d.", f.Path, m.Size, f.Size)
+	} else if hex.EncodeToString(content[:]) != f.SHA256 {
 		v.manifest.fail("%s was changed: its SHA-256 is %x, the manifest says %s.", f.Path, content, f.SHA256)
-	} else if hex.EncodeToString(packed[:]) != f.PackedSHA256 {
+	} else if m.Packed != f.Packed || hex.EncodeToString(packed[:]) != f.PackedSHA256 {
 		v.manifest.fail("%s was packed anew or its packing changed: the packed bytes have the SHA-256 %x, the manifest says %s.", f.Path, packed, f.PackedSHA256)
 	}
 	return nil
@@ -113,7 +115,7 @@ func (s *stoppable) Read(b []byte) (int, error) {
 // lines hands over each line without its end. An error of fn speaks against the claim and the next line is read.
 func (v *reading) lines(f Listed, c *claim, fn func(line []byte, n int) error) error {
 	return v.read(f, func(r io.Reader) error {
-		br := bufio.NewReaderSize(r, 1<<18)
+		br := bufio.NewReaderSize(r, int(min(1<<18, max(f.Size, 16))))
 		var long []byte
 		for n := 1; ; n++ {
 			part, err := br.ReadSlice('\n')
@@ -449,12 +451,9 @@ func (b *batch) line(text []byte, _ int) error {
 		v.logics[r.Check+string(r.Hash)] = true // said once
 		v.results.fail("The logic of %s with the hash %x is not in the package.", r.Check, r.Hash)
 	}
-	switch r.Hidden {
-	case "withheld":
+	if r.Withheld {
 		v.counts.Withheld++
-		return nil
-	case "erased":
-		v.counts.Erased++
+		v.untold++
 		return nil
 	}
 	v.counts.Results++
@@ -541,7 +540,11 @@ func (v *reading) concluded(files map[string]Listed) {
 	}
 	v.histories.hold("%s.", told)
 	v.actions.hold("%s.", count(c.Actions, "action", "actions"))
-	v.results.hold("%s.", count(c.Results, "change of an answer", "changes of answers"))
+	answers := count(c.Results, "change of an answer", "changes of answers")
+	if v.untold > 0 {
+		answers += fmt.Sprintf("; %s withheld, and what they say is not told", number(v.untold))
+	}
+	v.results.hold("%s.", answers)
 	held := count(c.Files, "file", "files")
 	if len(v.m.Missing) > 0 {
 		held += "; the manifest says that " + number(int64(len(v.m.Missing))) + " more could not be put in"

@@ -85,7 +85,7 @@ type Counts struct {
 	Actions  int64 `json:"actions"`  // opened, with closings, erasures and earlier packages
 	Results  int64 `json:"results"`  // opened changes of answers
 	Withheld int64 `json:"withheld"` // versions, actions and results of which only hashes are shown
-	Erased   int64 `json:"erased"`   // versions, actions and results whose content was destroyed
+	Erased   int64 `json:"erased"`   // versions and closings whose content was destroyed
 	Files    int64 `json:"files"`    // evidence and attachments
 }
 

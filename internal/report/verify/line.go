@@ -339,11 +339,11 @@ type Erased struct {
 }
 
 // Result is one changed answer: one line of results.jsonl. Lines of one entry stand together in the order of the entry's
-// tree. A withheld or erased one has only its commitment, and Hidden says which.
+// tree. A withheld one has only its commitment: what it says is not told, be it left out or erased.
 type Result struct {
 	Entry int64
 	merkle.Flip
-	Hidden     string // "", "withheld" or "erased"
+	Withheld   bool
 	Commitment [32]byte
 }
 
@@ -353,8 +353,7 @@ func (r *Result) AppendJSON(b []byte) []byte {
 	l.int("entry", r.Entry)
 	l.text("check", r.Check)
 	l.bytes("hash", r.Hash)
-	if r.Hidden != "" {
-		l.text("hidden", r.Hidden)
+	if r.Withheld {
 		l.bytes("commitment", r.Commitment[:])
 		return append(b, l.end()...)
 	}
@@ -373,31 +372,29 @@ var statusWords = []string{"end", "pass", "fail", "unknown"}
 
 func parseResult(b []byte) (r Result, err error) {
 	var l struct {
-		Entry      int64    `json:"entry"`
-		Check      string   `json:"check"`
-		Hash       []byte   `json:"hash"`
-		Hidden     string   `json:"hidden"`
-		Commitment [32]byte `json:"commitment"`
-		Status     string   `json:"status"`
-		Version    int64    `json:"version"`
-		From       int64    `json:"from"`
-		Known      int64    `json:"known"`
-		Reason     string   `json:"reason"`
-		Basis      string   `json:"basis"`
-		Salt       []byte   `json:"salt"`
-		Bytes      odd      `json:"bytes"`
+		Entry      int64  `json:"entry"`
+		Check      string `json:"check"`
+		Hash       []byte `json:"hash"`
+		Commitment []byte `json:"commitment"` // of a withheld one
+		Status     string `json:"status"`
+		Version    int64  `json:"version"`
+		From       int64  `json:"from"`
+		Known      int64  `json:"known"`
+		Reason     string `json:"reason"`
+		Basis      string `json:"basis"`
+		Salt       []byte `json:"salt"`
+		Bytes      odd    `json:"bytes"`
 	}
 	if err := strict(b, &l); err != nil {
 		return r, err
 	}
-	r = Result{Entry: l.Entry, Hidden: l.Hidden, Flip: merkle.Flip{Check: l.Check, Hash: l.Hash}}
-	switch l.Hidden {
-	case "withheld", "erased":
-		r.Commitment = l.Commitment
+	r = Result{Entry: l.Entry, Flip: merkle.Flip{Check: l.Check, Hash: l.Hash}}
+	if l.Commitment != nil {
+		if len(l.Commitment) != 32 || l.Status != "" {
+			return r, fmt.Errorf("a withheld answer shows its commitment and nothing else")
+		}
+		r.Withheld, r.Commitment = true, [32]byte(l.Commitment)
 		return r, nil
-	case "":
-	default:
-		return r, fmt.Errorf("hidden is %q", l.Hidden)
 	}
 	status := int64(-1)
 	for code, word := range statusWords {

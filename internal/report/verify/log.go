@@ -86,10 +86,10 @@ func checkpoint(signed []byte, vkey string) (merkle.Checkpoint, error) {
 
 // readLog parses the leaves and rebuilds the tree; at says of which sizes the root is wanted.
 func readLog(r io.Reader, announced int64, at map[int64]bool) (entries []entry, roots map[int64]tlog.Hash, err error) {
-	br := bufio.NewReaderSize(r, 1<<20)
+	br := bufio.NewReaderSize(r, 64<<10)
 	var tree merkle.Tree
 	roots = map[int64]tlog.Hash{}
-	entries = make([]entry, 0, max(0, min(announced, 1<<20)))
+	entries = make([]entry, 0, max(0, min(announced, 1<<16)))
 	last := int64(0)
 	var buf [1 << 10]byte
 	for {

@@ -74,6 +74,7 @@ type reading struct {
 	closings map[int64]closing // by the entry of the version that ended
 	erasures map[int64]int64   // by the entry that was erased: the erasure
 	hidden   int64             // closings withheld
+	untold   int64             // answers withheld
 	logics   map[string]bool   // checks with hashes whose content is in the package
 	wanted   map[string]string // SHA-256 of files that records name: by which record
 	indexing hash.Hash         // of the index that the records give
@@ -313,14 +314,8 @@ func (v *reading) readManifest(b []byte) (bool, error) {
 		v.listed[f.Path] = true
 		if outer(f.Path) || !known(f.Path) {
 			v.manifest.fail("The manifest lists %s, which is no file of this format.", f.Path)
-			continue
-		}
-		m, ok := v.a.Member(f.Path)
-		switch {
-		case !ok:
+		} else if _, ok := v.a.Member(f.Path); !ok {
 			v.manifest.fail("%s is missing from the package.", f.Path)
-		case m.Size != f.Size || m.Packed != f.Packed:
-			v.manifest.fail("%s has %d bytes (%d packed), the manifest says %d (%d).", f.Path, m.Size, m.Packed, f.Size, f.Packed)
 		}
 	}
 	for _, m := range v.a.Members {

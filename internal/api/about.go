@@ -248,7 +248,9 @@ func (c *call) serveFile(v record.Version, name string) (any, error) {
 		return streamed{}, nil
 	}
 	if n, err := io.Copy(c.w, r); err != nil || n != size {
-		c.s.log.ErrorContext(c.r.Context(), "api: send a file", "sha256", sum, "error", err)
+		if c.r.Context().Err() == nil { // else the caller went away
+			c.s.log.ErrorContext(c.r.Context(), "api: send a file", "sha256", sum, "error", err)
+		}
 		panic(http.ErrAbortHandler)
 	}
 	return streamed{}, nil

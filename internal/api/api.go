@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -91,11 +92,13 @@ func (s *server) guard(next http.Handler) http.Handler {
 		defer func() {
 			switch p := recover(); {
 			case p == nil:
-			case p == http.ErrAbortHandler || started.begun: // what was sent must not look whole
-				s.log.ErrorContext(r.Context(), "api answer cut short", "route", r.Pattern, "panic", p)
+			case p == http.ErrAbortHandler:
+				panic(p)
+			case started.begun: // what was sent must not look whole
+				s.log.ErrorContext(r.Context(), "api: an answer was cut short", "panic", p, "stack", string(debug.Stack()))
 				panic(http.ErrAbortHandler)
 			default:
-				s.fail(w, r, fmt.Errorf("panic: %v", p))
+				s.fail(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 			}
 		}()
 		next.ServeHTTP(started, r)
@@ -225,7 +228,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	p.Instance = "urn:uuid:" + uuid()
-	if status >= 500 {
+	if status >= 500 && r.Context().Err() == nil {
 		s.log.ErrorContext(r.Context(), "api", "instance", p.Instance, "method", r.Method, "route", r.Pattern, "error", cause(err))
 	}
 	s.write(w, r, status, p)

@@ -43,7 +43,8 @@ var (
 )
 
 type fixture struct {
-	*testing.T
+	testing.TB
+	deps    api.Deps
 	book    *record.Book
 	gate    *access.Gate
 	handler http.Handler
@@ -59,7 +60,7 @@ type operation struct {
 	*openapi3.Operation
 }
 
-func open(t *testing.T, db *store.DB) *fixture {
+func open(t testing.TB, db *store.DB) *fixture {
 	t.Helper()
 	ctx, dir := context.Background(), t.TempDir()
 	must := func(err error) {
@@ -84,12 +85,15 @@ func open(t *testing.T, db *store.DB) *fixture {
 	must(err)
 	_, err = gate.FirstUser(ctx, access.NewUser{Key: "olga", Name: "Olga", Email: "olga@example.org"})
 	must(err)
-	f := &fixture{T: t, book: book, gate: gate}
+	f := &fixture{TB: t, book: book, gate: gate}
 	f.owner, err = gate.Local(ctx, "olga")
 	must(err)
 	f.monitor = check.NewMonitor(book, words, set)
-	f.handler = api.New(api.Deps{Book: book, Blobs: blobs, Access: gate, Monitor: f.monitor,
-		Collector: &collect.Collector{Book: book, Keys: keys, Connectors: workspace.Connectors()}})
+	f.deps = api.Deps{Book: book, Blobs: blobs, Access: gate, Monitor: f.monitor,
+		Collector: &collect.Collector{Book: book, Keys: keys, Connectors: workspace.Connectors()}}
+	mux := http.NewServeMux() // as the server mounts it
+	mux.Handle("/api/", api.New(f.deps))
+	f.handler = mux
 	f.token = f.newToken("olga", access.ScopeWrite)
 	return f
 }

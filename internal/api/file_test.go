@@ -126,6 +126,12 @@ func TestAnImportIsWholeOrNothing(t *testing.T) {
 			}
 		}
 		f.want(404, f.send("GET", "/api/v1/records/person/cleo", ""))
+		mapping := url.QueryEscape("fields:\n  id: No\n  name: \"{First} {Last}\"\n  email: Mail\n")
+		f.want(200, f.send("POST", "/api/v1/import/person?map="+mapping, "No,First,Last,Mail\n7,Cleo,C,cleo@example.org\n", "Content-Type", "text/csv"))
+		if f.want(200, f.send("GET", "/api/v1/records/person/7", "")).into(f, &r); r.Label != "Cleo C" {
+			f.Errorf("%+v", r)
+		}
+		f.want(422, f.send("POST", "/api/v1/import/person?map=fields:+7", "No\n7\n", "Content-Type", "text/csv")).problem(f)
 		f.want(200, f.send("POST", "/api/v1/import/person", `[{"id":"eve","name":"Eve","email":"eve@example.org"}]`, "Content-Type", "application/json"))
 		f.want(413, f.send("POST", "/api/v1/import/person", strings.Repeat("x", 33<<20), "Content-Type", "text/csv"))
 		f.want(404, f.send("POST", "/api/v1/import/run", "a", "Content-Type", "text/csv"))

@@ -58,9 +58,10 @@ func (s *server) importRoutes(k *record.Kind) []route {
 		return out
 	}
 	return append(out, route{method: "POST", path: importPath + "/" + k.Name, id: "import-" + k.Name, tag: k.Name, summary: "Write " + lower(k.Plural) + " from a file",
-		help:  "CSV, XLSX, JSON or JSON lines of 32 MiB at most, by field names. All of it is written or, when a row is wrong, nothing, and each problem is named with its line and column.",
-		query: []param{asked("name", "The file's name, for messages and, by its ending, for its format."), asked("reason", "Why; the versions keep it.")},
-		file:  []string{"text/csv", sheetMedia, "application/json", "application/x-ndjson", "application/octet-stream"}, answer: s.schemaOf(Imported{}),
+		help: "CSV, XLSX, JSON or JSON lines of 32 MiB at most, by field names. All of it is written or, when a row is wrong, nothing, and each problem is named with its line and column.",
+		query: []param{asked("name", "The file's name, for messages and, by its ending, for its format."), asked("reason", "Why; the versions keep it."),
+			asked("map", "Where each field's value comes from, as the text of a map file (YAML); columns by the fields' names when left out.")},
+		file: []string{"text/csv", sheetMedia, "application/json", "application/x-ndjson", "application/octet-stream"}, answer: s.schemaOf(Imported{}),
 		serve: func(c *call) (any, error) { return c.importFile(k) }})
 }
 
@@ -79,7 +80,14 @@ func (c *call) importFile(k *record.Kind) (any, error) {
 			name = "import." + string(f)
 		}
 	}
-	rows, err := file.Read(k, name, c.r.Body, file.Mapping{})
+	var mapping file.Mapping
+	if text := c.text("map"); text != "" {
+		var err error
+		if mapping, err = file.ReadMapping("map", []byte(text)); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := file.Read(k, name, c.r.Body, mapping)
 	if err != nil {
 		return nil, refusal(err)
 	}

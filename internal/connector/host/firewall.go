@@ -367,6 +367,11 @@ func (m *machine) iptables(layer string, f *firewall, raw *sources) ([]chain, er
 	if len(problems) > 0 {
 		return found, errors.New(strings.Join(problems, "; "))
 	}
+	for name := range strings.FieldsSeq(string(names)) { // the command may be the one that speaks to nftables instead
+		if !strings.Contains("\n"+string(a.out), "\n*"+name+"\n") {
+			return found, fmt.Errorf("%s-save does not show the table %s that the kernel holds", layer, name)
+		}
+	}
 	f.Asked = append(f.Asked, layer+"-save")
 	raw.add("exec "+layer+"-save", a.out)
 	return found, nil

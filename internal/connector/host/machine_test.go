@@ -399,6 +399,10 @@ func TestFirewallOfARecordedMachine(t *testing.T) {
 		"the older tables, without the command": {nil, func(m *recordedMachine) {
 			m.write(t, "/proc/net/ip_tables_names", "filter\n")
 		}, nil, nil, true, false},
+		"the older tables, and a command that shows others": {[]string{save}, func(m *recordedMachine) {
+			m.write(t, "/proc/net/ip_tables_names", "filter\nraw\n")
+			m.answers[save] = answer{out: []byte("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n")}
+		}, nil, nil, true, false},
 		"nft lets in, and the older tables are not shown": {[]string{nft}, func(m *recordedMachine) {
 			m.answers[nft+" -s list ruleset"] = answer{}
 			m.write(t, "/proc/net/ip_tables_names", "filter\n")

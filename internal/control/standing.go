@@ -59,10 +59,7 @@ func Stand(ctx context.Context, book *record.Book, monitor *check.Monitor, asOf 
 		if id == "" {
 			id = v.Key
 		}
-		c := State{Key: v.Key, Label: v.Label, Life: body.State, Criteria: body.Criteria, ControlState: check.Control(id, s.Checks)}
-		if body.Type != "automated" && c.Status == check.Pass {
-			c.Status, c.Reason = check.Unknown, "Its checks pass, but part of it is done by people, and nothing on record shows that they did it."
-		}
+		c := State{Key: v.Key, Label: v.Label, Life: body.State, Criteria: body.Criteria, ControlState: Judge(id, body.Type, s.Checks)}
 		s.Controls = append(s.Controls, c)
 		if body.State != "retired" {
 			for _, cr := range body.Criteria {
@@ -86,7 +83,7 @@ func Stand(ctx context.Context, book *record.Book, monitor *check.Monitor, asOf 
 		var statuses []check.Status
 		for _, k := range serving[v.Key] {
 			c.Controls = append(c.Controls, k.Key)
-			if k.Life == "active" || k.Status == check.Fail { // what is not in operation can fail a criterion, never pass it
+			if Speaks(k.Life, k.Status) {
 				statuses = append(statuses, k.Status)
 			}
 		}
@@ -107,6 +104,20 @@ func Stand(ctx context.Context, book *record.Book, monitor *check.Monitor, asOf 
 	slices.SortFunc(s.Criteria, func(a, b CriterionState) int { return compareIDs(a.ID, b.ID) })
 	return s, err
 }
+
+// Judge is how a control of a catalogue id and type stands by its checks. Passing checks are not enough for what people do:
+// such a control is unknown until something on record shows that they did it.
+func Judge(id, typ string, states []check.State) check.ControlState {
+	c := check.Control(id, states)
+	if typ != "automated" && c.Status == check.Pass {
+		c.Status, c.Reason = check.Unknown, "Its checks pass, but part of it is done by people, and nothing on record shows that they did it."
+	}
+	return c
+}
+
+// Speaks says whether a control's status counts for the criteria it serves: what is not in operation can fail a criterion,
+// never pass it.
+func Speaks(life string, status check.Status) bool { return life == "active" || status == check.Fail }
 
 // compareIDs sorts CC1.1, CC1.2 ... CC1.10, then A1.1, PI1.1, C1.1, P1.1 as the criteria stand in the framework.
 func compareIDs(a, b string) int {

@@ -12,6 +12,7 @@ import (
 
 	"tickmark/internal/access"
 	"tickmark/internal/check"
+	"tickmark/internal/control"
 	"tickmark/internal/framework"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
@@ -42,12 +43,12 @@ type checkState struct {
 }
 
 type controlState struct {
-	ID, Key, Title, Family, Frequency, Owner, State string
-	Criteria                                        []string
-	status                                          part.Status
-	why                                             string
-	checks                                          []checkState
-	results                                         part.Counts
+	ID, Key, Title, Family, Frequency, Type, Owner, State string
+	Criteria                                              []string
+	status                                                part.Status
+	why                                                   string
+	checks                                                []checkState
+	results                                               part.Counts
 }
 
 type criterionState struct {
@@ -219,7 +220,7 @@ func (s *site) sumControls(ctx context.Context, m store.Moment, st *standing, st
 		if c.ID == "" {
 			c.ID = v.Key
 		}
-		judged := check.Control(c.ID, states)
+		judged := control.Judge(c.ID, c.Type, states)
 		c.why = judged.Reason
 		for _, x := range judged.Checks {
 			k := st.byCheck[x.ID]
@@ -285,7 +286,9 @@ func (s *site) sumCriteria(st *standing) error {
 				continue
 			}
 			k.controls = append(k.controls, x)
-			statuses = append(statuses, x.status)
+			if control.Speaks(x.State, judgedOf(x.status)) {
+				statuses = append(statuses, x.status)
+			}
 			for _, y := range x.checks {
 				if !counted[y.ID] {
 					counted[y.ID] = true
@@ -297,6 +300,14 @@ func (s *site) sumCriteria(st *standing) error {
 		st.criteria = append(st.criteria, k)
 	}
 	return nil
+}
+
+// judgedOf is the answer behind what is shown: attention is a failure inside its due date.
+func judgedOf(s part.Status) check.Status {
+	if s == part.Failing || s == part.Attention {
+		return check.Fail
+	}
+	return check.Unknown
 }
 
 // may refuses a page about a kind that the reader may not read.

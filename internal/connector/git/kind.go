@@ -99,7 +99,7 @@ func commitKind() record.Kind {
 		Name: KindCommit, Title: "Commit", Plural: "Commits", Group: "Git", Collected: true, Label: "subject", Occurred: "committed_at",
 		Help: "A commit of a repository. Names, addresses and times are what its maker stated. A signature is noted, not verified.",
 		Fields: []record.Field{
-			{Name: "id", Type: record.Text},
+			{Name: "id", Type: record.Text, Hidden: true},
 			{Name: "subject", Type: record.Text},
 			{Name: "author_name", Type: record.Text, Personal: true},
 			{Name: "author_email", Type: record.Email, Personal: true, Indexed: true},

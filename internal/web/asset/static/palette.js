@@ -17,7 +17,7 @@ export function palette() {
   function go() {
     const o = options()[Math.max(0, at())];
     if (o && !o.hasAttribute('aria-disabled')) location.href = o.dataset.href;
-    else q.form.requestSubmit();
+    else q.form.submit();
   }
   function open() {
     if (box.open) return;
@@ -36,8 +36,8 @@ export function palette() {
   q.addEventListener('keydown', e => {
     if (e.key === 'ArrowDown') { e.preventDefault(); pick(at() + 1); }
     if (e.key === 'ArrowUp') { e.preventDefault(); pick(at() - 1); }
-    if (e.key === 'Enter') { e.preventDefault(); fresh ? go() : going = true; }
   });
+  q.form.addEventListener('submit', e => { e.preventDefault(); fresh ? go() : going = true; });
   q.addEventListener('input', () => { fresh = going = false; });
   list.addEventListener('click', e => { const o = e.target.closest('[role=option]'); if (o) location.href = o.dataset.href; });
   document.addEventListener('htmx:after:swap', () => {

@@ -48,7 +48,7 @@ func (v *reading) content() error {
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		if recordsName.MatchString(path) {
 			h := &history{v: v, kind: strings.TrimSuffix(strings.TrimPrefix(path, RecordsFolder), ".jsonl")}
-			if err := v.lines(files[path], v.records, h.line); err != nil {
+			if err := v.read(files[path], func(r io.Reader) error { return h.read(r, files[path]) }); err != nil {
 				return err
 			}
 			h.end()
@@ -115,36 +115,42 @@ func (s *stoppable) Read(b []byte) (int, error) {
 // lines hands over each line without its end. An error of fn speaks against the claim and the next line is read.
 func (v *reading) lines(f Listed, c *claim, fn func(line []byte, n int) error) error {
 	return v.read(f, func(r io.Reader) error {
-		br := bufio.NewReaderSize(r, int(min(1<<18, max(f.Size, 16))))
-		var long []byte
-		for n := 1; ; n++ {
-			part, err := br.ReadSlice('\n')
-			line := part
-			if err == bufio.ErrBufferFull {
-				long = append(long[:0], part...)
-				for err == bufio.ErrBufferFull {
-					if part, err = br.ReadSlice('\n'); len(long)+len(part) > maxLine {
-						c.fail("%s, line %d: it is longer than %d bytes.", f.Path, n, maxLine)
-						return nil
-					}
-					long = append(long, part...)
-				}
-				line = long
-			}
-			if err == io.EOF {
-				if len(line) > 0 {
-					c.fail("%s ends within line %d.", f.Path, n)
-				}
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if err := fn(line[:len(line)-1], n); err != nil {
+		return eachLine(r, f, c, func(line []byte, n int) {
+			if err := fn(line, n); err != nil {
 				c.fail("%s, line %d: %s", f.Path, n, sentenceOf(err))
 			}
-		}
+		})
 	})
+}
+
+func eachLine(r io.Reader, f Listed, c *claim, fn func(line []byte, n int)) error {
+	br := bufio.NewReaderSize(r, int(min(1<<18, max(f.Size, 16))))
+	var long []byte
+	for n := 1; ; n++ {
+		part, err := br.ReadSlice('\n')
+		line := part
+		if err == bufio.ErrBufferFull {
+			long = append(long[:0], part...)
+			for err == bufio.ErrBufferFull {
+				if part, err = br.ReadSlice('\n'); len(long)+len(part) > maxLine {
+					c.fail("%s, line %d: it is longer than %d bytes.", f.Path, n, maxLine)
+					return nil
+				}
+				long = append(long, part...)
+			}
+			line = long
+		}
+		if err == io.EOF {
+			if len(line) > 0 {
+				c.fail("%s ends within line %d.", f.Path, n)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		fn(line[:len(line)-1], n)
+	}
 }
 
 // plain reads a file whose content is judged by its hash alone.
@@ -297,102 +303,6 @@ func (v *reading) withheldAction(b []byte, _ int) error {
 	}
 	return nil
 }
-
-// history follows the versions of one kind, which stand record by record, oldest first.
-type history struct {
-	v    *reading
-	kind string
-	last *Record // the version before, nil at the beginning
-	cur  Record
-	row  []byte
-}
-
-func (h *history) line(b []byte, n int) error {
-	v := h.v
-	r := &h.cur
-	if err := parseRecord(b, r); err != nil {
-		return err
-	}
-	if r.Kind != h.kind {
-		return fmt.Errorf("it is of the kind %s", r.Kind)
-	}
-	e, err := v.take(r.Entry, versionLeaf)
-	if err != nil {
-		return err
-	}
-	if r.Commitment() != e.commitment || e.at != r.From {
-		return fmt.Errorf("%s %q from %s is not what entry %d of the log committed to", r.Kind, r.Key, moment(r.From), r.Entry)
-	}
-	v.entries[r.Entry].open = true
-	h.row = AppendIndex(h.row[:0], r)
-	v.indexing.Write(h.row)
-	h.follows(r)
-	k := v.kinds[r.Kind]
-	if k == nil {
-		k = &Kind{Kind: r.Kind}
-		v.kinds[r.Kind] = k
-	}
-	k.Versions++
-	v.counts.Versions++
-	if r.To == noTime {
-		k.Current++
-		v.counts.Current++
-	}
-	if r.Kind == "evidence" || r.Kind == "attachment" {
-		if sum := FileOf(r.Body); sum != "" {
-			v.wanted[sum] = r.Kind + " " + r.Key
-		}
-	}
-	return nil
-}
-
-// follows judges a version against the one before it.
-func (h *history) follows(r *Record) {
-	p := h.last
-	h.last = &Record{Entry: r.Entry, To: r.To, Version: merkle.Version{Key: r.Key, Source: r.Source, From: r.From}}
-	fail := func(format string, args ...any) {
-		h.v.histories.fail("%s %q from %s: %s", r.Kind, r.Key, moment(r.From), fmt.Sprintf(format, args...))
-	}
-	if r.To <= r.From {
-		fail("it ends before it begins.")
-	}
-	if r.Previous < 0 {
-		h.ended(p)
-		if p != nil && p.Key == r.Key && p.Source == r.Source && (p.To == noTime || p.To > r.From) {
-			fail("it begins while the version in entry %d holds.", p.Entry)
-		}
-		return
-	}
-	switch {
-	case p == nil || p.Entry != r.Previous || p.Key != r.Key || p.Source != r.Source:
-		h.ended(p)
-		fail("the version before it, entry %d, is not in the package.", r.Previous)
-	case p.To != r.From:
-		fail("the version before it ends at %q and not where it begins.", moment(p.To))
-	}
-}
-
-// ended judges the last version of a record: it holds, or the log says that it was closed.
-func (h *history) ended(p *Record) {
-	if p == nil {
-		return
-	}
-	c, closed := h.v.closings[p.Entry]
-	switch {
-	case p.To == noTime && closed:
-		h.v.histories.fail("%s %q is said to hold, and the log closed it at %s.", h.kind, p.Key, moment(c.at))
-	case p.To != noTime && !closed:
-		h.v.histories.fail("%s %q is said to end at %s, and nothing in the log ends it.", h.kind, p.Key, moment(p.To))
-	case closed && c.at != p.To:
-		h.v.histories.fail("%s %q is said to end at %s, the log says %s.", h.kind, p.Key, moment(p.To), moment(c.at))
-	}
-	if closed {
-		c.seen = true
-		h.v.closings[p.Entry] = c
-	}
-}
-
-func (h *history) end() { h.ended(h.last); h.last = nil }
 
 // FileOf is the SHA-256 of the file that an evidence's or attachment's body names; empty when it names none.
 func FileOf(body []byte) string {

@@ -24,9 +24,11 @@ type plan struct {
 	value  string // the one value
 	low    string // bounds of the values walked, when sorted
 	high   string
-	probes []probe
-	narrow *probe // a condition worth fetching whole and sorting in memory
+	probes []probe // equalities, asked of the index for each record walked
+	ranges []probe // ranges that no walk serves; part of rest too
+	narrow *probe  // a condition worth fetching whole and sorting in memory
 	rest   *expr.Program
+	whole  bool // every condition is in probes or ranges
 	sortBy Field
 	source string
 }
@@ -76,12 +78,17 @@ func (b *Book) plan(q Query) (*plan, error) {
 			all = false
 			continue
 		}
-		p.probes = append(p.probes, pr)
-	}
-	if !all {
-		p.rest = program
+		if pr.values == nil {
+			p.ranges = append(p.ranges, pr)
+		} else {
+			p.probes = append(p.probes, pr)
+		}
 	}
 	p.choose()
+	if !all || len(p.ranges) > 0 {
+		p.rest = program
+	}
+	p.whole = all
 	return p, nil
 }
 
@@ -139,22 +146,25 @@ func probeOf(ki *kindInfo, f Field, c expr.Conjunct) (probe, bool) {
 // choose picks the index to walk: a single equal value keeps the default order for free; a condition on the sort field
 // bounds the walk; another condition may be narrow enough to fetch whole.
 func (p *plan) choose() {
-	for i, pr := range p.probes {
-		if p.sorted && pr.field == p.field && pr.values == nil {
+	for i, pr := range p.ranges {
+		if p.sorted && pr.field == p.field {
 			p.low, p.high = pr.low, pr.top
-			p.probes = slices.Delete(p.probes, i, i+1)
+			p.ranges = slices.Delete(p.ranges, i, i+1)
 			break
 		}
+	}
+	for i, pr := range p.probes {
 		if !p.sorted && len(pr.values) == 1 {
 			p.field, p.value = pr.field, pr.values[0]
 			p.probes = slices.Delete(p.probes, i, i+1)
 			break
 		}
 	}
-	for i, pr := range p.probes {
-		if p.narrow == nil || pr.values != nil && p.narrow.values == nil {
-			p.narrow = &p.probes[i]
-		}
+	switch {
+	case len(p.probes) > 0:
+		p.narrow = &p.probes[0]
+	case len(p.ranges) > 0:
+		p.narrow = &p.ranges[0]
 	}
 }
 
@@ -238,20 +248,14 @@ func (p *plan) sql(from position, started bool, limit int, count bool) (string, 
 		}
 	}
 	for _, pr := range p.probes {
-		w.WriteString(" AND EXISTS (SELECT 1 FROM value e WHERE e.field = " + arg(pr.field))
-		if pr.values != nil {
-			w.WriteString(" AND e.value IN (")
-			for i, v := range pr.values {
-				if i > 0 {
-					w.WriteString(", ")
-				}
-				w.WriteString(arg(v))
+		w.WriteString(" AND EXISTS (SELECT 1 FROM value e WHERE e.field = " + arg(pr.field) + " AND e.value IN (")
+		for i, v := range pr.values {
+			if i > 0 {
+				w.WriteString(", ")
 			}
-			w.WriteString(")")
-		} else {
-			w.WriteString(" AND e.value >= " + arg(pr.low) + " AND e.value < " + arg(pr.top))
+			w.WriteString(arg(v))
 		}
-		w.WriteString(" AND e.ord = d.ord AND e.record = d.record")
+		w.WriteString(") AND e.ord = d.ord AND e.record = d.record")
 		if p.at == 0 {
 			w.WriteString(" AND e.valid_to = " + arg(store.Forever) + ")")
 		} else {
@@ -332,7 +336,7 @@ func (b *Book) listWalk(ctx context.Context, tx *store.Tx, p *plan, q Query, fro
 func (b *Book) listNarrow(ctx context.Context, tx *store.Tx, p *plan, q Query, from position) (Page, bool, error) {
 	one := plan{ki: p.ki, at: p.at, field: p.narrow.field}
 	var rows []walked
-	for _, r := range p.narrow.ranges() {
+	for _, r := range p.narrow.spans() {
 		one.sorted, one.low, one.high = true, r[0], r[1]
 		sql, args := one.sql(position{}, false, narrowLimit+1-len(rows), false)
 		part, err := store.All[walked](ctx, tx, sql, args...)
@@ -403,8 +407,8 @@ func (b *Book) listNarrow(ctx context.Context, tx *store.Tx, p *plan, q Query, f
 	return page, true, nil
 }
 
-// ranges are the value ranges of a probe; an equal value is a range of one.
-func (p probe) ranges() [][2]string {
+// spans are the value ranges of a probe; an equal value is a range of one.
+func (p probe) spans() [][2]string {
 	if p.values == nil {
 		return [][2]string{{p.low, p.top}}
 	}
@@ -494,10 +498,13 @@ func (b *Book) Count(ctx context.Context, q Query) (c Count, err error) {
 	if err != nil {
 		return c, err
 	}
+	if p.whole && len(p.ranges) == 1 && p.value == absent && p.field == p.ki.fields[indexAll] {
+		p.sorted, p.field, p.low, p.high, p.rest = true, p.ranges[0].field, p.ranges[0].low, p.ranges[0].top, nil
+	}
 	if p.rest != nil {
 		return b.countByListing(ctx, q)
 	}
-	if p.at == 0 && len(p.probes) == 0 && p.ki.tallied[p.field] {
+	if p.at == 0 && !p.sorted && len(p.probes) == 0 && p.ki.tallied[p.field] {
 		n, err := store.All[int64](ctx, b.DB, "SELECT n FROM tally WHERE field = $1 AND value = $2", p.field, p.value)
 		if err != nil || len(n) == 0 {
 			return Count{0, err == nil}, err

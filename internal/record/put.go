@@ -82,11 +82,22 @@ func (b *Book) PutIn(ctx context.Context, tx *ledger.Tx, by Authority, changes .
 // batchKey is where PutIn keeps the records that are written together, so that they may refer to one another in any order.
 type batchKey struct{}
 
+// Refused is the cause of a refusal among several changes: which of them, counted from 0, and the refusal itself.
+type Refused struct {
+	Change int
+	Fault  *fault.Fault
+}
+
+func (r *Refused) Error() string { return r.Fault.Error() }
+
+func (r *Refused) Unwrap() error { return r.Fault }
+
 func within(err error, n int, c Change) error {
 	var f *fault.Fault
 	if errors.As(err, &f) {
 		g := *f
 		g.Message = fmt.Sprintf("Record %d (%s %s): %s", n, c.Kind, c.Key, f.Message)
+		g.Err = &Refused{n - 1, f}
 		return &g
 	}
 	return fmt.Errorf("record %d (%s %s): %w", n, c.Kind, c.Key, err)
@@ -98,16 +109,20 @@ func (b *Book) draft(ctx context.Context, tx *ledger.Tx, by Authority, c Change)
 	if err != nil {
 		return nil, false, err
 	}
+	actor := by.Actor()
+	switch {
+	case actor.IsJob():
+	case ki.Collected:
+		return nil, false, fault.New(fault.Denied, "%s are read from their source and cannot be edited.", ki.Plural)
+	case ki.System:
+		return nil, false, fault.New(fault.Denied, "%s are written by Tickmark itself and cannot be edited.", ki.Plural)
+	}
 	verb := "write"
 	if c.Move != "" {
 		verb = "act"
 	}
 	if err := by.May(ctx, verb, ki.Kind); err != nil {
 		return nil, false, err
-	}
-	actor := by.Actor()
-	if (ki.System || ki.Collected) && !actor.IsJob() {
-		return nil, false, fault.New(fault.Denied, "%s are written by Tickmark itself and cannot be edited.", ki.Plural)
 	}
 	source := cmp.Or(c.Source, Program)
 	d = &draft{kind: ki, key: strings.TrimSpace(c.Key), source: source, origin: cmp.Or(c.Origin, Typed), actor: actor.Name, reason: c.Reason}

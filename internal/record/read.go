@@ -473,18 +473,7 @@ func (b *Book) Search(ctx context.Context, text string, at store.Moment, room Ro
 			if k.Room != cmp.Or(room, Company) || k.Occurred != "" || len(out) >= limit {
 				continue
 			}
-			cond, args := holds("d", at, 4)
-			args = append([]any{ki.fields[indexWord], asked[0], asked[0] + "\U0010FFFF"}, args...)
-			sql := "SELECT DISTINCT d.record FROM value d WHERE d.field = $1 AND d.value >= $2 AND d.value < $3 AND " + cond
-			for _, w := range asked[1:] {
-				n := len(args)
-				args = append(args, w, w+"\U0010FFFF")
-				cond2, more := holds("e", at, n+3)
-				sql += fmt.Sprintf(" AND EXISTS (SELECT 1 FROM value e WHERE e.field = $1 AND e.value >= $%d AND e.value < $%d AND e.record = d.record AND %s)", n+1, n+2, cond2)
-				args = append(args, more...)
-			}
-			sql += fmt.Sprintf(" LIMIT %d", limit-len(out))
-			ids, err := store.All[int64](ctx, tx, sql, args...)
+			ids, err := b.withWords(ctx, tx, ki, asked, at)
 			if err != nil {
 				return err
 			}
@@ -493,7 +482,7 @@ func (b *Book) Search(ctx context.Context, text string, at store.Moment, room Ro
 				return err
 			}
 			for _, id := range ids {
-				if v, ok := found[id]; ok {
+				if v, ok := found[id]; ok && len(out) < limit && hasWords(v.Label+" "+v.Key, asked) {
 					out = append(out, v)
 				}
 			}
@@ -501,6 +490,37 @@ func (b *Book) Search(ctx context.Context, text string, at store.Moment, room Ro
 		return nil
 	})
 	return out, err
+}
+
+const searchLimit = 500 // records looked at per kind
+
+// withWords returns records that have a word beginning with the rarest of those asked.
+func (b *Book) withWords(ctx context.Context, tx *store.Tx, ki *kindInfo, asked []string, at store.Moment) ([]int64, error) {
+	var best []int64
+	for i, w := range asked {
+		cond, args := holds("d", at, 4)
+		ids, err := store.All[int64](ctx, tx, "SELECT d.record FROM value d WHERE d.field = $1 AND d.value >= $2 AND d.value < $3 AND "+cond+fmt.Sprintf(" LIMIT %d", searchLimit),
+			append([]any{ki.fields[indexWord], w, w + "\U0010FFFF"}, args...)...)
+		if err != nil || len(ids) == 0 {
+			return nil, err
+		}
+		if i == 0 || len(ids) < len(best) {
+			best = ids
+		}
+	}
+	slices.Sort(best)
+	return slices.Compact(best), nil
+}
+
+// hasWords reports whether each word asked begins a word of the text.
+func hasWords(text string, asked []string) bool {
+	have := wordsOf(text)
+	for _, w := range asked {
+		if !slices.ContainsFunc(have, func(h string) bool { return strings.HasPrefix(h, w) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // position is where a page ended.

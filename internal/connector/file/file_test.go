@@ -399,3 +399,25 @@ func TestConnectionReadsAFolderWholeOrNotAtAll(t *testing.T) {
 		t.Errorf("the same key in two files: %v", err)
 	}
 }
+
+// BenchmarkRead reads 100,000 people in each format.
+func BenchmarkRead(b *testing.B) {
+	rows := make([]file.Row, 100_000)
+	for i := range rows {
+		rows[i] = file.Row{Key: fmt.Sprint(i), Body: fmt.Appendf(nil, `{"active":true,"email":"ada%d@example.org","id":"%d","level":%d,"name":"Ada %d","start":"2026-01-31","tags":["a","b"]}`, i, i, i%9, i)}
+	}
+	for _, format := range []file.Format{file.CSV, file.JSONL, file.XLSX} {
+		var content bytes.Buffer
+		if err := file.Write(staff(), format, &content, rows, file.Options{}); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(string(format), func(b *testing.B) {
+			for b.Loop() {
+				back, err := file.Read(staff(), "x."+string(format), bytes.NewReader(content.Bytes()), file.Mapping{})
+				if err != nil || len(back) != len(rows) {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -254,81 +253,6 @@ func (c *call) serveFile(v record.Version, name string) (any, error) {
 		panic(http.ErrAbortHandler)
 	}
 	return streamed{}, nil
-}
-
-// eraseWithFiles erases a record, and then the files that only it and what is attached to it named at any time.
-func (s *server) eraseWithFiles(ctx context.Context, who record.Authority, k *record.Kind, key, reason string) error {
-	var sums []string
-	collect := func(kind, key string, room record.Room) error {
-		list, err := s.Book.HistoryFor(ctx, kind, key, room)
-		for _, v := range list {
-			if sum := inBody(v, "sha256"); sum != "" && !slices.Contains(sums, sum) {
-				sums = append(sums, sum)
-			}
-		}
-		return err
-	}
-	if err := collect(k.Name, key, k.Room); err != nil {
-		return err
-	}
-	if a, err := s.Book.Kinds.Named(attachmentKind); err == nil {
-		attached, err := s.ever(ctx, a, "on", k.Name+"/"+key)
-		if err != nil {
-			return err
-		}
-		for _, v := range attached {
-			if err := collect(attachmentKind, v.Key, a.Room); err != nil {
-				return err
-			}
-		}
-	}
-	if err := s.Book.Erase(ctx, who, k.Name, key, reason); err != nil {
-		return err
-	}
-	for _, sum := range sums {
-		if err := s.dropFile(ctx, sum); err != nil {
-			return fmt.Errorf("the record is erased; its file %s is not: %w", sum, err)
-		}
-	}
-	return nil
-}
-
-// dropFile removes a file that no version of any record names.
-func (s *server) dropFile(ctx context.Context, sum string) error {
-	h, err := blob.Parse(sum)
-	if err != nil {
-		return nil // never was a file of ours
-	}
-	for _, k := range s.Book.Kinds.All() {
-		if _, ok := k.FieldNamed("sha256"); !ok || k.Collected {
-			continue
-		}
-		named, err := s.ever(ctx, k, "sha256", sum)
-		if err != nil || len(named) > 0 {
-			return err
-		}
-	}
-	return s.Blobs.Remove(h)
-}
-
-// ever finds the versions of all time whose field is the text.
-func (s *server) ever(ctx context.Context, k *record.Kind, field, text string) ([]record.Version, error) {
-	where, err := json.Marshal(text)
-	if err != nil {
-		return nil, err
-	}
-	q := record.Query{Kind: k.Name, Where: "r." + field + " == " + string(where), During: [2]store.Moment{-1, store.Forever - 1}, Limit: 1000, Room: k.Room}
-	var all []record.Version
-	for {
-		page, err := s.Book.List(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Versions...)
-		if q.After = page.Next; q.After == "" {
-			return all, nil
-		}
-	}
 }
 
 // address is the path of a record.

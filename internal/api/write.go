@@ -172,7 +172,7 @@ func (c *call) erase(k *record.Kind) error {
 	if err := c.decode(&e); err != nil {
 		return err
 	}
-	return c.s.eraseWithFiles(c.r.Context(), c.who, k, c.key(), e.Reason)
+	return Erase(c.r.Context(), c.s.Book, c.s.Blobs, c.who, k.Name, c.key(), e.Reason)
 }
 
 // change writes one change. A conflict with the version that the caller named is told from one with the record's life.

@@ -215,7 +215,7 @@ func (s *site) checkWindow(ctx context.Context, v *CheckPage, c checkState, list
 		}
 		if len(series) > 0 { // begin where anything is known, with a little air
 			if first := series[0].Started.Time(); first.After(v.Window.From) {
-				v.Window.From = first.Add(-now.Sub(first)/10 - time.Minute)
+				v.Window.From = first.Add(-now.Sub(first)/10 - time.Second)
 			}
 		}
 	}
@@ -289,6 +289,9 @@ func (s *site) answerCheck(ctx context.Context, v *CheckPage, c checkState) erro
 		}
 	default:
 		a.Why = fmt.Sprintf("Every one of %s passes.", part.Count(total, "record"))
+		if total == 1 {
+			a.Why = "The one record there is passes."
+		}
 	}
 	if c.Off {
 		a.Why = "The check is turned off. " + c.Setup.Reason

@@ -92,8 +92,12 @@ func (s *site) criterion(w http.ResponseWriter, r *http.Request) error {
 
 func criterionAnswer(c criterionState) part.Answer {
 	a := part.Answer{Status: c.status}
+	if c.status == part.NotApplicable {
+		a.Why = c.why
+		return a
+	}
 	if len(c.controls) == 0 {
-		a.Why = "No control meets this criterion yet, so there is nothing to judge."
+		a.Why = "No control serves this criterion yet, so there is nothing to judge."
 		a.Next = []part.Link{{Text: "Adopt a control for it", Href: "/catalogue?criterion=" + c.ID}}
 		return a
 	}
@@ -105,21 +109,30 @@ func criterionAnswer(c criterionState) part.Answer {
 			worst = append(worst, x)
 		}
 	}
-	a.Why = fmt.Sprintf("%s: %s. It stands as the worst of them.", part.Count(len(c.controls), "control"), part.Said(n))
+	a.Why = fmt.Sprintf("%s: %s. It stands as the worst of those in operation; what fails counts before that too.", part.Count(len(c.controls), "control"), part.Said(n))
+	if c.why != "" {
+		a.Why = c.why + " Of " + part.Count(len(c.controls), "control") + ": " + part.Said(n) + "."
+	}
 	for i, x := range worst {
 		if i == 3 {
 			a.From = append(a.From, part.Link{Text: fmt.Sprintf("and %d more", len(worst)-3), Href: "/controls?criterion=" + c.ID + "&status=" + string(c.status)})
 			break
 		}
-		a.From = append(a.From, part.Link{Text: x.ID, Href: part.Path("controls", x.ID), Note: strings.ToLower(x.status.Word())})
+		a.From = append(a.From, part.Link{Text: x.ID, Href: part.Path("controls", x.Key), Note: strings.ToLower(x.status.Word())})
 		for _, k := range x.checks {
 			if k.status == x.status && a.Since.IsZero() && k.Evaluated != 0 {
 				a.Since = k.Evaluated.Time()
 			}
 		}
 	}
+	for _, x := range c.controls {
+		if x.State != "active" && c.status == part.Unknown && c.why != "" {
+			a.Next = []part.Link{{Text: "Bring " + x.ID + " into operation", Href: part.Path("controls", x.Key), Note: "It is " + strings.ToLower(part.Status(x.State).Word()) + "."}}
+			return a
+		}
+	}
 	if c.status != part.Passing && len(worst) > 0 {
-		a.Next = []part.Link{{Text: "Open " + worst[0].ID, Href: part.Path("controls", worst[0].ID), Note: worst[0].why}}
+		a.Next = []part.Link{{Text: "Open " + worst[0].ID, Href: part.Path("controls", worst[0].Key), Note: worst[0].why}}
 	}
 	return a
 }

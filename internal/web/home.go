@@ -77,7 +77,7 @@ func steps(st *standing, h Home, now time.Time) []part.Step {
 		if !f.Due.IsZero() {
 			why += ", due " + part.Relative(f.Due, now)
 		}
-		out = append(out, part.Step{Text: f.Title, Why: why + ".", Href: f.Href, Action: "Open"})
+		out = append(out, part.Step{Text: "Fix: " + f.Title, Why: why + ".", Href: f.Href, Action: "Open"})
 		break
 	}
 	gaps := slices.Clone(h.Sources)
@@ -132,7 +132,7 @@ func (s *site) event(v record.Version) part.Event {
 	if k, err := s.Book.Kinds.Named(v.Kind); err == nil {
 		title = k.Title
 	}
-	return part.Event{What: title + " " + cmp.Or(v.Label, v.Key), Href: s.pathOf(v.Kind, v.Key), By: v.Actor, Reason: v.Reason, At: v.From.Time()}
+	return part.Event{What: title + ": " + cmp.Or(v.Label, v.Key), Href: s.pathOf(v.Kind, v.Key), By: v.Actor, Reason: v.Reason, At: v.From.Time()}
 }
 
 // pathOf is the best page about a record: its own, where its kind has one.

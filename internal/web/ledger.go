@@ -111,7 +111,7 @@ func (s *site) askedEntry(ctx context.Context, l *LedgerPage, size int64) error 
 	l.Entry = &rows[0]
 	if v, err := s.Book.ByEntry(ctx, n); err == nil && s.may(ctx, v.Kind) == nil {
 		e := s.event(v)
-		l.Entry.What, l.Entry.Href, l.Entry.By = "Version of "+e.What, hrefOf(v), plain(v.Actor)
+		l.Entry.What, l.Entry.Href, l.Entry.By = "Version of "+strings.ToLower(e.What[:1])+e.What[1:], hrefOf(v), plain(v.Actor)
 	} else if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s *site) entries(ctx context.Context, start, end int64) ([]EntryRow, error
 		}
 		if v, ok := written[row.Index]; ok {
 			e := s.event(v)
-			row.What, row.Href, row.By = "Version of "+e.What, hrefOf(v), plain(v.Actor)
+			row.What, row.Href, row.By = "Version of "+strings.ToLower(e.What[:1])+e.What[1:], hrefOf(v), plain(v.Actor)
 		}
 		out = append(out, row)
 	}

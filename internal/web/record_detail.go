@@ -261,7 +261,7 @@ func (s *site) recordResults(ctx context.Context, d *RecordPage, v record.Versio
 		}
 	}
 	if first.After(d.Window.From) {
-		d.Window.From = first.Add(-now.Sub(first)/10 - time.Minute)
+		d.Window.From = first.Add(-now.Sub(first)/10 - time.Second)
 	}
 	return nil
 }

@@ -255,7 +255,7 @@ func (s *site) sourceCoverage(ctx context.Context, d *SourcePage) error {
 		}
 	}
 	if begin.After(d.From) {
-		d.From = begin.Add(-d.Now.Sub(begin)/10 - time.Minute)
+		d.From = begin.Add(-d.Now.Sub(begin)/10 - time.Second)
 	}
 	return nil
 }

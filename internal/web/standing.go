@@ -43,17 +43,18 @@ type checkState struct {
 }
 
 type controlState struct {
-	ID, Key, Title, Family, Frequency, Type, Owner, State string
-	Criteria                                              []string
-	status                                                part.Status
-	why                                                   string
-	checks                                                []checkState
-	results                                               part.Counts
+	ID, Key, Title, Family, Frequency, Owner, State string
+	Criteria                                        []string
+	status                                          part.Status
+	why                                             string
+	checks                                          []checkState
+	results                                         part.Counts
 }
 
 type criterionState struct {
 	framework.Criterion
 	status   part.Status
+	why      string // why it is unknown or does not count, when no control says so
 	controls []controlState
 	checks   part.Counts
 }
@@ -87,7 +88,7 @@ func (s *site) stand(ctx context.Context) (*standing, error) {
 }
 
 func (s *site) sum(ctx context.Context, m store.Moment, st *standing) error {
-	states, err := s.Monitor.Summary(ctx, m)
+	whole, err := control.Stand(ctx, s.Book, s.Monitor, m)
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func (s *site) sum(ctx context.Context, m store.Moment, st *standing) error {
 		return err
 	}
 	now := part.Of(ctx).Moment()
-	for _, x := range states {
+	for _, x := range whole.Checks {
 		c := checkState{State: x, status: statusOf(x.Status)}
 		if f, ok := open[x.ID]; ok && x.Status == check.Fail {
 			c.finding, c.due = f.Key, f.due
@@ -107,10 +108,10 @@ func (s *site) sum(ctx context.Context, m store.Moment, st *standing) error {
 		st.checks = append(st.checks, c)
 		st.byCheck[c.ID] = c
 	}
-	if err := s.sumControls(ctx, m, st, states); err != nil {
+	if err := s.sumControls(ctx, m, st, whole.Controls); err != nil {
 		return err
 	}
-	return s.sumCriteria(st)
+	return sumCriteria(st, whole.Criteria)
 }
 
 // statusOf is the word for a stored result; a fail is shown as failing until a due date says otherwise.
@@ -189,7 +190,11 @@ func (s *site) each(ctx context.Context, q record.Query, fn func(record.Version)
 	}
 }
 
-func (s *site) sumControls(ctx context.Context, m store.Moment, st *standing, states []check.State) error {
+func (s *site) sumControls(ctx context.Context, m store.Moment, st *standing, judged []control.State) error {
+	byKey := map[string]control.State{}
+	for _, j := range judged {
+		byKey[j.Key] = j
+	}
 	err := s.each(ctx, record.Query{Kind: "evidence", AsOf: m}, func(v record.Version) error {
 		var e struct {
 			Controls []string
@@ -220,14 +225,17 @@ func (s *site) sumControls(ctx context.Context, m store.Moment, st *standing, st
 		if c.ID == "" {
 			c.ID = v.Key
 		}
-		judged := control.Judge(c.ID, c.Type, states)
-		c.why = judged.Reason
-		for _, x := range judged.Checks {
+		j, ok := byKey[v.Key]
+		if !ok {
+			return nil // written since the checks were summed up
+		}
+		c.why = j.Reason
+		for _, x := range j.Checks {
 			k := st.byCheck[x.ID]
 			c.checks = append(c.checks, k)
 			c.results.Add(k.status)
 		}
-		c.status = statusOf(judged.Status)
+		c.status = statusOf(j.Status)
 		if c.status == part.Failing && c.results.Failing == 0 {
 			c.status = part.Attention // every failing check is inside its due date
 		}
@@ -272,23 +280,29 @@ func whyOf(checks []checkState) string {
 	return fmt.Sprintf("All that %s judged passes.", part.Count(n.Passing, "check"))
 }
 
-func (s *site) sumCriteria(st *standing) error {
+// sumCriteria shows each criterion as the programme judges it; a failure that is inside its due date everywhere is attention.
+func sumCriteria(st *standing, judged []control.CriterionState) error {
 	all, err := criteriaOnce()
 	if err != nil {
 		return err
 	}
+	byID := map[string]control.CriterionState{}
+	for _, j := range judged {
+		byID[j.ID] = j
+	}
 	for _, c := range all {
-		k := criterionState{Criterion: c}
-		var statuses []part.Status
-		counted := map[string]bool{}
+		j, ok := byID[c.ID]
+		if !ok {
+			j.Status, j.Reason = check.Unknown, "The criteria were not in the workspace then."
+		}
+		k := criterionState{Criterion: c, status: statusOf(j.Status), why: j.Reason}
+		counted, failing := map[string]bool{}, false
 		for _, x := range st.controls {
-			if !slices.Contains(x.Criteria, c.ID) {
+			if !slices.Contains(j.Controls, x.Key) {
 				continue
 			}
 			k.controls = append(k.controls, x)
-			if control.Speaks(x.State, judgedOf(x.status)) {
-				statuses = append(statuses, x.status)
-			}
+			failing = failing || x.status == part.Failing
 			for _, y := range x.checks {
 				if !counted[y.ID] {
 					counted[y.ID] = true
@@ -296,18 +310,12 @@ func (s *site) sumCriteria(st *standing) error {
 				}
 			}
 		}
-		k.status = part.Worst(statuses...)
+		if k.status == part.Failing && !failing {
+			k.status = part.Attention
+		}
 		st.criteria = append(st.criteria, k)
 	}
 	return nil
-}
-
-// judgedOf is the answer behind what is shown: attention is a failure inside its due date.
-func judgedOf(s part.Status) check.Status {
-	if s == part.Failing || s == part.Attention {
-		return check.Fail
-	}
-	return check.Unknown
 }
 
 // may refuses a page about a kind that the reader may not read.

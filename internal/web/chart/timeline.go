@@ -104,6 +104,12 @@ func ticks(from, to time.Time) []tick {
 	var next func(time.Time) time.Time
 	format := "2 Jan"
 	switch {
+	case span <= 3*time.Minute:
+		at, format = from.Truncate(30*time.Second), "15:04:05"
+		next = func(t time.Time) time.Time { return t.Add(30 * time.Second) }
+	case span <= 20*time.Minute:
+		at, format = from.Truncate(5*time.Minute), "15:04"
+		next = func(t time.Time) time.Time { return t.Add(5 * time.Minute) }
 	case span <= 2*time.Hour:
 		at, format = from.Truncate(15*time.Minute), "15:04"
 		next = func(t time.Time) time.Time { return t.Add(15 * time.Minute) }
@@ -118,7 +124,7 @@ func ticks(from, to time.Time) []tick {
 		at, next = day(from), func(t time.Time) time.Time { return t.AddDate(0, 0, step) }
 	default:
 		format = "2006"
-		at, next = time.Date(from.Year(), 1, 1, 0, 0, 0, 0, from.Location()), func(t time.Time) time.Time { return t.AddDate(max(1, int(span.Hours()/24/365/7)), 0, 0) }
+		at, next = time.Date(from.Year(), 1, 1, 0, 0, 0, 0, from.Location()), func(t time.Time) time.Time { return t.AddDate(int(span.Hours()/24/365/7)+1, 0, 0) }
 	}
 	var out []tick
 	for ; !at.After(to) && len(out) < 20; at = next(at) {

@@ -10,7 +10,14 @@ import (
 
 // Sentence turns a name such as in_review into words: "In review".
 func Sentence(name string) string {
-	s := strings.TrimSpace(strings.NewReplacer("_", " ", "-", " ").Replace(name))
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '-' || r == ' ' })
+	for i, w := range words {
+		switch w {
+		case "it", "hr", "ci", "cli", "ssh", "id", "url", "mfa":
+			words[i] = strings.ToUpper(w)
+		}
+	}
+	s := strings.Join(words, " ")
 	r, n := utf8.DecodeRuneInString(s)
 	if n == 0 {
 		return ""

@@ -162,6 +162,7 @@ func TestReadRefuses(t *testing.T) {
 		"unknown setting":          {"expect: r.mfa", "expect: r.mfa && settings.x", "there is no field x declared in settings"},
 		"bad let":                  {"expect: r.mfa", "expect: r.mfa\nlet: {a: person}", "a.yaml:6:10: let is written KIND by FIELD = VALUE"},
 		"let of unknown field":     {"expect: r.mfa", "expect: r.mfa\nlet: {a: person by mail = r.mail}", `there is no field "mail" declared in person`},
+		"let of another type":      {"expect: r.mfa", "expect: r.mfa\nlet: {a: person by email = r.mfa}", `of another type than the field email of person`},
 		"let with unknown value":   {"expect: r.mfa", "expect: r.mfa\nlet: {a: person by email = r.emial}", `a.yaml:6:30: there is no field emial`},
 	} {
 		text := strings.Replace(multiFactor, c.from, c.to, 1)

@@ -406,114 +406,6 @@ func TestNothingToJudgeIsUnknown(t *testing.T) {
 	}
 }
 
-func (d *desk) finding(key string) map[string]any {
-	d.Helper()
-	v, err := d.book.Get(d.ctx, "finding", key, 0)
-	if err != nil {
-		d.Fatal(err)
-	}
-	var body map[string]any
-	if err := json.Unmarshal(v.Body, &body); err != nil {
-		d.Fatal(err)
-	}
-	return body
-}
-
-func (d *desk) move(key, move string, said map[string]any, who string) {
-	d.Helper()
-	if _, err := d.book.Put(d.ctx, person{who}, record.Change{Kind: "finding", Key: key, Move: move, Said: said, Reason: "x"}); err != nil {
-		d.Fatal(err)
-	}
-}
-
-// person may do everything.
-type person struct{ name string }
-
-func (p person) May(context.Context, string, *record.Kind) error { return nil }
-func (p person) Actor() record.Actor {
-	return record.Actor{User: p.name, Person: p.name, Name: "person:" + p.name}
-}
-
-func TestFindingFollowsTheCheckAndIsNeverClosedByIt(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		d := open(t, db, strings.Replace(multiFactor, "controls: [AC-06]\n", "", 1))
-		d.covered("host_user", "2026-01-01 00:00", "", "")
-		d.see("person", "ada", `{"email":"ada@example.org"}`)
-		d.see("person", "eve", `{"email":"eve@example.org"}`)
-		d.see("host_user", "bob", `{"name":"bob","human":true,"mfa":false}`)
-		d.see("host_user", "cat", `{"name":"cat","human":true,"mfa":false}`)
-		d.evaluate()
-		const key = "host-01-host"
-		f := d.finding(key)
-		if f["state"] != "open" || f["due"] != "2026-01-08" || f["severity"] != "critical" || len(f["items"].([]any)) != 2 || f["check"] != "HOST-01" {
-			t.Errorf("%+v", f)
-		}
-		before := d.finding(key)
-		d.evaluate()
-		if fmt.Sprint(before) != fmt.Sprint(d.finding(key)) {
-			t.Error("nothing changed, and the finding did")
-		}
-		d.goTo("2026-01-02 00:00")
-		d.see("host_user", "bob", `{"name":"bob","human":true,"mfa":true}`)
-		d.evaluate()
-		f = d.finding(key)
-		if f["state"] != "open" || !strings.Contains(fmt.Sprint(f["items"]), "ended_as:pass") {
-			t.Errorf("%+v", f)
-		}
-		d.goTo("2026-01-03 00:00")
-		d.see("host_user", "cat", `{"name":"cat","human":true}`)
-		d.evaluate()
-		if f = d.finding(key); f["state"] != "open" || !strings.Contains(fmt.Sprint(f["items"]), "ended_as:unknown") {
-			t.Errorf("unknown is not fixed: %+v", f)
-		}
-		d.goTo("2026-01-04 00:00")
-		d.see("host_user", "cat", "")
-		d.evaluate()
-		if f = d.finding(key); f["state"] != "fixed" || !strings.Contains(fmt.Sprint(f["items"]), "ended_as:gone") {
-			t.Errorf("%+v", f)
-		}
-	})
-}
-
-func TestFindingIsMarkedFixedReopenedAndOpenedAnewAfterItsClose(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		d := open(t, db, strings.Replace(multiFactor, "controls: [AC-06]\n", "", 1))
-		d.covered("host_user", "2026-01-01 00:00", "", "")
-		d.see("person", "ada", `{"email":"ada@example.org"}`)
-		d.see("person", "eve", `{"email":"eve@example.org"}`)
-		fails, passes := `{"name":"bob","human":true,"mfa":false}`, `{"name":"bob","human":true,"mfa":true}`
-		const key = "host-01-host"
-		turn := func(body, day string) {
-			d.goTo("2026-01-" + day + " 00:00")
-			d.see("host_user", "bob", body)
-			d.evaluate()
-		}
-		turn(fails, "02")
-		turn(passes, "03")
-		if f := d.finding(key); f["state"] != "fixed" {
-			t.Fatalf("%+v", f)
-		}
-		turn(fails, "04")
-		if f := d.finding(key); f["state"] != "open" || len(f["items"].([]any)) != 2 {
-			t.Fatalf("%+v", f)
-		}
-		turn(passes, "05")
-		d.move(key, "verify", map[string]any{"verification": "looked"}, "ada")
-		d.move(key, "close", map[string]any{"lasting": "policy", "similar": "none"}, "eve")
-		d.evaluate()
-		if f := d.finding(key); f["state"] != "closed" {
-			t.Fatalf("%+v", f)
-		}
-		turn(fails, "06")
-		if f := d.finding(key); f["state"] != "closed" {
-			t.Fatalf("%+v", f)
-		}
-		if f := d.finding(key + "-2"); f["state"] != "open" || len(f["items"].([]any)) != 1 || !strings.HasPrefix(f["first_seen"].(string), "2026-01-06") {
-			t.Fatalf("%+v", f)
-		}
-	})
-}
-
 func TestBacktestJudgesThePastAndWritesNothing(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		d := open(t, db)
@@ -666,5 +558,33 @@ func TestNewRecordIsJudgedWhenItsOwnMomentComes(t *testing.T) {
 		d.goTo("2026-01-25 00:00")
 		d.evaluate()
 		d.want(check.Filter{Key: "eve"}, "eve pass 21 00:00–")
+	})
+}
+
+func TestLookupByKeySeesEverySource(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		text := `id: JOIN-09
+title: Every root account has a second factor
+for: person
+let: {roots: 'host_user by key = "root"'}
+expect: roots.all(a, a.mfa)
+because: '"a root account has none"'
+severity: high
+why: Root may do everything.
+fix: {cli: enrol it}
+examples:
+  - {name: all have it, record: {email: a}, others: {host_user: [{key: root, mfa: true}]}, expect: pass}
+  - {name: one has not, record: {email: a}, others: {host_user: [{key: root, mfa: true}, {key: root, mfa: false}]}, expect: fail}
+  - {name: not read, record: {email: a}, expect: unknown}
+`
+		d := open(t, db, text)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.see("person", "ada", `{"email":"ada@example.org"}`)
+		d.see("host_user", "root", `{"mfa":true}`)
+		if _, err := d.book.Put(d.ctx, record.Job("connection:other"), record.Change{Kind: "host_user", Key: "root", Source: "other", Origin: record.Collected, Body: json.RawMessage(`{"mfa":false}`)}); err != nil {
+			t.Fatal(err)
+		}
+		d.evaluate()
+		d.want(check.Filter{}, "ada fail 01 00:00– A root account has none.")
 	})
 }

@@ -413,6 +413,10 @@ func (r *reader) let(env *expr.Env, k, n *yaml.Node) (Let, *expr.Program) {
 	prog, err := expr.Compile(env, l.Value)
 	if err != nil {
 		r.expressionAt(n, strings.LastIndex(n.Value, l.Value), err)
+		return l, nil
+	}
+	if !r.words.types.Comparable(l.Kind, l.Field, prog.Type()) {
+		r.refuse(n, "the value of %s is of another type than the field %s of %s, and would find nothing", l.Name, l.Field, l.Kind)
 	}
 	return l, prog
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"tickmark/internal/expr"
-	"tickmark/internal/fault"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
 )
@@ -60,7 +59,7 @@ func (l *lookups) Find(name, field string, value any) ([]*expr.Doc, error) {
 			if err != nil {
 				return nil, err
 			}
-			return l.docs(found)
+			return l.docs(found, func(d *expr.Doc) bool { return d.Holds(field, value) }) // the index rounds large numbers
 		}
 	}
 	h, err := l.build(name, field)
@@ -71,28 +70,43 @@ func (l *lookups) Find(name, field string, value any) ([]*expr.Doc, error) {
 	return l.hit(h, value)
 }
 
-func (l *lookups) docs(found []record.Version) ([]*expr.Doc, error) {
+func (l *lookups) docs(found []record.Version, is func(*expr.Doc) bool) ([]*expr.Doc, error) {
 	var out []*expr.Doc
 	for _, v := range found {
 		d, err := expr.Parse(v.Full())
 		if err != nil {
 			return nil, err
 		}
-		l.read = append(l.read, v.ID)
-		out = append(out, d)
+		if is == nil || is(d) {
+			l.read = append(l.read, v.ID)
+			out = append(out, d)
+		}
 	}
 	return out, nil
 }
 
+// byKey finds the records of all sources that know the key.
 func (l *lookups) byKey(k *record.Kind, key string) ([]*expr.Doc, error) {
-	v, err := l.m.Book.GetFrom(l.ctx, k.Name, key, "", l.at, k.Room)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
+	cond, args := "v.valid_to = $3", []any{k.Name, key, store.Forever}
+	if l.at != 0 {
+		cond, args[2] = "v.valid_from <= $3 AND v.valid_to > $3", l.at
 	}
+	ids, err := store.All[int64](l.ctx, l.q, `SELECT v.record FROM record r JOIN kind k ON k.id = r.kind JOIN version v ON v.record = r.id
+		WHERE k.name = $1 AND r.key = $2 AND `+cond+" ORDER BY v.record", args...)
 	if err != nil {
 		return nil, err
 	}
-	return l.docs([]record.Version{v})
+	var found []record.Version
+	for _, id := range ids {
+		v, err := l.m.Book.ByRecord(l.ctx, l.q, id, l.at)
+		if err != nil {
+			return nil, err
+		}
+		if !v.Erased {
+			found = append(found, v)
+		}
+	}
+	return l.docs(found, nil)
 }
 
 func (l *lookups) hit(h *hashed, value any) ([]*expr.Doc, error) {
@@ -113,7 +127,7 @@ func (l *lookups) hit(h *hashed, value any) ([]*expr.Doc, error) {
 
 // hashKey makes numbers equal by value.
 func hashKey(v any) any {
-	if f, ok := v.(float64); ok && f == float64(int64(f)) {
+	if f, ok := v.(float64); ok && f > -(1<<53) && f < 1<<53 && f == float64(int64(f)) {
 		return int64(f)
 	}
 	return v

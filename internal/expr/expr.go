@@ -169,7 +169,7 @@ func compile(env *Env, src string) (*Program, *Error) {
 	with := env.cel
 	if len(p.Joins) > 0 {
 		var err error
-		if with, err = env.cel.Extend(lookups(p.Joins)...); err != nil {
+		if with, err = env.cel.Extend(env.types.lookups(rw.lookups)...); err != nil {
 			return nil, &Error{1, 1, err.Error()}
 		}
 	}

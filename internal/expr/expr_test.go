@@ -190,6 +190,8 @@ func TestMisspeltDoesNotCompile(t *testing.T) {
 		{`find("person", "emial", "x").size() == 0`, 1, 16, "did you mean email"},
 		{`find("person", "email", "x").exists(p, p.ende == "x")`, 1, 42, "no field ende"},
 		{`find("person", r.name, "x").size() == 0`, 1, 17, "written out"},
+		{`find("person", "n", r.name).size() == 0`, 1, 5, "find cannot be applied to text and text"},
+		{`find("person", "email", r.uid).size() == 0`, 1, 5, "find cannot be applied to text and a whole number"},
 		{`one("person", "email").end == "x"`, 1, 0, "takes a kind"},
 		{`age(r.seen) == 3`, 1, 0, "never exactly equal"},
 		{`settings.dayz == 3`, 1, 10, "no field dayz"},

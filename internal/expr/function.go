@@ -71,15 +71,35 @@ func functions(e *Env) []cel.EnvOption {
 	}
 }
 
-// lookups are find and one for the kinds that a program names: their results are typed by kind.
-func lookups(kinds []string) (out []cel.EnvOption) {
-	for _, kind := range kinds {
-		t, args := objectType(kind), []*cel.Type{evaluationType, cel.StringType, cel.DynType}
+// lookups are find and one for the kinds and fields that a program names: the value must be of the field's type, for a
+// number never equals a text and would find nothing, and the results are typed by kind.
+func (t *Types) lookups(list []lookedUp) (out []cel.EnvOption) {
+	for _, l := range list {
+		id, result := l.kind+"@"+l.field, objectType(l.kind)
+		args := []*cel.Type{evaluationType, cel.StringType, t.lookupType(l)}
 		out = append(out,
-			cel.Function(fnFind+kind, cel.Overload("tickmark_find_"+kind, args, cel.ListType(t), cel.FunctionBinding(lookup(kind, false)))),
-			cel.Function(fnOne+kind, cel.Overload("tickmark_one_"+kind, args, t, cel.FunctionBinding(lookup(kind, true)))))
+			cel.Function(fnFind+id, cel.Overload("tickmark_find_"+id, args, cel.ListType(result), cel.FunctionBinding(lookup(l.kind, false)))),
+			cel.Function(fnOne+id, cel.Overload("tickmark_one_"+id, args, result, cel.FunctionBinding(lookup(l.kind, true)))))
 	}
 	return out
+}
+
+// lookupType is the type of value that a field is looked up by: of a list, that of its elements.
+func (t *Types) lookupType(l lookedUp) *types.Type {
+	if l.field == Key {
+		return types.StringType
+	}
+	f := t.structs[l.kind].fields[l.field]
+	if f.elem != nil {
+		f = f.elem
+	}
+	return f.cel
+}
+
+// Comparable reports whether a value of the given type can be looked up by a field of the schema.
+func (t *Types) Comparable(schema, field string, value Field) bool {
+	want := t.lookupType(lookedUp{schema, field})
+	return value.Type == JSON || want == types.DynType || !value.List && scalar(value.Type) == want
 }
 
 // nullField answers whether the member of an object, map or list is null; a missing one is an error.

@@ -20,8 +20,8 @@ const (
 	fnAgeCompare   = "compare@"  // (evaluation, op, t, bound) -> bool
 	fnDue          = "due@"      // (evaluation, t, span) -> bool
 	fnBusinessDays = "business@" // (evaluation, from[, to]) -> int
-	fnFind         = "find@"     // + kind: (evaluation, field, value) -> list(kind)
-	fnOne          = "one@"      // + kind: (evaluation, field, value) -> kind
+	fnFind         = "find@"     // + kind@field: (evaluation, field, value) -> list(kind)
+	fnOne          = "one@"      // + kind@field: (evaluation, field, value) -> kind
 )
 
 // Key is the name by which find and one look a record up by its key, which is no field of its body.
@@ -35,7 +35,12 @@ type rewriter struct {
 	fac  ast.ExprFactory
 	last int64
 	err  *Error
+
+	lookups []lookedUp
 }
+
+// lookedUp is a field by which records are looked up.
+type lookedUp struct{ kind, field string }
 
 func (w *rewriter) run(root ast.Expr) *Error {
 	w.fac = ast.NewExprFactory()
@@ -265,9 +270,12 @@ func (w *rewriter) lookup(e ast.Expr, name string, args []ast.Expr) {
 		return
 	}
 	w.prog.Joins = append(w.prog.Joins, kind)
+	if at := (lookedUp{kind, field}); !slices.Contains(w.lookups, at) {
+		w.lookups = append(w.lookups, at)
+	}
 	if name == "find" {
-		w.become(e, fnFind+kind, w.evaluation(e), args[1], args[2])
+		w.become(e, fnFind+kind+"@"+field, w.evaluation(e), args[1], args[2])
 	} else {
-		w.become(e, fnOne+kind, w.evaluation(e), args[1], args[2])
+		w.become(e, fnOne+kind+"@"+field, w.evaluation(e), args[1], args[2])
 	}
 }

@@ -1,0 +1,146 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+)
+
+// codes of statuses in the database; 0 is an end: from then on there is no answer.
+var codes = map[Status]int64{NotApplicable: 0, Pass: 1, Fail: 2, Unknown: 3}
+
+var statusOf = map[int64]Status{0: NotApplicable, 1: Pass, 2: Fail, 3: Unknown}
+
+// answer is a row of results.
+type answer struct {
+	ID      int64        `db:"id"`
+	Series  int64        `db:"series"`
+	Record  int64        `db:"record"`
+	Status  int64        `db:"status"`
+	Reason  string       `db:"reason"`
+	From    store.Moment `db:"valid_from"`
+	To      store.Moment `db:"valid_to"`
+	Known   store.Moment `db:"known"`
+	Dropped store.Moment `db:"superseded"`
+	Version int64        `db:"version"`
+	Basis   string       `db:"basis"`
+
+	Entry int64 `db:"entry"` // of the judged version in the ledger
+
+	drop bool         // supersede the stored row instead of closing it
+	cut  store.Moment // with drop: and whatever else begins from then on
+}
+
+const answerColumns = "a.id, a.series, a.record, a.status, a.reason, a.valid_from, a.valid_to, a.known, a.superseded, a.version, a.basis, v.entry"
+
+type subjectID struct{ series, record int64 }
+
+// stands reports whether the stored answer is still the answer. A failure's sentence may count days: it is taken anew only
+// with a new version of the record.
+func (r *round) stands(u *unit, v record.Version, j judged) bool {
+	o := r.current[subjectID{u.series.ID, v.Record}]
+	code := codes[j.Status]
+	if o == nil {
+		return code == 0
+	}
+	if o.Status != code {
+		return false
+	}
+	if code == 0 {
+		return true
+	}
+	if o.Version != v.ID && o.Reason != j.Reason {
+		return false
+	}
+	return slices.Equal(parseBasis(o.Basis).Joins, joinsOf(j.Result))
+}
+
+// become makes the judgement the answer from a moment on.
+func (r *round) become(u *unit, v record.Version, at store.Moment, j judged) {
+	if r.stands(u, v, j) {
+		return
+	}
+	o := r.current[subjectID{u.series.ID, v.Record}]
+	b := j.basis()
+	if j.Status == NotApplicable {
+		b = basis{Ended: string(NotApplicable)}
+	}
+	a := &answer{Status: codes[j.Status], Reason: j.Reason, From: at, Version: v.ID, Entry: v.Entry, Basis: b.text()}
+	if v.Occurred != nil && o != nil && o.Version != v.ID {
+		// An event happened once: what a newer version of it says corrects the old answer from its beginning.
+		a.From = min(at, o.From)
+	}
+	r.put(u, o, a, v.Record)
+}
+
+// put replaces the answer o, which may be nil, by a.
+func (r *round) put(u *unit, o, a *answer, record int64) {
+	a.Series, a.Record, a.To, a.Dropped = u.series.ID, record, store.Forever, store.Forever
+	if o != nil {
+		u.delta[o.Status]--
+		switch {
+		case o.ID == 0 && o.From >= a.From:
+			// Not yet written, and nothing is left of it.
+			u.flips = slices.DeleteFunc(u.flips, func(x *answer) bool { return x == o })
+		case a.From > o.From && (o.ID == 0 || a.From >= u.series.Evaluated):
+			o.To = a.From
+			if o.ID != 0 {
+				u.ended = append(u.ended, o)
+			}
+		default:
+			// It had been answered otherwise about this time: the old row stays as it was known then.
+			r.report.Corrected++
+			o.drop, o.cut = true, min(a.From, o.From)
+			u.ended = append(u.ended, o)
+			b := parseBasis(a.Basis)
+			b.Corrects = o.ID
+			a.Basis = b.text()
+			if a.From > o.From {
+				rest := *o
+				rest.ID, rest.To, rest.drop = 0, a.From, false
+				u.flips = append(u.flips, &rest)
+			}
+		}
+	}
+	u.delta[a.Status]++
+	u.flips = append(u.flips, a)
+	r.current[subjectID{u.series.ID, record}] = a
+}
+
+// load reads the present answers about the records of a batch.
+func (r *round) load(ctx context.Context, units []*unit, batch []record.Version) error {
+	r.current, r.parsed = make(map[subjectID]*answer, len(batch)), 0
+	mine := map[int64]bool{}
+	for _, u := range units {
+		if !u.empty {
+			mine[u.series.ID] = true
+		}
+	}
+	if len(mine) == 0 {
+		return nil
+	}
+	ids := make([]any, 0, len(batch))
+	for _, v := range batch {
+		ids = append(ids, v.Record)
+	}
+	for len(ids) > 0 {
+		n := min(len(ids), 200)
+		// Not from the snapshot: answers written by this evaluation count.
+		rows, err := store.All[answer](ctx, r.m.Book.DB, "SELECT "+answerColumns+" FROM result a JOIN version v ON v.id = a.version WHERE a.record IN ("+store.Marks(1, n)+fmt.Sprintf(") AND a.valid_to = $%d AND a.superseded = $%d", n+1, n+2),
+			append(slices.Clone(ids[:n]), store.Forever, store.Forever)...)
+		if err != nil {
+			return fmt.Errorf("read the present answers: %w", err)
+		}
+		for _, a := range rows {
+			if mine[a.Series] {
+				a := a
+				r.current[subjectID{a.Series, a.Record}] = &a
+			}
+		}
+		ids = ids[n:]
+	}
+	return nil
+}

@@ -37,10 +37,10 @@ func (checkList) Run(s *session) error {
 			Severity string       `json:"severity"`
 			Controls []string     `json:"controls"`
 			Status   check.Status `json:"status"`
-			Reason   string       `json:"reason,omitempty"`
+			Reason   string       `json:"reason"`
 			Counts   check.Counts `json:"counts"`
-			Off      bool         `json:"off,omitempty"`
-			Own      bool         `json:"own,omitempty"`
+			Off      bool         `json:"off"`
+			Own      bool         `json:"own"`
 		}
 		var out []row
 		var lines [][]string
@@ -83,7 +83,7 @@ func (c *checkShow) Run(s *session) error {
 		s.fact("\nWhy\n  %s", strings.TrimSpace(st.Why))
 		s.fact("\nFix")
 		for _, f := range st.Fix {
-			s.fact("  %s", strings.TrimSpace(strings.ReplaceAll(fmt.Sprint(f), "\n", "\n  ")))
+			s.fact("  %s: %s", f.Where, strings.ReplaceAll(strings.TrimSpace(f.How), "\n", "\n    "))
 		}
 		for _, status := range []check.Status{check.Fail, check.Unknown} {
 			page, err := w.Monitor.Results(s, check.Filter{Check: st.ID, Status: status, Limit: 20})
@@ -138,9 +138,9 @@ func (c *checkTest) Run(s *session) error {
 		}
 	}
 	files, examples, failed := report.Counts()
-	s.fact("%d checks, %d examples, %d failed", files, examples, failed)
+	s.fact("Checks %d, examples %d, failed %d", files, examples, failed)
 	if !report.OK() {
-		return fault.New(fault.Invalid, "Not every example holds.")
+		return fault.New(fault.Invalid, "Not every file is sound, or not every example holds.").WithNext("The lines above name them.")
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ func (c *checkRun) Run(s *session) error {
 		if _, err := w.Log.Checkpoint(s); err != nil {
 			return err
 		}
-		s.say("%d checks judged %d records in %s; %d answers changed.", e.Checks, e.Judged, e.Took.Round(1e6), e.Flips)
+		s.say("Checks run %d, records judged %d, answers changed %d, in %s.", e.Checks, e.Judged, e.Flips, e.Took.Round(1e6))
 		return nil
 	})
 }
@@ -272,7 +272,7 @@ func (c *statusCommand) Run(s *session) error {
 			win = [2]store.Moment{at - 30*24*3600*1_000_000, at}
 		}
 		var counts check.Counts
-		coverage, measured := 0.0, 0
+		coverage := 0.0
 		for _, x := range st.Checks {
 			if x.Off {
 				continue
@@ -287,15 +287,13 @@ func (c *statusCommand) Run(s *session) error {
 			default:
 				counts.Unknown++
 			}
-			m, err := w.Monitor.Window(s, x.ID, win[0], win[1])
-			if err != nil {
-				return err
-			}
-			coverage += m.Percent
-			measured++
 		}
-		if measured > 0 {
-			coverage /= float64(measured)
+		covered, err := w.Monitor.Covered(s, win[0], win[1])
+		if err != nil {
+			return err
+		}
+		for _, percent := range covered {
+			coverage += percent / float64(len(covered))
 		}
 		type criterion struct {
 			ID       string       `json:"id"`

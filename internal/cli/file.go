@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -59,6 +60,11 @@ func (c *importCommand) Run(s *session) error {
 			return err
 		}
 		out, err := w.Book.Put(s, me, changes...)
+		if refused := (*record.Refused)(nil); errors.As(err, &refused) {
+			at := fault.New(refused.Fault.Kind, "Nothing of %s was taken:\n  line %d: %s", c.File, rows[refused.Change].Line, refused.Fault.Message)
+			at.Next, at.Err = refused.Fault.Next, err
+			return at
+		}
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"tickmark/internal/access"
+	"tickmark/internal/api"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
@@ -22,7 +24,7 @@ import (
 type recordsCommand struct {
 	Kind    string `arg:"" optional:"" help:"The kind; without one, every kind and how many records it has."`
 	Where   string `placeholder:"CEL" help:"Filter over r, such as r.signed == false."`
-	Sort    string `placeholder:"FIELD" help:"Sort by an indexed field; -FIELD for descending."`
+	Sort    string `placeholder:"FIELD" help:"Sort by an indexed field; --sort=-FIELD for descending."`
 	AsOf    string `placeholder:"TIME" help:"As of a past moment."`
 	From    string `placeholder:"TIME" help:"With --to: every version that held at some time in the window."`
 	To      string `placeholder:"TIME"`
@@ -43,7 +45,7 @@ type fact struct {
 	Entry  int64           `json:"entry"`
 	Body   json.RawMessage `json:"body"`
 	Actor  string          `json:"actor"`
-	Reason string          `json:"reason,omitempty"`
+	Reason string          `json:"reason"`
 	Origin string          `json:"origin"`
 }
 
@@ -242,13 +244,33 @@ func (s *session) readObject(path string) ([]byte, error) {
 		return nil, unreadable(path, err)
 	}
 	if ext := strings.ToLower(filepath.Ext(path)); ext != ".yaml" && ext != ".yml" {
+		var any json.RawMessage
+		if bad := (*json.SyntaxError)(nil); errors.As(json.Unmarshal(b, &any), &bad) {
+			before := bytes.TrimRight(b[:min(int(bad.Offset), len(b))], "\r\n\t ")
+			return nil, fault.New(fault.Invalid, "%s, line %d, column %d: %w.", path, bytes.Count(before, []byte("\n"))+1, len(before)-bytes.LastIndexByte(before, '\n')-1, bad)
+		}
 		return b, nil
 	}
-	var v map[string]any
-	if err := yaml.Unmarshal(b, &v); err != nil {
+	var n yaml.Node
+	if err := yaml.Unmarshal(b, &n); err != nil {
 		return nil, fault.New(fault.Invalid, "%s: %s.", path, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
+	plainDates(&n)
+	var v map[string]any
+	if err := n.Decode(&v); err != nil {
+		return nil, fault.New(fault.Invalid, "%s: it is not a list of fields and their values: %w.", path, err)
+	}
 	return json.Marshal(v)
+}
+
+// plainDates keeps what YAML would take for a time as it was written; the kind's field says what it is.
+func plainDates(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!timestamp" {
+		n.Tag = "!!str"
+	}
+	for _, c := range n.Content {
+		plainDates(c)
+	}
 }
 
 type actCommand struct {
@@ -300,8 +322,8 @@ func (c *eraseCommand) Run(s *session) error {
 			return err
 		}
 		if !c.Yes {
-			return fault.New(fault.Usage, "This destroys the content of %d versions of %s %s for good.", len(h), c.Kind, c.Key).WithNext("Say --yes to do it.")
+			return fault.New(fault.Usage, "This destroys for good what %s %s says and ever said, in %d %s.", c.Kind, c.Key, len(h), word(len(h) == 1, "version", "versions")).WithNext("Say --yes to do it.")
 		}
-		return w.Book.Erase(s, me, c.Kind, c.Key, c.Reason)
+		return api.Erase(s, w.Book, w.Blobs, me, c.Kind, c.Key, c.Reason)
 	})
 }

@@ -100,8 +100,8 @@ func TestCompareTellsAbsentFromNullAndKeepsNumbersAsWritten(t *testing.T) {
 func TestJSONShowsWhatItIsGivenAndEscapesIt(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"a":"<script>","b":[1.50,null,true,"x\"y"]}`: `&lt;script&gt;`,
-		`{"n":12345678901234567890.10}`:                 `12345678901234567890.10`,
-		`not json <b>`:                                   `not json &lt;b&gt;`,
+		`{"n":12345678901234567890.10}`:                `12345678901234567890.10`,
+		`not json <b>`:                                 `not json &lt;b&gt;`,
 	} {
 		var b bytes.Buffer
 		if err := JSON([]byte(in)).Render(t.Context(), &b); err != nil {

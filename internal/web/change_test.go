@@ -1,0 +1,214 @@
+package web
+
+import (
+	"bytes"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+// field is the value of a form's input on a page.
+func field(t *testing.T, page, name string) string {
+	t.Helper()
+	value := ""
+	walk(t, []byte(page), func(n *html.Node, a map[string]string) {
+		if a["name"] == name && n.Data == "input" {
+			value = a["value"]
+		}
+	})
+	return value
+}
+
+func TestChangesThroughForms(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	says := func(t *testing.T, status, want int, page string, words ...string) {
+		t.Helper()
+		if status != want {
+			t.Fatalf("answers %d, want %d: %s", status, want, plainText(page))
+		}
+		for _, x := range words {
+			if !strings.Contains(plainText(page), x) && !strings.Contains(page, x) {
+				t.Errorf("does not say %q: %s", x, plainText(page))
+			}
+		}
+	}
+	person := url.Values{"_key": {"carol"}, "id": {"carol"}, "name": {"Carol"}, "email": {"carol@example.org"}, "start": {"2026-01-05"}, "employment": {"employee"}}
+
+	t.Run("a form with a mistake comes back with what was typed", func(t *testing.T) {
+		bad := url.Values{}
+		for k, v := range person {
+			bad[k] = v
+		}
+		bad.Set("start", "soon")
+		status, page := w.post(t, "/new/person", bad)
+		says(t, status, http.StatusUnprocessableEntity, page, "Give a date", "carol@example.org")
+		if status, _ := w.get(t, "/records/person/carol"); status != http.StatusNotFound {
+			t.Error("it was written all the same")
+		}
+	})
+	t.Run("a record is made, once", func(t *testing.T) {
+		status, page := w.post(t, "/new/person", person)
+		says(t, status, 200, page, "Carol", "2026-01-05")
+		status, page = w.post(t, "/new/person", person)
+		says(t, status, http.StatusConflict, page, "Carol")
+	})
+	t.Run("an edit needs a reason and the version it was made on", func(t *testing.T) {
+		_, page := w.get(t, "/records/person/carol/edit")
+		seen := field(t, page, "_seen")
+		edit := url.Values{"_seen": {seen}, "id": {"carol"}, "name": {"Carol B"}, "email": {"carol@example.org"}, "start": {"2026-01-05"}, "employment": {"employee"}}
+		status, page := w.post(t, "/records/person/carol/edit", edit)
+		says(t, status, http.StatusUnprocessableEntity, page, "reason")
+		edit.Set("_reason", "new name")
+		status, page = w.post(t, "/records/person/carol/edit", edit)
+		says(t, status, 200, page, "Carol B")
+		edit.Set("name", "Carol C")
+		status, page = w.post(t, "/records/person/carol/edit", edit)
+		says(t, status, http.StatusConflict, page, "Carol C")
+		status, page = w.get(t, "/records/person/carol/history")
+		says(t, status, 200, page, "2 versions", "new name", "First seen")
+	})
+	t.Run("a comment and a file stay with the record", func(t *testing.T) {
+		status, page := w.post(t, "/records/person/carol/comments", url.Values{"text": {"Hello <b>there</b>"}})
+		says(t, status, 200, page, "Hello &lt;b&gt;there&lt;/b&gt;")
+		var b bytes.Buffer
+		m := multipart.NewWriter(&b)
+		f, _ := m.CreateFormFile("file", `C:\dir\page.html`)
+		f.Write([]byte("<script>alert(1)</script>"))
+		m.Close()
+		r, err := w.http.Post(w.URL+"/records/person/carol/attachments", m.FormDataContentType(), &b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		_, page = w.get(t, "/records/person/carol/attachments")
+		says(t, r.StatusCode, 200, page, "page.html", "25 B")
+		link := ""
+		walk(t, []byte(page), func(n *html.Node, a map[string]string) {
+			if strings.HasSuffix(a["href"], "/file") {
+				link = a["href"]
+			}
+		})
+		r, err = w.http.Get(w.URL + link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		if h := r.Header; h.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment") || !strings.Contains(h.Get("Content-Security-Policy"), "sandbox") {
+			t.Errorf("a page that was attached comes back as a page: %v", h)
+		}
+	})
+	t.Run("a starter control is adopted once and approved by nobody who wrote it", func(t *testing.T) {
+		_, page := w.get(t, "/catalogue?adopted=no")
+		id := ""
+		walk(t, []byte(page), func(n *html.Node, a map[string]string) {
+			if n.Data == "form" && strings.HasPrefix(a["action"], "/catalogue/") && id == "" {
+				id = strings.TrimPrefix(a["action"], "/catalogue/")
+			}
+		})
+		status, page := w.post(t, "/catalogue/"+id, nil)
+		says(t, status, 200, page, id, "Draft")
+		status, page = w.post(t, "/catalogue/"+id, nil)
+		says(t, status, http.StatusConflict, page)
+		status, page = w.post(t, "/records/control/"+id+"/move/approve", nil)
+		if status == 200 {
+			t.Errorf("its author approved it: %s", plainText(page))
+		}
+	})
+	t.Run("a token is shown once", func(t *testing.T) {
+		status, page := w.post(t, "/settings/tokens", url.Values{"name": {"CI"}, "scope": {"read"}})
+		says(t, status, 200, page, "tickmark_", "CI")
+		_, page = w.get(t, "/settings/tokens")
+		if strings.Contains(page, "tickmark_") {
+			t.Error("the token is shown again")
+		}
+	})
+	t.Run("a user gets a link", func(t *testing.T) {
+		status, page := w.post(t, "/settings/users", url.Values{"name": {"bob"}, "email": {"bob@example.org"}, "role": {"viewer"}})
+		says(t, status, 200, page, "/sign-in/link?token=", "bob@example.org")
+		status, page = w.post(t, "/settings/users", url.Values{"name": {"bob"}, "email": {"bob@example.org"}, "role": {"viewer"}})
+		if status == 200 || !strings.Contains(page, "That was not done") {
+			t.Errorf("a second user of one address: %d", status)
+		}
+	})
+	t.Run("a run is asked for", func(t *testing.T) {
+		status, page := w.post(t, "/sources/git/collect", nil)
+		says(t, status, 200, page, "A run of git has begun")
+		if len(w.began) != 1 || w.began[0] != "git" {
+			t.Errorf("began %v", w.began)
+		}
+		if status, _ = w.post(t, "/sources/nothing/collect", nil); status != http.StatusNotFound {
+			t.Errorf("a source that is none answers %d", status)
+		}
+	})
+	t.Run("collected records are edited by nobody", func(t *testing.T) {
+		if status, _ := w.post(t, "/new/git_commit", url.Values{}); status != http.StatusForbidden {
+			t.Errorf("it answers %d", status)
+		}
+	})
+	t.Run("an expression that is wrong says so in the list", func(t *testing.T) {
+		status, page := w.get(t, "/records/git_commit?where="+url.QueryEscape(`r.nothing == 1`))
+		says(t, status, 200, page, "The expression cannot be used", "nothing")
+		status, page = w.get(t, "/records/git_commit?sort=-committed_at&where="+url.QueryEscape(`r.parents.size() == 0`))
+		says(t, status, 200, page)
+	})
+	t.Run("a proof leads from the record to the checkpoint", func(t *testing.T) {
+		if _, err := w.Log.Checkpoint(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		status, page := w.get(t, "/records/person/carol/proof")
+		says(t, status, 200, page, "Inclusion proof", "Signed checkpoint", w.Log.Origin)
+	})
+	t.Run("a fragment holds the list alone", func(t *testing.T) {
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", w.URL+"/checks?q=git", nil)
+		req.Header.Set("HX-Request", "true")
+		req.Header.Set("HX-Target", "div#list")
+		r, err := w.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		var b bytes.Buffer
+		b.ReadFrom(r.Body)
+		if strings.Contains(b.String(), "<nav") || !strings.Contains(b.String(), `<div id="list"`) || !strings.Contains(b.String(), `id="found"`) {
+			t.Errorf("the fragment is %.300s", b.String())
+		}
+		if v := strings.Join(r.Header.Values("Vary"), " "); !strings.Contains(v, "HX-Request") {
+			t.Errorf("Vary is %q", v)
+		}
+	})
+	t.Run("a viewer sees and changes nothing", func(t *testing.T) {
+		users, err := w.Gate.Users(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		link := ""
+		for _, u := range users {
+			if u.Email == "bob@example.org" {
+				if link, err = w.Gate.Link(t.Context(), w.by, u.Key); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		u, _ := url.Parse(link)
+		w.post(t, "/sign-out", nil)
+		w.post(t, "/sign-in/link", url.Values{"token": {u.Query().Get("token")}})
+		status, page := w.get(t, "/records/person/carol")
+		says(t, status, 200, page, "Carol")
+		if strings.Contains(page, "/edit") {
+			t.Error("a viewer is offered to edit")
+		}
+		for _, path := range []string{"/new/person", "/records/person/carol/edit", "/catalogue/GOV-01", "/sources/git/collect", "/records/person/carol/comments"} {
+			if status, _ := w.post(t, path, url.Values{"text": {"x"}, "_seen": {"2026-01-01T00:00:00Z"}}); status != http.StatusForbidden && status != http.StatusConflict && status != http.StatusUnprocessableEntity {
+				t.Errorf("%s answers a viewer %d", path, status)
+			}
+		}
+		if status, _ := w.get(t, "/settings/users"); status != http.StatusForbidden {
+			t.Errorf("users answer a viewer %d", status)
+		}
+	})
+}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"io"
 	"os"
 
@@ -97,11 +96,13 @@ func (c *ledgerProve) Run(s *session) error {
 		if err != nil {
 			return err
 		}
+		b, err := p.Encode() // exactly so: the record's own bytes are in it
+		if err != nil {
+			return err
+		}
 		return s.output(c.Out, func(out io.Writer) error {
-			e := json.NewEncoder(out)
-			e.SetIndent("", "  ")
-			e.SetEscapeHTML(false)
-			return e.Encode(p)
+			_, err := out.Write(b)
+			return err
 		})
 	})
 }

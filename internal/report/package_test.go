@@ -1,10 +1,12 @@
 package report_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -226,6 +228,20 @@ func TestAPackageVerifiesWithNothingButItsKey(t *testing.T) {
 		}
 		if _, err = w.book.Verify(w.ctx, nil); err != nil {
 			t.Error(err)
+		}
+		z, err := zip.OpenReader(path) // any zip program reads it
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer z.Close()
+		for _, f := range z.File {
+			r, err := f.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, err := io.Copy(io.Discard, r); err != nil || n != int64(f.UncompressedSize64) {
+				t.Errorf("%s: %d bytes, %v", f.Name, n, err)
+			}
 		}
 		left, _ := os.ReadDir(filepath.Dir(path))
 		if len(left) != 1 {

@@ -49,6 +49,9 @@ func readme(m *verify.Manifest) []byte {
 	say("")
 	say("Left out")
 	say("")
+	if m.Redacted {
+		say("  %s", verify.Redacted)
+	}
 	for _, l := range m.LeftOut {
 		if l.N > 0 {
 			say("  %s (%d). %s", l.What, l.N, l.Why)

@@ -69,7 +69,7 @@ type Manifest struct {
 	Release      string    `json:"release"`      // of Tickmark
 	Entries      int64     `json:"entries"`      // the package speaks of the log's first so many entries
 	AsOf         string    `json:"as_of"`        // recorded time of the last of these
-	Redacted     bool      `json:"redacted"`     // personal data were left out
+	Redacted     bool      `json:"redacted"`     // records of kinds with personal data were left out
 	Counts       Counts    `json:"counts"`
 	Kinds        []Kind    `json:"kinds"`
 	LeftOut      []LeftOut `json:"left_out"`
@@ -123,6 +123,9 @@ type Listed struct {
 	Packed       int64  `json:"packed"`
 	PackedSHA256 string `json:"packed_sha256"`
 }
+
+// Redacted is what to know of a redacted package.
+const Redacted = "The package is redacted: records of kinds with personal data are withheld whole. Records that are shown still say who wrote them, for their proof covers it."
 
 // SealDetail is what the entry of a package says of it.
 type SealDetail struct {

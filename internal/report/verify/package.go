@@ -410,6 +410,9 @@ func (v *reading) sayLimits() {
 	if later := int64(len(v.entries)) - v.m.Entries - 1; later > 0 {
 		v.limits = append(v.limits, fmt.Sprintf("%s came after the moment the package speaks of; they are in the log and not opened.", count(later, "entry", "entries")))
 	}
+	if v.m.Redacted {
+		v.limits = append(v.limits, Redacted)
+	}
 	for _, l := range v.m.LeftOut {
 		n := ""
 		if l.N > 0 {

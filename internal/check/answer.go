@@ -79,6 +79,12 @@ func (r *round) become(u *unit, v record.Version, at store.Moment, j judged) {
 // put replaces the answer o, which may be nil, by a.
 func (r *round) put(u *unit, o, a *answer, record int64) {
 	a.Series, a.Record, a.To, a.Dropped = u.series.ID, record, store.Forever, store.Forever
+	if _, again := u.expect[record]; !again {
+		u.expect[record] = 0
+		if o != nil {
+			u.expect[record] = o.ID
+		}
+	}
 	if o != nil {
 		u.delta[o.Status]--
 		switch {

@@ -3,12 +3,12 @@ package check
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"tickmark/internal/expr"
+	"tickmark/internal/fault"
 	"tickmark/internal/ledger"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
@@ -38,8 +38,9 @@ type unit struct {
 	flip   store.Moment // the earliest moment found at which an answer changes by itself; zero: none
 	vol    bool         // it reads volatile values
 	flips  []*answer
-	ended  []*answer // stored rows to close or supersede
-	delta  map[int64]int64
+	ended  []*answer       // stored rows to close or supersede
+	delta  map[int64]int64 // by status: how many more answers there are
+	expect map[int64]int64 // by record: the result that stands in the database, 0 for none
 }
 
 // round is one evaluation.
@@ -83,7 +84,7 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 		if !ok || len(o.Checks) > 0 && !slices.Contains(o.Checks, s.ID) {
 			continue
 		}
-		u := &unit{Check: s.Check, series: sr, fresh: sr.Evaluated == 0, delta: map[int64]int64{}}
+		u := &unit{Check: s.Check, series: sr, fresh: sr.Evaluated == 0, delta: map[int64]int64{}, expect: map[int64]int64{}}
 		if u.fresh {
 			n, err := store.All[int64](ctx, m.Book.DB, "SELECT id FROM result WHERE series = $1 LIMIT 1", sr.ID)
 			if err != nil {
@@ -472,9 +473,6 @@ func (j judged) basis() basis {
 	return b
 }
 
-// errOvertaken says that another process evaluated meanwhile.
-var errOvertaken = errors.New("another evaluation was faster")
-
 // flush writes what the batch changed.
 func (r *round) flush(ctx context.Context) error {
 	dirty := false
@@ -501,19 +499,44 @@ func (r *round) flush(ctx context.Context) error {
 			}
 			r.report.Flips += len(u.flips)
 			r.touched[u.ID] = true
-			u.flips, u.ended, u.delta = nil, nil, map[int64]int64{}
+			u.flips, u.ended, u.delta, u.expect = nil, nil, map[int64]int64{}, map[int64]int64{}
 		}
 		return nil
 	})
 }
 
+// overtaken refuses to write when another process evaluated meanwhile: its answers would stand beside ours.
 func (u *unit) overtaken(ctx context.Context, tx *ledger.Tx) error {
+	refused := fault.New(fault.Conflict, "Another process is evaluating the checks.").WithNext("Its answers will be there shortly.")
 	s, err := store.One[Series](ctx, tx, "SELECT "+seriesColumns+" FROM series WHERE id = $1", u.series.ID)
 	if err != nil {
 		return err
 	}
 	if s.Upto != u.series.Upto || s.Evaluated != u.series.Evaluated || s.Ended != store.Forever {
-		return errOvertaken
+		return refused
+	}
+	records := make([]any, 0, len(u.expect))
+	for record := range u.expect {
+		records = append(records, record)
+	}
+	standing := map[int64]int64{}
+	for len(records) > 0 {
+		n := min(len(records), 200)
+		type row struct {
+			Record int64 `db:"record"`
+			ID     int64 `db:"id"`
+		}
+		err := store.Each(ctx, tx, func(r row) error { standing[r.Record] = r.ID; return nil },
+			"SELECT record, id FROM result WHERE series = $1 AND valid_to = $2 AND superseded = $2 AND record IN ("+store.Marks(3, n)+")", append([]any{u.series.ID, store.Forever}, records[:n]...)...)
+		if err != nil {
+			return err
+		}
+		records = records[n:]
+	}
+	for record, id := range u.expect {
+		if standing[record] != id {
+			return refused
+		}
 	}
 	return nil
 }

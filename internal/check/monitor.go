@@ -49,34 +49,47 @@ func (m *Monitor) SeriesOf(ctx context.Context, check string) ([]Series, error) 
 	return store.All[Series](ctx, m.Book.DB, "SELECT "+seriesColumns+" FROM series WHERE check_id = $1 ORDER BY started, id", check)
 }
 
-// align begins and ends series so that every check in use has one with its hash, and none else is open.
-func (m *Monitor) align(ctx context.Context, setups []Setup) (map[string]Series, error) {
-	open, err := store.All[Series](ctx, m.Book.DB, "SELECT "+seriesColumns+" FROM series WHERE ended = $1", store.Forever)
+// turnover is what must happen for every check in use to have one series with its hash, and none else to be open.
+type turnover struct {
+	right map[string]Series // by check: those that go on
+	ended map[string]Series // those that end
+	begin []Setup           // those that need one
+}
+
+func plan(ctx context.Context, q store.Q, setups []Setup) (turnover, error) {
+	t := turnover{right: map[string]Series{}, ended: map[string]Series{}}
+	open, err := store.All[Series](ctx, q, "SELECT "+seriesColumns+" FROM series WHERE ended = $1", store.Forever)
 	if err != nil {
-		return nil, fmt.Errorf("read the open series: %w", err)
+		return t, fmt.Errorf("read the open series: %w", err)
 	}
-	have := map[string]Series{}
 	for _, s := range open {
-		have[s.Check] = s
+		t.ended[s.Check] = s
 	}
-	right := map[string]Series{}
-	var begin []Setup
 	for _, s := range setups {
 		if s.Off {
 			continue
 		}
-		if old, ok := have[s.ID]; ok && string(old.Hash) == string(s.Hash[:]) {
-			right[s.ID] = old
-			delete(have, s.ID)
+		if old, ok := t.ended[s.ID]; ok && string(old.Hash) == string(s.Hash[:]) {
+			t.right[s.ID] = old
+			delete(t.ended, s.ID)
 			continue
 		}
-		begin = append(begin, s)
+		t.begin = append(t.begin, s)
 	}
-	if len(begin) == 0 && len(have) == 0 {
-		return right, nil
+	return t, nil
+}
+
+// align begins and ends series as planned, and returns those in use by check.
+func (m *Monitor) align(ctx context.Context, setups []Setup) (map[string]Series, error) {
+	t, err := plan(ctx, m.Book.DB, setups)
+	if err != nil || len(t.begin) == 0 && len(t.ended) == 0 {
+		return t.right, err
 	}
 	err = m.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
-		for id, s := range have {
+		if t, err = plan(ctx, tx, setups); err != nil { // another process may have been here
+			return err
+		}
+		for id, s := range t.ended {
 			why := "The check is no longer in use."
 			for _, c := range setups {
 				if c.ID == id {
@@ -94,10 +107,10 @@ func (m *Monitor) align(ctx context.Context, setups []Setup) (map[string]Series,
 		if err != nil {
 			return err
 		}
-		for _, c := range begin {
+		for _, c := range t.begin {
 			next++
 			why := "The check is new."
-			if s, ok := have[c.ID]; ok {
+			if s, ok := t.ended[c.ID]; ok {
 				why = whyChanged(s, c)
 			} else if n, err := store.One[int64](ctx, tx, "SELECT count(*) FROM series WHERE check_id = $1", c.ID); err != nil {
 				return err
@@ -112,14 +125,14 @@ func (m *Monitor) align(ctx context.Context, setups []Setup) (map[string]Series,
 			if _, err := tx.Act(ctx, "check.series_began", "job:check", c.ID, map[string]any{"hash": hex.EncodeToString(s.Hash), "reason": why}); err != nil {
 				return err
 			}
-			right[c.ID] = s
+			t.right[c.ID] = s
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("begin a series: %w", err)
 	}
-	return right, nil
+	return t.right, nil
 }
 
 func whyChanged(s Series, c Setup) string {

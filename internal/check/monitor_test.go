@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tickmark/internal/check"
+	"tickmark/internal/fault"
 	"tickmark/internal/finding"
 	"tickmark/internal/ledger"
 	"tickmark/internal/record"
@@ -586,5 +587,46 @@ examples:
 		}
 		d.evaluate()
 		d.want(check.Filter{}, "ada fail 01 00:00– A root account has none.")
+	})
+}
+
+func TestTwoEvaluationsAtOnceAnswerOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, multiFactor)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		for round := range 5 {
+			d.now = d.now.Add(time.Hour)
+			for i := range 30 {
+				d.see("host_user", key(i), fmt.Sprintf(`{"name":"x","human":true,"mfa":%v}`, (i+round)%2 == 0))
+			}
+			done := make(chan error)
+			for range 3 {
+				m := check.NewMonitor(d.book, d.m.Words, d.m.Set) // another server of the same workspace
+				go func() {
+					_, err := m.Evaluate(d.ctx, check.Options{})
+					done <- err
+				}()
+			}
+			for range 3 {
+				if err := <-done; err != nil && !fault.Is(err, fault.Conflict) {
+					t.Error(err)
+				}
+			}
+		}
+		d.evaluate()
+		if n, err := store.One[int64](d.ctx, db, "SELECT count(*) FROM series"); err != nil || n != 1 {
+			t.Errorf("%d series, %v", n, err)
+		}
+		twice, err := store.All[int64](d.ctx, db, "SELECT record FROM result WHERE valid_to = $1 AND superseded = $1 GROUP BY series, record HAVING count(*) > 1", store.Forever)
+		if err != nil || len(twice) > 0 {
+			t.Errorf("records with two answers: %v, %v", twice, err)
+		}
+		if _, err := d.m.Verify(d.ctx, nil); err != nil {
+			t.Error(err)
+		}
+		sum, err := d.m.Summary(d.ctx, 0)
+		if err != nil || sum[0].Counts.Pass != 15 || sum[0].Counts.Fail != 15 {
+			t.Errorf("%+v %v", sum[0].Counts, err)
+		}
 	})
 }

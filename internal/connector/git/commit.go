@@ -20,8 +20,8 @@ const (
 	otherSignature = "other"
 )
 
-// commitBody is made from a commit's bytes alone, so that it never changes. What depends on branches is the part
-// on_default_branch beside it.
+// commitBody is made from a commit's bytes alone, but for its place: on_default_branch changes when a branch is merged or a
+// push is forced, and only then does a commit get another version. It is absent when there is no default branch to ask.
 type commitBody struct {
 	ID             string   `json:"id"`
 	Tree           string   `json:"tree"`
@@ -41,6 +41,7 @@ type commitBody struct {
 	Damaged        bool     `json:"text_damaged,omitempty"`
 	Signed         bool     `json:"signed"`
 	Signature      string   `json:"signature"`
+	OnDefault      *bool    `json:"on_default_branch,omitempty"`
 }
 
 // parseCommit turns a commit's bytes into its body. Like git it takes the first of a header that stands twice, and it

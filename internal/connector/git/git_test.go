@@ -509,7 +509,7 @@ func TestDefaultBranch(t *testing.T) {
 		if r.Completed(git.KindFile, "") || !r.Completed(git.KindBranch, "") {
 			t.Errorf("gaps %v", r.Gaps())
 		}
-		if b := r.Body(git.KindCommit, head); b["on_default_branch"] != nil {
+		if b := r.Body(git.KindCommit, head); b["on_default_branch"] != nil || !slices.ContainsFunc(r.Gaps(), func(g connector.Gap) bool { return g.Part == "on_default_branch" }) {
 			t.Errorf("place of a commit is stated without a default branch: %v", b)
 		}
 	})

@@ -61,7 +61,9 @@ func (r *reading) readCommits(ctx context.Context) error {
 	}
 	done, unread, first := len(w.ids)-len(ask), 0, ""
 	r.out.Progress(KindCommit, done, len(w.ids))
-	place := connector.Part{Name: "on_default_branch"}
+	if r.repo.defaultHead == "" && len(w.ids) > 0 {
+		r.missing(KindCommit, "on_default_branch", "No default branch could be found, so which commits are on it is not known. Name it in the setting branch.")
+	}
 	err = r.git.objects(ctx, KindCommit, len(ask), func(i int) string { return w.hex(ask[i]) }, func(i int, o object) error {
 		if done++; done%1000 == 0 {
 			r.out.Progress(KindCommit, done, len(w.ids))
@@ -77,25 +79,19 @@ func (r *reading) readCommits(ctx context.Context) error {
 			return nil
 		}
 		body, at := parseCommit(o.id, o.content)
+		if r.repo.defaultHead != "" {
+			on := ask[i] < w.kept
+			body.OnDefault = &on
+		}
 		made, err := encode(body)
 		if err != nil {
 			return err
-		}
-		place := place
-		switch {
-		case r.repo.defaultHead == "":
-			place.Gap = "No default branch could be found. Name it in the connection's setting branch."
-		case ask[i] < w.kept:
-			place.JSON = []byte("true")
-		default:
-			place.JSON = []byte("false")
 		}
 		label := clean(body.Subject)
 		if label == "" {
 			label = o.id[:12]
 		}
-		return r.out.Item(connector.Item{Kind: KindCommit, Key: o.id, Raw: o.content, Body: made, Label: cut(label, 200), Occurred: at,
-			Parts: []connector.Part{place}})
+		return r.out.Item(connector.Item{Kind: KindCommit, Key: o.id, Raw: o.content, Body: made, Label: cut(label, 200), Occurred: at})
 	})
 	if err != nil {
 		return err

@@ -106,7 +106,7 @@ func commitKind() record.Kind {
 			{Name: "authored_at", Type: record.Time, Hidden: true},
 			{Name: "author_zone", Type: record.Text, Help: "The zone as stated, such as +0100.", Hidden: true},
 			{Name: "committer_name", Type: record.Text, Personal: true, Hidden: true},
-			{Name: "committer_email", Type: record.Email, Personal: true, Indexed: true, Hidden: true},
+			{Name: "committer_email", Type: record.Email, Personal: true, Hidden: true},
 			{Name: "committed_at", Type: record.Time, Indexed: true},
 			{Name: "committer_zone", Type: record.Text, Hidden: true},
 			{Name: "message", Type: record.Long, Personal: true, Hidden: true, Help: "As written; people are often named in it."},

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +28,10 @@ import (
 //	fields FILE NAME…           the JSON object, or each object of the array, has exactly these fields, in this order
 //	value VAR FILE PATH         VAR becomes the value at PATH (a.0.b) of the JSON
 //	lines FILE N                the file has N lines
+//	same A B                    both are the same text
+//	fetch FILE URL [TOKEN]      FILE becomes what GET answers, whatever the status, which FILE begins with
+//	flip FILE                   changes one bit in the middle of the file
+//	scramble FILE               overwrites the second half of a file but for its length
 //	sql FILE STATEMENT          changes a SQLite file behind the program's back
 //	port VAR                    VAR becomes an address where nobody listens
 //	listens ADDRESS             waits until somebody does
@@ -51,13 +57,13 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "repo": repo, "fields": fields, "value": value, "lines": lines, "sql": change, "port": port, "listens": listens,
+			"exits": exits, "repo": repo, "fields": fields, "value": value, "lines": lines, "sql": change, "port": port, "listens": listens, "same": same, "flip": flip, "scramble": scramble, "fetch": fetch,
 		},
 	})
 }
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tickmark": main})
+	testscript.Main(m, map[string]func(){"tickmark": main, "tickmark-writer": writer})
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {
@@ -165,6 +171,40 @@ func port(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Setenv(args[0], l.Addr().String())
 	ts.Check(l.Close())
+}
+
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	if (args[0] == args[1]) == neg {
+		ts.Fatalf("%s and %s", args[0], args[1])
+	}
+}
+
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	b := []byte(ts.ReadFile(args[0]))
+	b[len(b)/2] ^= 1
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+func scramble(ts *testscript.TestScript, _ bool, args []string) {
+	b := []byte(ts.ReadFile(args[0]))
+	for i := len(b) / 2; i < len(b); i++ {
+		b[i] ^= byte(i)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+func fetch(ts *testscript.TestScript, _ bool, args []string) {
+	q, err := http.NewRequest("GET", args[1], nil)
+	ts.Check(err)
+	if len(args) > 2 {
+		q.Header.Set("Authorization", "Bearer "+args[2])
+	}
+	a, err := http.DefaultClient.Do(q)
+	ts.Check(err)
+	defer a.Body.Close()
+	b, err := io.ReadAll(a.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append([]byte(a.Status+"\n"), b...), 0o644))
 }
 
 func listens(ts *testscript.TestScript, _ bool, args []string) {

@@ -25,7 +25,7 @@ func (b *Book) Erase(ctx context.Context, by Authority, kind, key, reason string
 	if strings.TrimSpace(reason) == "" {
 		return fault.New(fault.Invalid, "Say why %s %s is erased.", strings.ToLower(ki.Title), key)
 	}
-	return b.Log.Write(ctx, func(tx *ledger.Tx) error {
+	err = b.Log.Write(ctx, func(tx *ledger.Tx) error {
 		ids, err := store.All[int64](ctx, tx, "SELECT id FROM record WHERE kind = $1 AND key = $2 ORDER BY id", ki.id, key)
 		if err != nil {
 			return err
@@ -64,6 +64,10 @@ func (b *Book) Erase(ctx context.Context, by Authority, kind, key, reason string
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return b.DB.Forget(ctx)
 }
 
 func (b *Book) erase(ctx context.Context, tx *ledger.Tx, ki *kindInfo, id int64, actor, reason string) error {

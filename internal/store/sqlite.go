@@ -15,7 +15,7 @@ import (
 )
 
 // What SQLite needs: write-ahead log so that readers never wait, full sync so that an acknowledged write survives a power
-// cut, and a single writing connection that begins with the write lock taken.
+// cut, zeros over what is deleted so that what was erased is gone from the file too, and a single writing connection that begins with the write lock taken.
 func openSQLite(path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fault.New(fault.Unavailable, "The folder of the workspace, %s, cannot be made: %w.", filepath.Dir(path), err)
@@ -27,7 +27,7 @@ func openSQLite(path string) (*DB, error) {
 	}
 	dsn := func(extra string) string {
 		u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
-		return u.String() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=foreign_keys(1)&_pragma=temp_store(memory)&_pragma=mmap_size(0)" + extra
+		return u.String() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=secure_delete(1)&_pragma=foreign_keys(1)&_pragma=temp_store(memory)&_pragma=mmap_size(0)" + extra
 	}
 	w, err := sql.Open("sqlite", dsn("&_txlock=immediate&_pragma=cache_size(-32000)&_pragma=wal_autocheckpoint(4000)"))
 	if err != nil {
@@ -47,6 +47,20 @@ func openSQLite(path string) (*DB, error) {
 	r.SetMaxOpenConns(n)
 	r.SetMaxIdleConns(n)
 	return &DB{Engine: SQLite, path: path, read: r, write: w}, nil
+}
+
+// Forget empties SQLite's write-ahead log, which holds pages as they were before an erasure; a reader that is under way at
+// that moment puts it off to the next time. PostgreSQL forgets when it vacuums.
+func (db *DB) Forget(ctx context.Context) error {
+	if db.Engine == Postgres {
+		return nil
+	}
+	if err := db.turn.enter(ctx, false); err != nil {
+		return err
+	}
+	defer db.turn.leave()
+	_, err := db.conn.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return kind(err)
 }
 
 // kind turns an engine's error into a fault where a person can act on it.

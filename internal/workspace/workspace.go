@@ -101,6 +101,9 @@ func Checks(kinds *record.Kinds, dir string) (*check.Set, *check.Vocabulary, err
 		return nil, nil, err
 	}
 	set, err := check.Load(words, ids, content.Check, own)
+	if f := (*fault.Fault)(nil); own != "" && errors.As(err, &f) && f.Next == "" {
+		f.Next = fmt.Sprintf("Mend the file and try it with tickmark check test %s, or move it out of that folder.", own)
+	}
 	return set, words, err
 }
 

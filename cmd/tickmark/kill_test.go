@@ -1,0 +1,424 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"tickmark/internal/check"
+	"tickmark/internal/collect"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/store/storetest"
+	"tickmark/internal/workspace"
+)
+
+// These tests end the program by force and show that the next start is sound: nothing acknowledged is lost, no batch is
+// half there, the ledger proves, an interrupted collection is named and the next one completes.
+
+const batch = 1000 // records that a collection writes at once
+
+// heavy is n, or many times as much where the dear tests run.
+func heavy(n, many int) int {
+	if os.Getenv("TICKMARK_TEST_HEAVY") != "" {
+		return n * many
+	}
+	return n
+}
+
+// writer is a program that puts people into the workspace until it is killed, and says each key once it is acknowledged.
+func writer() {
+	ctx := context.Background()
+	w, err := workspace.Open(ctx, workspace.Options{Data: os.Args[1], Database: os.Args[2]})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	me, err := w.Local(ctx)
+	for i := 0; err == nil; i++ {
+		key := os.Args[3] + "-" + fmt.Sprint(i)
+		if _, err = w.Book.Put(ctx, me, person(key), person(key+"-too")); err == nil {
+			fmt.Println(key)
+		}
+	}
+	fmt.Println(err)
+	os.Exit(1)
+}
+
+func person(key string) record.Change {
+	body, _ := json.Marshal(map[string]string{"id": key, "name": key, "email": key + "@example.com"})
+	return record.Change{Kind: "person", Key: key, Body: body}
+}
+
+func TestKilledWriterLosesNothingAcknowledged(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { killWriter(t, workspace.Options{Data: t.TempDir()}) })
+	t.Run("postgres", func(t *testing.T) {
+		killWriter(t, workspace.Options{Data: t.TempDir(), Database: storetest.PostgresURL(t)})
+	})
+}
+
+func killWriter(t *testing.T, o workspace.Options) {
+	made(t, o)
+	var acknowledged []string
+	for round := range heavy(6, 30) {
+		c := exec.Command("tickmark-writer", o.Data, o.Database, fmt.Sprint("r", round))
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for range rand.IntN(40) {
+			if !lines.Scan() || !strings.HasPrefix(lines.Text(), "r") {
+				t.Fatalf("the writer says %q", lines.Text())
+			}
+			acknowledged = append(acknowledged, lines.Text())
+		}
+		time.Sleep(time.Duration(rand.IntN(8000)) * time.Microsecond)
+		if err := c.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for lines.Scan() { // what it said before it died counts too
+			acknowledged = append(acknowledged, lines.Text())
+		}
+		c.Wait()
+
+		w := sound(t, o)
+		people := map[string]bool{}
+		page := record.Query{Kind: "person", Limit: 1000}
+		for {
+			p, err := w.Book.List(t.Context(), page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range p.Versions {
+				people[v.Key] = true
+			}
+			if page.After = p.Next; page.After == "" {
+				break
+			}
+		}
+		for _, key := range acknowledged {
+			if !people[key] {
+				t.Fatalf("round %d: %s was acknowledged and is lost", round, key)
+			}
+		}
+		for key := range people {
+			if one, _ := strings.CutSuffix(key, "-too"); !people[one] || !people[one+"-too"] {
+				t.Fatalf("round %d: %s is there without what was written with it", round, key)
+			}
+		}
+		w.Close()
+	}
+	t.Logf("%d writes acknowledged", len(acknowledged))
+}
+
+func TestKilledCollectionIsNamedAndCompleted(t *testing.T) {
+	const commits = 6500
+	start := workspace.Options{Data: filepath.Join(t.TempDir(), "start")}
+	connected(t, start, commits)
+	whole := clone(t, start.Data)
+	begun := time.Now()
+	if out, err := exec.Command("tickmark", "collect", "git", "--data", whole.Data).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	took := time.Since(begun)
+	interrupted := 0
+	for range heavy(5, 30) {
+		o := clone(t, start.Data)
+		c := exec.Command("tickmark", "collect", "git", "--data", o.Data)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(took/5 + time.Duration(rand.Int64N(int64(took)*4/5)))
+		c.Process.Kill()
+		c.Wait()
+		interrupted += completes(t, o, commits)
+		os.RemoveAll(o.Data)
+	}
+	if interrupted == 0 {
+		t.Error("no kill met a run under way")
+	}
+	t.Logf("a collection takes %s; %d runs were met under way", took, interrupted)
+}
+
+// A copy of the files at an instant, made while the program stands still, is what a machine that stopped then would find.
+// The index of the write-ahead log (-shm) is memory, and dies with the machine.
+func TestWorkspaceIsSoundAtEveryInstantOfACollection(t *testing.T) {
+	const commits = 6500
+	start := workspace.Options{Data: filepath.Join(t.TempDir(), "start")}
+	connected(t, start, commits)
+	whole := clone(t, start.Data)
+	begun := time.Now()
+	if out, err := exec.Command("tickmark", "collect", "git", "--data", whole.Data).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	took := time.Since(begun)
+	os.RemoveAll(whole.Data)
+
+	o := clone(t, start.Data)
+	c := exec.Command("tickmark", "collect", "git", "--data", o.Data)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	var copies []workspace.Options
+	pace := time.NewTicker(took / time.Duration(heavy(50, 4)))
+	defer pace.Stop()
+	last := ""
+	for running := true; running; {
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatal(err)
+			}
+			running = false
+		case <-pace.C:
+			c.Process.Signal(syscall.SIGSTOP)
+			if now := sizes(o.Data); now != last { // something was written since the last copy
+				copies = append(copies, clone(t, o.Data))
+				last = now
+			}
+			c.Process.Signal(syscall.SIGCONT)
+		}
+	}
+	if len(copies) < 5 {
+		t.Errorf("only %d instants differ", len(copies))
+	}
+	interrupted := 0
+	for i, at := range copies {
+		if i%max(1, len(copies)/heavy(12, 4)) == 0 {
+			interrupted += completes(t, at, commits)
+		} else {
+			w := sound(t, at)
+			wholeBatches(t, w, commits)
+			w.Close()
+		}
+		os.RemoveAll(at.Data)
+	}
+	t.Logf("%d instants, %d of them completed; %d runs were under way", len(copies), min(len(copies), heavy(12, 4)), interrupted)
+}
+
+// made sets a workspace up.
+func made(t *testing.T, o workspace.Options) {
+	t.Helper()
+	o.Create = true
+	w, err := workspace.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// connected sets a workspace up with a connection to a repository of so many commits.
+func connected(t *testing.T, o workspace.Options, commits int) {
+	t.Helper()
+	made(t, o)
+	dir := t.TempDir()
+	var in bytes.Buffer
+	for i := range commits {
+		fmt.Fprintf(&in, "commit refs/heads/main\ncommitter Ada <ada@example.com> %d +0000\ndata 9\nchange %02d\nM 644 inline file\ndata 8\n%8d\n", 1767600000+i, i%100, i)
+	}
+	for _, args := range [][]string{{"init", "-q", "-b", "main", dir}, {"-C", dir, "fast-import", "--quiet"}} {
+		c := exec.Command("git", args...)
+		c.Stdin = &in
+		if args[0] == "init" {
+			c.Stdin = nil
+		}
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v: %s", args, err, out)
+		}
+	}
+	w, err := workspace.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	me, err := w.Local(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Collect.Add(t.Context(), me, collect.Connection{Name: "git", Connector: "git", Settings: map[string]string{"path": dir}}, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// clone copies the files of a workspace that nobody is writing.
+func clone(t *testing.T, dir string) workspace.Options {
+	t.Helper()
+	to, err := os.MkdirTemp(t.TempDir(), "copy-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"tickmark.db", "tickmark.db-wal", "ledger.key", "secret.key"} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if os.IsNotExist(err) && strings.HasSuffix(name, "-wal") {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(to, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return workspace.Options{Data: to}
+}
+
+func sizes(dir string) string {
+	out := ""
+	for _, name := range []string{"tickmark.db", "tickmark.db-wal"} {
+		if i, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			out += fmt.Sprint(i.Size(), i.ModTime())
+		}
+	}
+	return out
+}
+
+// sound opens a workspace whose program was killed and proves everything in it.
+func sound(t *testing.T, o workspace.Options) *workspace.Workspace {
+	t.Helper()
+	w, err := workspace.Open(t.Context(), o)
+	if err != nil {
+		t.Fatalf("open after the kill: %v", err)
+	}
+	t.Cleanup(func() { w.Close() })
+	if _, err := w.Book.Verify(t.Context(), nil); err != nil {
+		t.Fatalf("after the kill: %v", err)
+	}
+	if _, err := w.Monitor.Verify(t.Context(), nil); err != nil {
+		t.Fatalf("after the kill: %v", err)
+	}
+	return w
+}
+
+func wholeBatches(t *testing.T, w *workspace.Workspace, commits int) {
+	t.Helper()
+	n, err := w.Book.Count(t.Context(), record.Query{Kind: "git_commit"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.N%batch != 0 && n.N != int64(commits) {
+		t.Fatalf("%d commits are there: a batch is half written", n.N)
+	}
+}
+
+// completes proves the workspace, collects and judges, and returns how many runs it found interrupted: one or none.
+func completes(t *testing.T, o workspace.Options, commits int) (interrupted int) {
+	t.Helper()
+	w := sound(t, o)
+	defer w.Close()
+	wholeBatches(t, w, commits)
+	begun, err := w.Collect.LastRuns(t.Context(), "git", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	underWay := len(begun) > 0 && strings.Contains(string(begun[0].Body), `"outcome":"`+collect.Running+`"`)
+	sum, err := w.Collect.Run(t.Context(), "git", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Outcome != collect.Complete {
+		t.Fatalf("the next run is %s: %+v", sum.Outcome, sum.Missing)
+	}
+	if n, err := w.Book.Count(t.Context(), record.Query{Kind: "git_commit"}); err != nil || n.N != int64(commits) {
+		t.Fatalf("%d commits of %d, %v", n.N, commits, err)
+	}
+	if underWay {
+		killed, err := w.Book.Get(t.Context(), collect.RunKind, begun[0].Key, 0)
+		if err != nil || !strings.Contains(string(killed.Body), `"outcome":"`+collect.Interrupted+`"`) {
+			t.Fatalf("the killed run reads %s, %v", killed.Body, err)
+		}
+		interrupted = 1
+	}
+	if _, err := w.Monitor.Evaluate(t.Context(), check.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Book.Verify(t.Context(), nil); err != nil {
+		t.Fatalf("after the next run: %v", err)
+	}
+	if _, err := w.Monitor.Verify(t.Context(), nil); err != nil {
+		t.Fatalf("after the next run: %v", err)
+	}
+	return interrupted
+}
+
+// A full disk refuses with a sentence, loses nothing, and once there is room everything goes on.
+func TestFullDiskRefusesAndGoesOn(t *testing.T) {
+	dir := small(t, 6<<20)
+	o := workspace.Options{Data: filepath.Join(dir, "data")}
+	made(t, o)
+	ballast := filepath.Join(dir, "ballast")
+	room := func(left int64) {
+		t.Helper()
+		os.Remove(ballast)
+		f, err := os.Create(ballast)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		block := make([]byte, 4096)
+		for range (free(t, dir) - left) / 4096 {
+			if _, err := f.Write(block); err != nil {
+				break
+			}
+		}
+	}
+	w := sound(t, o)
+	me, err := w.Local(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := 0
+	refused := error(nil)
+	for _, left := range []int64{256 << 10, 128 << 10, 32 << 10, 0} {
+		room(left)
+		for refused = nil; refused == nil; {
+			if _, refused = w.Book.Put(t.Context(), me, person(fmt.Sprint("p", written))); refused == nil {
+				written++
+			}
+		}
+		if !fault.Is(refused, fault.Unavailable) || !strings.Contains(refused.Error(), "The disk is full; nothing was written") {
+			t.Fatalf("with %d bytes left, after %d records: %v", left, written, refused)
+		}
+	}
+	out, err := exec.Command("tickmark", "put", "person", "--data", o.Data, "--file", "-").CombinedOutput()
+	if err == nil {
+		t.Errorf("the program wrote to a full disk: %s", out)
+	}
+	// Reading goes on while the disk is full.
+	if n, err := w.Book.Count(t.Context(), record.Query{Kind: "person"}); err != nil || n.N != int64(written) {
+		t.Errorf("%d records of %d while the disk is full, %v", n.N, written, err)
+	}
+	w.Close()
+	os.Remove(ballast)
+	w = sound(t, o)
+	if n, err := w.Book.Count(t.Context(), record.Query{Kind: "person"}); err != nil || n.N != int64(written) {
+		t.Errorf("%d records of %d once there is room, %v", n.N, written, err)
+	}
+	if _, err := w.Book.Put(t.Context(), me, person("after")); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.Book.Verify(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d records were acknowledged, the next refused: %v", written, refused)
+}

@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"tickmark/internal/store"
@@ -32,4 +33,34 @@ func (b *Book) Recent(ctx context.Context, asOf store.Moment, limit int, want fu
 	}
 	slices.SortFunc(all, func(x, y versionRow) int { return cmp.Compare(y.ID, x.ID) })
 	return b.versions(all[:min(limit, len(all))])
+}
+
+// FromEntry returns the versions that ledger entries from entry on committed to, in their order, at most limit. Versions are
+// numbered in the order of their entries, so the first is found by halving and no index of entries is needed.
+func (b *Book) FromEntry(ctx context.Context, entry int64, limit int) ([]Version, error) {
+	type spot struct {
+		ID    int64 `db:"id"`
+		Entry int64 `db:"entry"`
+	}
+	high, err := store.One[int64](ctx, b.DB, "SELECT coalesce(max(id), 0) + 1 FROM version")
+	if err != nil {
+		return nil, err
+	}
+	for low := int64(0); low < high; {
+		mid := (low + high) / 2
+		s, err := store.One[spot](ctx, b.DB, "SELECT id, entry FROM version WHERE id >= $1 ORDER BY id LIMIT 1", mid)
+		switch {
+		case errors.Is(err, store.ErrNotFound) || err == nil && s.Entry >= entry:
+			high = mid
+		case err != nil:
+			return nil, err
+		default:
+			low = s.ID + 1
+		}
+	}
+	rows, err := store.All[versionRow](ctx, b.DB, versionSelect+"WHERE v.id >= $1 ORDER BY v.id LIMIT $2", high, limit)
+	if err != nil {
+		return nil, err
+	}
+	return b.versions(rows)
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/a-h/templ"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"tickmark/internal/fault"
 	"tickmark/internal/ledger/merkle"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
@@ -109,12 +108,6 @@ func (s *site) askedEntry(ctx context.Context, l *LedgerPage, size int64) error 
 		return err
 	}
 	l.Entry = &rows[0]
-	if v, err := s.Book.ByEntry(ctx, n); err == nil && s.may(ctx, v.Kind) == nil {
-		e := s.event(v)
-		l.Entry.What, l.Entry.Href, l.Entry.By = "Version of "+strings.ToLower(e.What[:1])+e.What[1:], hrefOf(v), plain(v.Actor)
-	} else if err != nil && !fault.Is(err, fault.NotFound) {
-		return err
-	}
 	l.Proof, err = s.prove(ctx, n)
 	return err
 }
@@ -140,10 +133,12 @@ func (s *site) entries(ctx context.Context, start, end int64) ([]EntryRow, error
 		did[a.Entry] = a
 	}
 	written := map[int64]record.Version{}
-	if recent, err := s.Book.Recent(ctx, at(ctx), 3*entriesShown, func(k *record.Kind) bool { return s.may(ctx, k.Name) == nil }); err != nil {
+	versions, err := s.Book.FromEntry(ctx, start, int(end-start))
+	if err != nil {
 		return nil, err
-	} else {
-		for _, v := range recent {
+	}
+	for _, v := range versions {
+		if s.may(ctx, v.Kind) == nil {
 			written[v.Entry] = v
 		}
 	}

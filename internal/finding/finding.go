@@ -162,13 +162,19 @@ func stillPasses(before, _ map[string]any, _ record.Actor) error {
 	return passes(before)
 }
 
-// passes refuses while any item of a check's finding fails or turned into something that proves nothing.
+// passes refuses while a record of a check's finding fails or turned into something that proves nothing. The last item of
+// each record decides: an earlier one that ended as unknown was followed by what came after.
 func passes(body map[string]any) error {
 	items, _ := body["items"].([]any)
 	if len(items) == 0 {
 		return fault.New(fault.Conflict, "This finding has no items, so nothing shows that its check passes.")
 	}
-	for _, v := range items {
+	last := map[[2]any]int{}
+	for i, v := range items {
+		item, _ := v.(map[string]any)
+		last[[2]any{item["kind"], item["key"]}] = i
+	}
+	for i, v := range items {
 		item, _ := v.(map[string]any)
 		to, _ := item["to"].(string)
 		as, _ := item["ended_as"].(string)
@@ -179,6 +185,7 @@ func passes(body map[string]any) error {
 		switch {
 		case to == "":
 			return fault.New(fault.Conflict, "Its check still fails for %v.", name).WithNext("Fix it and let the source be read again.")
+		case last[[2]any{item["kind"], item["key"]}] != i:
 		case as != "pass" && as != "not_applicable" && as != "gone":
 			return fault.New(fault.Conflict, "Its check can't tell about %v, and unknown is not fixed.", name).
 				WithNext("Let the source be read completely.")

@@ -203,3 +203,16 @@ func TestOverdueFromTheDayAfter(t *testing.T) {
 		}
 	}
 }
+
+func TestAnUnknownThatWasFollowedByAPassHoldsNothingUp(t *testing.T) {
+	body := map[string]any{"items": []any{
+		map[string]any{"kind": "k", "key": "a", "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "ended_as": "unknown"},
+		map[string]any{"kind": "k", "key": "a", "from": "2026-01-03T00:00:00Z", "to": "2026-01-04T00:00:00Z", "ended_as": "pass"}}}
+	if err := passes(body); err != nil {
+		t.Error(err)
+	}
+	body["items"] = append(body["items"].([]any), map[string]any{"kind": "k", "key": "b", "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "ended_as": "unknown"})
+	if passes(body) == nil {
+		t.Error("another record's unknown was taken for a pass")
+	}
+}

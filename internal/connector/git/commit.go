@@ -30,11 +30,11 @@ type commitBody struct {
 	AuthorName     string   `json:"author_name"`
 	AuthorEmail    string   `json:"author_email"`
 	AuthoredAt     *string  `json:"authored_at"`
-	AuthorZone     string   `json:"author_zone"`
+	AuthorZone     *string  `json:"author_zone"`
 	CommitterName  string   `json:"committer_name"`
 	CommitterEmail string   `json:"committer_email"`
 	CommittedAt    *string  `json:"committed_at"`
-	CommitterZone  string   `json:"committer_zone"`
+	CommitterZone  *string  `json:"committer_zone"`
 	Subject        string   `json:"subject"`
 	Message        string   `json:"message"`
 	Encoding       *string  `json:"encoding,omitempty"`
@@ -87,7 +87,7 @@ func parseCommit(id string, raw []byte) (commitBody, time.Time) {
 	b.AuthorName, b.AuthorEmail = take(author.name), take(author.email)
 	b.CommitterName, b.CommitterEmail = take(committer.name), take(committer.email)
 	b.AuthoredAt, b.CommittedAt = author.stated(), committer.stated()
-	b.AuthorZone, b.CommitterZone = author.zone, committer.zone
+	b.AuthorZone, b.CommitterZone = some(author.zone), some(committer.zone)
 	b.Message = strings.TrimRight(take(message), "\n")
 	b.Subject = subject(b.Message)
 	at, _ := committer.stamp()

@@ -104,7 +104,7 @@ func commitKind() record.Kind {
 			{Name: "author_name", Type: record.Text, Personal: true},
 			{Name: "author_email", Type: record.Email, Personal: true, Indexed: true},
 			{Name: "authored_at", Type: record.Time, Hidden: true},
-			{Name: "author_zone", Type: record.Text, Help: "The zone as stated, such as +0100.", Hidden: true},
+			{Name: "author_zone", Type: record.Text, Help: "The zone as stated, such as +0100; none when none is stated.", Hidden: true},
 			{Name: "committer_name", Type: record.Text, Personal: true, Hidden: true},
 			{Name: "committer_email", Type: record.Email, Personal: true, Hidden: true},
 			{Name: "committed_at", Type: record.Time, Indexed: true},

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,16 @@ func (s *site) fieldsOf(r *http.Request, k *record.Kind) ([]record.Field, error)
 	return append(append([]record.Field{}, k.Fields...), record.Field{Name: record.Custom, Title: "Own fields", Type: record.Object, Fields: own}), nil
 }
 
+// typed are the fields that a person fills in; what comes from a file is taken from the file and never changes afterwards.
+func typed(k *record.Kind, fields []record.Field) []record.Field {
+	if k.Name != "evidence" {
+		return fields
+	}
+	return slices.DeleteFunc(slices.Clone(fields), func(f record.Field) bool { return contains(fileFields, f.Name) })
+}
+
+var fileFields = []string{"sha256", "file_name", "media_type", "size"}
+
 // options fills in what references may refer to, for the browser to suggest.
 func (s *site) options(r *http.Request, in []form.Input) error {
 	for i := range in {
@@ -89,10 +100,13 @@ func (s *site) recordNew(w http.ResponseWriter, r *http.Request) error {
 	if c := r.URL.Query().Get("control"); c != "" && k.Name == "evidence" {
 		start, _ = json.Marshal(map[string]any{"controls": []string{c}})
 	}
-	return s.showForm(w, r, http.StatusOK, k, RecordForm{Form: form.New(fields, start)})
+	return s.showForm(w, r, http.StatusOK, k, RecordForm{Form: form.New(typed(k, fields), start)})
 }
 
 func (s *site) showForm(w http.ResponseWriter, r *http.Request, status int, k *record.Kind, f RecordForm) error {
+	if k.Name == "evidence" {
+		f.Form.Inputs = slices.DeleteFunc(f.Form.Inputs, func(in form.Input) bool { return contains(fileFields, in.Name) })
+	}
 	if err := s.options(r, f.Form.Inputs); err != nil {
 		return err
 	}
@@ -147,19 +161,19 @@ func (s *site) recordCreate(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	key := strings.TrimSpace(r.Form.Get("_key"))
-	body, typed, ok := form.Parse(fields, r.Form, nil)
+	body, filled, ok := form.Parse(fields, r.Form, nil)
 	if !ok {
-		return s.showForm(w, r, http.StatusUnprocessableEntity, k, RecordForm{Key: key, Form: typed})
+		return s.showForm(w, r, http.StatusUnprocessableEntity, k, RecordForm{Key: key, Form: filled})
 	}
 	none := store.Moment(0)
-	change := record.Change{Kind: k.Name, Key: key, Body: body, Reason: typed.Reason, If: &none}
+	change := record.Change{Kind: k.Name, Key: key, Body: body, Reason: filled.Reason, If: &none}
 	if r.Form.Get("sha256") != "" {
 		change.Origin = record.Uploaded
 	}
 	out, err := s.Book.Put(r.Context(), session(r.Context()), change)
 	if known(err) && !fault.Is(err, fault.Denied) {
-		typed.Wrong = sentenceOf(err)
-		return s.showForm(w, r, fault.Status(err), k, RecordForm{Key: key, Form: typed})
+		filled.Wrong = sentenceOf(err)
+		return s.showForm(w, r, fault.Status(err), k, RecordForm{Key: key, Form: filled})
 	}
 	if err != nil {
 		return err
@@ -169,7 +183,7 @@ func (s *site) recordCreate(w http.ResponseWriter, r *http.Request) error {
 
 // takeFile keeps the file of a form and puts its name, size and SHA-256 in place of what was typed for them.
 func (s *site) takeFile(r *http.Request) error {
-	for _, f := range []string{"sha256", "file_name", "media_type", "size"} {
+	for _, f := range fileFields {
 		r.Form.Del(f)
 	}
 	if r.MultipartForm == nil || len(r.MultipartForm.File["_file"]) == 0 {
@@ -221,7 +235,7 @@ func (s *site) recordEdit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.showForm(w, r, http.StatusOK, k, RecordForm{Key: v.Key, Seen: part.Stamp(v.From.Time()), Form: form.New(fields, v.Body)})
+	return s.showForm(w, r, http.StatusOK, k, RecordForm{Key: v.Key, Seen: part.Stamp(v.From.Time()), Form: form.New(typed(k, fields), v.Body)})
 }
 
 func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
@@ -245,18 +259,18 @@ func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fault.New(fault.Usage, "The form does not say which version it changes.").WithNext("Open the record again and edit it there.")
 	}
-	body, typed, ok := form.Parse(fields, r.Form, v.Body)
-	if typed.Reason == "" && ok {
-		typed.Wrong, ok = "A change needs its reason, for the history and the auditor.", false
+	body, filled, ok := form.Parse(typed(k, fields), r.Form, v.Body)
+	if filled.Reason == "" && ok {
+		filled.Wrong, ok = "A change needs its reason, for the history and the auditor.", false
 	}
 	if !ok {
-		return s.showForm(w, r, http.StatusUnprocessableEntity, k, RecordForm{Key: key, Seen: r.Form.Get("_seen"), Form: typed})
+		return s.showForm(w, r, http.StatusUnprocessableEntity, k, RecordForm{Key: key, Seen: r.Form.Get("_seen"), Form: filled})
 	}
 	when := store.At(seen)
-	_, err = s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: k.Name, Key: key, Body: body, Reason: typed.Reason, If: &when})
+	_, err = s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: k.Name, Key: key, Body: body, Reason: filled.Reason, If: &when})
 	if known(err) && !fault.Is(err, fault.Denied) {
-		typed.Wrong = sentenceOf(err)
-		return s.showForm(w, r, fault.Status(err), k, RecordForm{Key: key, Seen: r.Form.Get("_seen"), Form: typed})
+		filled.Wrong = sentenceOf(err)
+		return s.showForm(w, r, fault.Status(err), k, RecordForm{Key: key, Seen: r.Form.Get("_seen"), Form: filled})
 	}
 	if err != nil {
 		return err

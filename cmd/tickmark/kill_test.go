@@ -126,7 +126,7 @@ func killWriter(t *testing.T, o workspace.Options) {
 }
 
 func TestKilledCollectionIsNamedAndCompleted(t *testing.T) {
-	const commits = 6500
+	const commits = 3500
 	start := workspace.Options{Data: filepath.Join(t.TempDir(), "start")}
 	connected(t, start, commits)
 	whole := clone(t, start.Data)
@@ -136,7 +136,7 @@ func TestKilledCollectionIsNamedAndCompleted(t *testing.T) {
 	}
 	took := time.Since(begun)
 	interrupted := 0
-	for range heavy(5, 30) {
+	for range heavy(4, 30) {
 		o := clone(t, start.Data)
 		c := exec.Command("tickmark", "collect", "git", "--data", o.Data)
 		if err := c.Start(); err != nil {
@@ -157,7 +157,7 @@ func TestKilledCollectionIsNamedAndCompleted(t *testing.T) {
 // A copy of the files at an instant, made while the program stands still, is what a machine that stopped then would find.
 // The index of the write-ahead log (-shm) is memory, and dies with the machine.
 func TestWorkspaceIsSoundAtEveryInstantOfACollection(t *testing.T) {
-	const commits = 6500
+	const commits = 3500
 	start := workspace.Options{Data: filepath.Join(t.TempDir(), "start")}
 	connected(t, start, commits)
 	whole := clone(t, start.Data)

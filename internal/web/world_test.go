@@ -32,7 +32,7 @@ type world struct {
 	began []string // connections that were asked to collect
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx := t.Context()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -83,7 +83,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) put(t *testing.T, kind, key string, body map[string]any) record.Version {
+func (w *world) put(t testing.TB, kind, key string, body map[string]any) record.Version {
 	t.Helper()
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -97,7 +97,7 @@ func (w *world) put(t *testing.T, kind, key string, body map[string]any) record.
 }
 
 // link makes a one-time link for the first user.
-func (w *world) link(t *testing.T) string {
+func (w *world) link(t testing.TB) string {
 	t.Helper()
 	link, err := w.Gate.Link(t.Context(), w.by, w.by.User.Key)
 	if err != nil {
@@ -107,7 +107,7 @@ func (w *world) link(t *testing.T) string {
 }
 
 // signIn signs the test's own client in by a one-time link.
-func (w *world) signIn(t *testing.T) {
+func (w *world) signIn(t testing.TB) {
 	t.Helper()
 	u, err := url.Parse(w.link(t))
 	if err != nil {
@@ -118,7 +118,7 @@ func (w *world) signIn(t *testing.T) {
 	}
 }
 
-func (w *world) get(t *testing.T, path string) (int, string) {
+func (w *world) get(t testing.TB, path string) (int, string) {
 	t.Helper()
 	r, err := w.http.Get(w.URL + path)
 	if err != nil {
@@ -132,7 +132,7 @@ func (w *world) get(t *testing.T, path string) (int, string) {
 	return r.StatusCode, string(b)
 }
 
-func (w *world) post(t *testing.T, path string, form url.Values) (int, string) {
+func (w *world) post(t testing.TB, path string, form url.Values) (int, string) {
 	t.Helper()
 	r, err := w.http.PostForm(w.URL+path, form)
 	if err != nil {
@@ -147,7 +147,7 @@ func (w *world) post(t *testing.T, path string, form url.Values) (int, string) {
 }
 
 // repository makes a small repository with two authors and a merge.
-func repository(t *testing.T) string {
+func repository(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	git := func(args ...string) {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,6 +25,8 @@ type Server struct {
 	l       net.Listener
 	release func()
 	http    *http.Server
+	life    context.Context // ends with the server
+	under   sync.WaitGroup  // what runs without a request that waits for it
 }
 
 // Take takes the address, before anything else is done: a taken port or a mistyped address should be said at once.
@@ -74,51 +77,60 @@ func (s *Server) Close() error {
 
 // Serve answers until ctx ends, then lets what is under way finish for ten seconds.
 func (s *Server) Serve(ctx context.Context) error {
-	h, err := Handler(s.w)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.life = ctx
+	h, err := s.handler()
 	if err != nil {
 		return fmt.Errorf("put the pages together: %w", err)
 	}
 	s.http = &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.work(ctx)
-	}()
+	s.under.Go(func() { s.sign(ctx) })
+	s.under.Go(func() { s.work(ctx) })
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.l) }()
 	select {
 	case err := <-failed:
 		cancel()
-		<-done
+		s.under.Wait()
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
 	late, stop := context.WithTimeout(context.Background(), 10*time.Second)
 	defer stop()
 	err = s.http.Shutdown(late)
-	<-done
-	if _, cerr := s.w.Log.Checkpoint(late); cerr != nil {
+	s.under.Wait()
+	if _, cerr := s.w.Log.Checkpoint(context.WithoutCancel(ctx)); cerr != nil {
 		slog.Error("sign the last checkpoint", "error", cerr)
 	}
 	return err
 }
 
-// work does what falls due: a checkpoint at most once a second while something was written, connections by their interval,
-// every answer judged anew once a night, expired sessions swept.
-func (s *Server) work(ctx context.Context) {
-	seconds, minutes := time.NewTicker(time.Second), time.NewTicker(time.Minute)
+// sign signs a checkpoint at most once a second while something is written, also while a collection runs.
+func (s *Server) sign(ctx context.Context) {
+	seconds := time.NewTicker(time.Second)
 	defer seconds.Stop()
-	defer minutes.Stop()
-	night := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-seconds.C:
 			s.try(ctx, "sign a checkpoint", func(ctx context.Context) error { _, err := s.w.Log.Checkpoint(ctx); return err })
+		}
+	}
+}
+
+// work does what falls due: connections are collected by their interval, every answer is judged anew once a night, expired
+// sessions are swept.
+func (s *Server) work(ctx context.Context) {
+	minutes := time.NewTicker(time.Minute)
+	defer minutes.Stop()
+	night := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
 		case <-minutes.C:
 			s.try(ctx, "collect what is due", s.collectDue)
 			if time.Since(night) > 24*time.Hour {
@@ -159,7 +171,7 @@ func (s *Server) collectDue(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(last) > 0 && last[0].Occurred != nil && time.Since(last[0].Occurred.At) < c.Interval() {
+		if len(last) > 0 && last[0].Occurred != nil && s.w.Log.Clock().Sub(last[0].Occurred.At) < c.Interval() {
 			continue
 		}
 		if _, err := s.w.Collect.Run(ctx, c.Name, nil); err != nil && !fault.Is(err, fault.Unavailable) {

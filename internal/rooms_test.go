@@ -19,7 +19,7 @@ func rooms() []string {
 		internal/collect internal/check internal/access
 		internal/framework internal/control
 		internal/person internal/organisation internal/evidence internal/finding internal/exception
-		internal/workspace internal/report internal/job internal/api internal/web internal/server internal/cli
+		internal/workspace internal/report internal/api internal/web internal/server internal/cli
 		internal cmd/tickmark`)
 }
 

@@ -136,6 +136,13 @@ func TestFirstHourInABrowser(t *testing.T) {
 			picture(t, ctx, "live-"+s.name+strings.NewReplacer("/", "_", "?", "_", "%", "_").Replace(p)[:min(60, len(p))])
 		}
 	}
+	do("the sidebar is a drawer on a phone", chromedp.EmulateViewport(390, 844), chromedp.Navigate(w.URL+"/checks"), until(`getComputedStyle(document.getElementById('side')).visibility==='hidden'`), click("a.menu"),
+		until(`location.hash==='#side' && getComputedStyle(document.getElementById('side')).visibility==='visible'`))
+	picture(t, ctx, "live-phone-menu")
+	do("and closes", click("#side a.close"), until(`getComputedStyle(document.getElementById('side')).visibility==='hidden'`))
+	do("turn to a past moment", chromedp.EmulateViewport(1440, 900), chromedp.Navigate(w.URL+"/checks?q=git"), until(`document.documentElement.classList.contains('scripted')`), click("form[action='/as-of'] button"), until(`location.search.includes('as_of=') && location.search.includes('q=git') && !!document.querySelector('.past-bar')`))
+	picture(t, ctx, "live-past")
+	do("and back", click("[data-back]"), until(`!location.search.includes('as_of=') && location.search.includes('q=git')`))
 	do("without script", scripts(false), chromedp.EmulateViewport(1440, 900), chromedp.Navigate(w.URL+"/checks?q=git"))
 	html, err := chromedp.Run(ctx, chromedp.OuterHTML(chromedp.CSS("#list")))
 	if err != nil {

@@ -63,8 +63,10 @@ func New(d Deps) (http.Handler, error) {
 	for _, r := range s.routes() {
 		mux.Handle(r.pattern, s.page(r))
 	}
-	mux.Handle("GET /static/", files)
-	return secured(d.Access.Sessions(mux)), nil
+	whole := http.NewServeMux()
+	whole.Handle("GET /static/", files)
+	whole.Handle("/", d.Access.Sessions(mux))
+	return secured(whole), nil
 }
 
 // handler makes one page or does one thing. An error becomes a page that says what happened and what to do next.

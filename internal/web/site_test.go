@@ -161,12 +161,7 @@ func TestNumbersOnHomeLeadToListsOfThatMany(t *testing.T) {
 		n++
 		want := strings.Fields(numbersIn(text(node)))[0]
 		_, list := w.get(t, a["href"])
-		rows := 0
-		walk(t, []byte(list), func(x *html.Node, b map[string]string) {
-			if x.Data == "tr" && x.Parent != nil && x.Parent.Data == "tbody" {
-				rows++
-			}
-		})
+		rows := w.rows(t, a["href"])
 		if want != strings.TrimSpace(strings.Split(numbersIn(foundIn(list)), " ")[0]) {
 			t.Errorf("%s says %s and its list says %q", a["href"], want, foundIn(list))
 		}
@@ -176,6 +171,30 @@ func TestNumbersOnHomeLeadToListsOfThatMany(t *testing.T) {
 	})
 	if n != 5 {
 		t.Errorf("home has %d numbers", n)
+	}
+	legend := 0
+	walk(t, []byte(page), func(node *html.Node, a map[string]string) {
+		switch {
+		case node.Data == "a" && strings.HasPrefix(a["href"], "/controls?status="):
+			legend++
+			if said, rows := strings.Fields(numbersIn(text(node)))[0], w.rows(t, a["href"]); said != fmtInt(rows) {
+				t.Errorf("%s says %s and its list has %d rows", a["href"], said, rows)
+			}
+		case node.Data == "a" && strings.HasPrefix(a["href"], "/criteria?series="):
+			legend++
+			said := strings.Fields(numbersIn(text(node.FirstChild.LastChild))) // "3 of 5"
+			if rows := w.rows(t, a["href"]); said[1] != fmtInt(rows) {
+				t.Errorf("%s says %s and its list has %d rows", a["href"], said[1], rows)
+			}
+		case node.Data == "a" && a["href"] == "/findings?state=open":
+			legend++
+			if said, rows := strings.Fields(numbersIn(text(node)))[0], w.rows(t, a["href"]); said != fmtInt(rows) {
+				t.Errorf("%s says %s and its list has %d rows", a["href"], said, rows)
+			}
+		}
+	})
+	if legend != 5+20+1 {
+		t.Errorf("home leads to %d more lists", legend)
 	}
 }
 
@@ -188,6 +207,19 @@ func foundIn(page string) string {
 	_, rest, _ = strings.Cut(rest, ">")
 	said, _, _ := strings.Cut(rest, "<")
 	return said
+}
+
+// rows is how many rows a list shows, headings of groups left out.
+func (w *world) rows(t *testing.T, path string) int {
+	t.Helper()
+	n := 0
+	_, list := w.get(t, path)
+	walk(t, []byte(list), func(x *html.Node, b map[string]string) {
+		if x.Data == "tr" && x.Parent != nil && x.Parent.Data == "tbody" && b["class"] != "group-row" {
+			n++
+		}
+	})
+	return n
 }
 
 func numbersIn(s string) string {

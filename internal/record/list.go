@@ -154,6 +154,11 @@ func (p *plan) choose() {
 		}
 	}
 	for i, pr := range p.probes {
+		if p.sorted && pr.field == p.field && len(pr.values) == 1 && p.high == "" {
+			p.low, p.high = pr.values[0], pr.values[0]+"\x01"
+			p.probes = slices.Delete(p.probes, i, i+1)
+			break
+		}
 		if !p.sorted && len(pr.values) == 1 {
 			p.field, p.value = pr.field, pr.values[0]
 			p.probes = slices.Delete(p.probes, i, i+1)

@@ -18,7 +18,7 @@ func rooms() []string {
 		internal/connector internal/connector/connectortest internal/connector/
 		internal/collect internal/check internal/access
 		internal/framework internal/control
-		internal/person internal/organisation internal/evidence internal/finding internal/exception
+		internal/person internal/organisation internal/evidence internal/finding internal/exception internal/programme
 		internal/workspace internal/report internal/api internal/web internal/server internal/cli
 		internal cmd/tickmark`)
 }

@@ -44,7 +44,8 @@ type commands struct {
 	End     endCommand     `cmd:"" help:"End a record; its history stays."`
 	Erase   eraseCommand   `cmd:"" help:"Destroy the content of a record and its history; the proofs stay."`
 	Import  importCommand  `cmd:"" help:"Import a CSV, XLSX or JSON file into a kind, all rows or none."`
-	Export  exportCommand  `cmd:"" help:"Write all records of a kind as CSV, XLSX or JSON."`
+	Export  exportCommand  `cmd:"" help:"Write the programme as YAML into a directory, or one kind as CSV, XLSX or JSON."`
+	Apply   applyCommand   `cmd:"" help:"Show what a directory of exported YAML would change, and apply it."`
 	Package packageCommand `cmd:"" help:"Make a package of evidence that anyone can verify offline."`
 	Verify  verifyCommand  `cmd:"" help:"Verify a package, without a workspace."`
 	Ledger  ledgerCommand  `cmd:"" help:"The ledger: checkpoint, proofs, verification."`

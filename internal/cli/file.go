@@ -11,6 +11,7 @@ import (
 	"tickmark/internal/access"
 	"tickmark/internal/connector/file"
 	"tickmark/internal/fault"
+	"tickmark/internal/programme"
 	"tickmark/internal/record"
 	"tickmark/internal/workspace"
 )
@@ -83,8 +84,9 @@ func (c *importCommand) Run(s *session) error {
 }
 
 type exportCommand struct {
-	Kind   string `arg:""`
-	Out    string `placeholder:"FILE" help:"Where to; standard output when left out. Its ending decides the format."`
+	Dir    string `arg:"" optional:"" type:"path" help:"Write the programme, every record that people write, as YAML into this directory."`
+	Kind   string `placeholder:"KIND" help:"Instead: all records of one kind as a table."`
+	Out    string `placeholder:"FILE" help:"Where the table goes; standard output when left out. Its ending decides the format."`
 	Format string `enum:"csv,xlsx,json,jsonl," default:"" help:"csv, xlsx, json or jsonl."`
 	Where  string `placeholder:"CEL" help:"Only these."`
 	AsOf   string `placeholder:"TIME" help:"As of a past moment."`
@@ -94,6 +96,24 @@ func (c *exportCommand) Run(s *session) error {
 	asOf, err := moment("as-of", c.AsOf)
 	if err != nil {
 		return err
+	}
+	if (c.Dir == "") == (c.Kind == "") {
+		return fault.New(fault.Usage, "Say either a directory for the programme, or --kind for a table of one kind.")
+	}
+	if c.Dir != "" {
+		return s.with(func(w *workspace.Workspace, me access.Session) error {
+			for _, k := range programme.Kinds(w.Book.Kinds) {
+				if err := me.May(s, "read", k); err != nil {
+					return err
+				}
+			}
+			n, err := programme.Write(s, w.Book, c.Dir, asOf)
+			if err != nil {
+				return err
+			}
+			s.say("%d records are in %s. Change them there, then tickmark apply %s.", n, c.Dir, c.Dir)
+			return nil
+		})
 	}
 	format := c.Format
 	if format == "" {
@@ -130,6 +150,40 @@ func (c *exportCommand) Run(s *session) error {
 		return s.output(c.Out, func(out io.Writer) error {
 			return file.Write(k, file.Format(format), out, rows, file.Options{Fixed: k.Collected || k.System})
 		})
+	})
+}
+
+type applyCommand struct {
+	Dir    string `arg:"" type:"path" help:"A directory that export wrote."`
+	Yes    bool   `help:"Apply what is shown; without this it is only shown."`
+	Reason string `help:"Why; it stays on record."`
+}
+
+func (c *applyCommand) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		list, err := programme.Read(s, w.Book, c.Dir)
+		if err != nil {
+			return err
+		}
+		changes := make([]record.Change, len(list))
+		for i, d := range list {
+			changes[i] = d.Change
+			changes[i].Reason, changes[i].Origin = c.Reason, record.Typed
+			s.fact("%s %s/%s: %s", word(d.New, "new    ", "changed"), d.Kind, printable(d.Key), strings.Join(d.Fields, ", "))
+		}
+		switch {
+		case len(list) == 0:
+			s.say("Nothing differs.")
+			return nil
+		case !c.Yes:
+			s.say("Nothing was changed yet. Say --yes to apply it.")
+			return nil
+		}
+		if _, err := w.Book.Put(s, me, changes...); err != nil {
+			return err
+		}
+		s.say("%d records were written.", len(changes))
+		return nil
 	})
 }
 

@@ -75,6 +75,9 @@ func (k *Kind) Written(before, after map[string]any, actor Actor, at time.Time) 
 			after[name] = v
 		}
 	}
+	if before != nil && reflect.DeepEqual(before, after) {
+		return after, nil // the same again is no act: it adds no author, and what is frozen may be said again
+	}
 	if m != nil {
 		if err := k.live(before, after, actor, at); err != nil {
 			return nil, err

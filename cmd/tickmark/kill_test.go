@@ -125,6 +125,93 @@ func killWriter(t *testing.T, o workspace.Options) {
 	t.Logf("%d writes acknowledged", len(acknowledged))
 }
 
+func TestKilledInitIsCompletedByTheNext(t *testing.T) {
+	begun := time.Now()
+	if out, err := exec.Command("tickmark", "init", "--data", filepath.Join(t.TempDir(), "whole")).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	took := time.Since(begun)
+	for range heavy(8, 20) {
+		o := workspace.Options{Data: filepath.Join(t.TempDir(), "data")}
+		c := exec.Command("tickmark", "init", "--data", o.Data)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(took/4 + time.Duration(rand.Int64N(int64(took)*3/4)))
+		c.Process.Kill()
+		c.Wait()
+		made(t, o)
+		w := sound(t, o)
+		users, err := w.Gate.Users(t.Context())
+		if err != nil || len(users) != 1 {
+			t.Errorf("%d users, %v", len(users), err)
+		}
+		if n, err := w.Book.Count(t.Context(), record.Query{Kind: "criterion"}); err != nil || n.N != 61 {
+			t.Errorf("%d criteria, %v", n.N, err)
+		}
+		w.Close()
+	}
+}
+
+func TestSeveralInitsAtOnceMakeOneWorkspace(t *testing.T) {
+	for range heavy(3, 10) {
+		o := workspace.Options{Data: filepath.Join(t.TempDir(), "data")}
+		var all []*exec.Cmd
+		for range 4 {
+			c := exec.Command("tickmark", "init", "--data", o.Data)
+			c.Stderr = new(bytes.Buffer)
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, c)
+		}
+		for _, c := range all {
+			if err := c.Wait(); err != nil {
+				t.Errorf("%v: %s", err, c.Stderr)
+			}
+		}
+		w := sound(t, o)
+		users, err := w.Gate.Users(t.Context())
+		if err != nil || len(users) != 1 {
+			t.Errorf("%d users, %v", len(users), err)
+		}
+		if _, err := w.Log.Checkpoint(t.Context()); err != nil {
+			t.Error(err)
+		}
+		w.Close()
+	}
+}
+
+func TestKilledPackageIsWholeOrAbsent(t *testing.T) {
+	o := workspace.Options{Data: filepath.Join(t.TempDir(), "data")}
+	connected(t, o, 1500)
+	if out, err := exec.Command("tickmark", "collect", "git", "--data", o.Data).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	out := filepath.Join(t.TempDir(), "p.zip")
+	begun := time.Now()
+	if out, err := exec.Command("tickmark", "package", "--data", o.Data, "--out", out).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	took := time.Since(begun)
+	for range heavy(4, 20) {
+		os.Remove(out)
+		c := exec.Command("tickmark", "package", "--data", o.Data, "--out", out)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(took/4 + time.Duration(rand.Int64N(int64(took)*3/4)))
+		c.Process.Kill()
+		c.Wait()
+		if _, err := os.Stat(out); err == nil {
+			if out, err := exec.Command("tickmark", "verify", out).CombinedOutput(); err != nil {
+				t.Errorf("half a package: %s", out)
+			}
+		}
+	}
+	sound(t, o).Close()
+}
+
 func TestKilledCollectionIsNamedAndCompleted(t *testing.T) {
 	const commits = 3500
 	start := workspace.Options{Data: filepath.Join(t.TempDir(), "start")}

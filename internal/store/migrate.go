@@ -4,11 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -33,6 +35,11 @@ func migrate(ctx context.Context, db *DB) error {
 	if err != nil {
 		return fmt.Errorf("prepare migrations: %w", err)
 	}
+	release, err := alone(ctx, db) // before the version is read: of several that start at once, the first upgrades
+	if err != nil {
+		return err
+	}
+	defer release()
 	at, err := p.GetDBVersion(ctx)
 	if err != nil {
 		return kind(fmt.Errorf("read the schema's version: %w", err))
@@ -51,21 +58,42 @@ func migrate(ctx context.Context, db *DB) error {
 			}
 		}
 	}
-	if db.Engine == Postgres {
-		c, err := db.write.Conn(ctx)
-		if err != nil {
-			return kind(err)
-		}
-		defer c.Close()
-		if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock(hashtext(current_schema()), 8421)"); err != nil {
-			return kind(err)
-		}
-		defer c.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock(hashtext(current_schema()), 8421)")
-	}
 	if _, err := p.Up(ctx); err != nil {
 		return kind(fmt.Errorf("upgrade the schema: %w", err))
 	}
 	return nil
+}
+
+// alone waits until no other process migrates the database.
+func alone(ctx context.Context, db *DB) (release func(), err error) {
+	if db.Engine == Postgres {
+		c, err := db.write.Conn(ctx)
+		if err != nil {
+			return nil, kind(err)
+		}
+		if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock(hashtext(current_schema()), 8421)"); err != nil {
+			c.Close()
+			return nil, kind(err)
+		}
+		return func() {
+			c.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock(hashtext(current_schema()), 8421)")
+			c.Close()
+		}, nil
+	}
+	for begun := time.Now(); ; {
+		release, err := db.Lock(ctx, "migrate")
+		if !errors.Is(err, ErrLocked) {
+			return release, err
+		}
+		if time.Since(begun) > time.Minute {
+			return nil, fault.New(fault.Unavailable, "Another process has been upgrading the workspace %s for a minute.", db.path).WithNext("Wait for it, and try again.")
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // load reads the migrations for one engine: {{id}} is an integer primary key, {{rowless}} a table kept in its key's order.

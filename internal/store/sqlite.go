@@ -18,7 +18,7 @@ import (
 // cut, zeros over what is deleted so that what was erased is gone from the file too, and a single writing connection that begins with the write lock taken.
 func openSQLite(path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fault.New(fault.Unavailable, "The folder of the workspace, %s, cannot be made: %w.", filepath.Dir(path), err)
+		return nil, fault.New(fault.Unavailable, "The folder of the workspace, %s, cannot be made: %w.", filepath.Dir(path), err).WithNext("Check who may write there, or name another with --data.")
 	}
 	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, fault.New(fault.Unavailable, "The workspace %s cannot be opened: %w.", path, err).WithNext("Check that you own it and that the disk is writable.")
@@ -36,6 +36,10 @@ func openSQLite(path string) (*DB, error) {
 	w.SetMaxOpenConns(1)
 	if err := w.Ping(); err != nil {
 		w.Close()
+		if f, ok := kind(err).(*fault.Fault); ok && !damaged(err) {
+			f.Message = path + ": " + f.Message
+			return nil, f
+		}
 		return nil, fault.New(fault.Unavailable, "The workspace %s is not a readable database: %w.", path, err).WithNext("Restore it from a backup, or name another folder with --data.")
 	}
 	r, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)&_pragma=cache_size(-8000)"))
@@ -47,6 +51,11 @@ func openSQLite(path string) (*DB, error) {
 	r.SetMaxOpenConns(n)
 	r.SetMaxIdleConns(n)
 	return &DB{Engine: SQLite, path: path, read: r, write: w}, nil
+}
+
+func damaged(err error) bool {
+	var se *sqlite.Error
+	return errors.As(err, &se) && (se.Code()&0xff == 11 || se.Code()&0xff == 26)
 }
 
 // Forget empties SQLite's write-ahead log, which holds pages as they were before an erasure; a reader that is under way at
@@ -76,7 +85,7 @@ func kind(err error) error {
 		case 13: // FULL
 			return fault.New(fault.Unavailable, "The disk is full; nothing was written: %w.", err).WithNext("Free some space and try again.")
 		case 8: // READONLY
-			return fault.New(fault.Unavailable, "The workspace cannot be written: %w.", err).WithNext("Check who owns its files.")
+			return fault.New(fault.Unavailable, "The workspace cannot be written: %w.", err).WithNext("Check who owns its folder and files, and that the disk is not mounted read-only.")
 		case 11, 26: // CORRUPT, NOTADB
 			return fault.New(fault.Unavailable, "The workspace's database is damaged or is not one: %w.", err).WithNext("Restore it from a backup.")
 		case 19: // CONSTRAINT

@@ -269,7 +269,7 @@ func difference(ctx context.Context, book *record.Book, k *record.Kind, dir, fil
 		if f, ok := k.FieldNamed(name); ok && f.Secret {
 			after[name] = was
 		} else if !ok && name != record.Custom || ok && f.Fixed {
-			if !same(fixed[name], was) {
+			if v, ok := fixed[name]; ok && !same(v, was) {
 				return nil, bad("%s is %s and cannot be changed here", name, short(was))
 			}
 			after[name] = was

@@ -75,7 +75,7 @@ func (s *site) check(w http.ResponseWriter, r *http.Request) error {
 	if err := s.mayWorkspace(ctx); err != nil {
 		return err
 	}
-	if !contains([]string{"", "records", "logic", "runs"}, tab) {
+	if !contains([]string{"", "records", "logic", "versions"}, tab) {
 		return noPage(r)
 	}
 	st, err := s.stand(ctx)
@@ -131,8 +131,8 @@ func (s *site) check(w http.ResponseWriter, r *http.Request) error {
 	switch tab {
 	case "logic":
 		s.checkLogic(&v, c.Check)
-	case "runs":
-		err = s.checkRuns(ctx, &v, id)
+	case "versions":
+		err = s.checkVersions(ctx, &v, id)
 	default:
 		err = s.checkResults(ctx, &v, c, r)
 	}
@@ -352,7 +352,7 @@ func (s *site) checkLogic(v *CheckPage, c *check.Check) {
 	}
 }
 
-func (s *site) checkRuns(ctx context.Context, v *CheckPage, id string) error {
+func (s *site) checkVersions(ctx context.Context, v *CheckPage, id string) error {
 	series, err := s.Monitor.SeriesOf(ctx, id)
 	if err != nil {
 		return err

@@ -49,7 +49,6 @@ type CheckPage struct {
 	Settings            []part.Fact
 	Examples            []Example
 	Series              []CheckSeries
-	Runs                []CheckRun
 	Finding             string // address of the open finding, if any
 	Record              string
 }
@@ -101,13 +100,4 @@ type CheckSeries struct {
 	Why       string    // adopted, settings changed, back-test
 	Current   bool
 	Backtest  bool
-}
-
-// CheckRun is one evaluation.
-type CheckRun struct {
-	At      time.Time
-	Took    time.Duration
-	Counts  part.Counts
-	Changed int // answers that flipped
-	Entry   int64
 }

@@ -71,7 +71,7 @@ func fixtures() []fixture {
 		{path: "/controls/AC-06", page: func() templ.Component {
 			return controlPage(framed("AC-06", "/controls", part.Crumb{Text: "Controls", Href: "/controls"}, part.Crumb{Text: "AC-06"}), ControlPage{
 				ID: "AC-06", Title: "Administrators use a second factor", Statement: "Every account with administrative rights signs in with a second factor that resists phishing.",
-				Answer: fixtureAnswer(part.Attention), Criteria: []part.Link{{Text: "CC6.1", Href: "/criteria/CC6.1"}}, OwnerRole: "security_lead", Frequency: "continuous", Nature: "preventive", Manner: "automated", Category: "access",
+				Answer: fixtureAnswer(part.Attention), Criteria: []part.Link{{Text: "CC6.1", Href: "/criteria/CC6.1"}}, State: "approved", OwnerRole: "security_lead", Frequency: "continuous", Nature: "preventive", Manner: "automated", Category: "access",
 				Checks: fixtureChecks(), Evidence: []EvidenceRow{{Title: "Screenshot of the policy", Href: "/records/evidence/e1", From: ago(90 * day), To: noon, Received: ago(3 * day), SHA256: sha, By: "ada"}},
 				Expected: []string{"List of administrators", "Export of factors in use"}, Findings: fixtureFindings(), History: fixtureEvents(), Record: "/records/control/AC-06",
 			})
@@ -86,7 +86,7 @@ func fixtures() []fixture {
 		{path: "/checks/HOST-04", page: func() templ.Component { return checkPage(fixtureCheck("")) }},
 		{path: "/checks/HOST-04/records", page: func() templ.Component { return checkPage(fixtureCheck("records")) }},
 		{path: "/checks/HOST-04/logic", page: func() templ.Component { return checkPage(fixtureCheck("logic")) }},
-		{path: "/checks/HOST-04/runs", page: func() templ.Component { return checkPage(fixtureCheck("runs")) }},
+		{path: "/checks/HOST-04/versions", page: func() templ.Component { return checkPage(fixtureCheck("versions")) }},
 		{path: "/findings", page: func() templ.Component {
 			return findingsPage(framed("Findings", "/findings", part.Crumb{Text: "Program"}, part.Crumb{Text: "Findings"}), FindingList{Rows: fixtureFindings(), Any: true, Cards: []part.Stat{{Word: "Open", Icon: "flag", N: 3, Href: "/findings?state=open"}, {Word: "Past due", Icon: "circle-x", N: 1, Href: "/findings?due=past"}, {Word: "Due in 7 days", Icon: "clock", N: 2, Href: "/findings?due=soon"}, {Word: "Without owner", Icon: "user", N: 1, Href: "/findings?owner=none"}},
 				Filter: part.Filter{Action: "/findings", Hint: "Filter by text or check"}})
@@ -218,7 +218,7 @@ func fixtureCheck(tab string) (Page, CheckPage) {
 		Results: fixtureResults(), Filter: part.Filter{Action: "/checks/HOST-04/records", Hint: "Filter by name", Groups: []part.Choice{part.StatusChoice("")}},
 		Window: fixtureWindow(), Where: "", Expect: "r.permit_root_login == 'no'", Because: `"root may sign in to " + r.host`, Source: "id: HOST-04\ntitle: Root does not sign in by ssh\n", Hash: sha,
 		Settings: []part.Fact{part.Say("Maximum age", "90 days")}, Examples: []Example{{Name: "yes", Body: `{"permit_root_login":"yes","port":22,"x":null,"ok":true}`, Expect: part.Failing}, {Name: "no", Body: `{"permit_root_login":"no"}`, Expect: part.Passing}, {Name: "not read", Body: `{}`, Expect: part.Unknown}},
-		Series: []CheckSeries{{Hash: sha, From: ago(13 * day), Why: "Shipped with Tickmark", Current: true}}, Runs: []CheckRun{{At: ago(2 * time.Hour), Took: 12 * time.Millisecond, Counts: part.Counts{Passing: 2, Failing: 1}, Changed: 1, Entry: 1042}},
+		Series:  []CheckSeries{{Hash: sha, From: ago(13 * day), Why: "Shipped with Tickmark", Current: true}},
 		Finding: "/findings/f1",
 	}
 }

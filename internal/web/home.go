@@ -43,6 +43,9 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) error {
 	if h.Recent, err = s.recent(ctx, 8); err != nil {
 		return err
 	}
+	if h.Days, err = s.days(ctx, h.Checks); err != nil {
+		return err
+	}
 	h.Steps = steps(st, h, part.Of(ctx).Moment())
 	return s.show(w, r, Page{Title: "Home", Section: "/"}, func(p Page) templ.Component { return homePage(p, h) })
 }

@@ -50,6 +50,9 @@ type site struct {
 
 	mu       sync.Mutex
 	standing map[store.Moment]*standing // what was summed up lately, by moment; zero is now
+
+	dayCounts map[time.Time]part.Counts // checks at the ends of past days, which do not change
+	summing   bool                      // past days are being summed up
 }
 
 // New returns the handler of every page. Mount it at /; it signs people in and out itself.
@@ -58,7 +61,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}}
+	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}, dayCounts: map[time.Time]part.Counts{}}
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
 		mux.Handle(r.pattern, s.page(r))

@@ -282,3 +282,17 @@ func TestAPageOfAnotherSiteChangesNothing(t *testing.T) {
 		t.Error("the reader was signed out")
 	}
 }
+
+func TestPastDaysAreSummedUpBehindTheReader(t *testing.T) {
+	w := newWorld(t)
+	later := time.Now().AddDate(0, 0, 3)
+	w.Log.Clock = func() time.Time { return later }
+	w.signIn(t)
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		if _, page := w.get(t, "/"); strings.Contains(page, "Checks by status over 4 days") {
+			return
+		}
+	}
+	t.Error("the days never came")
+}

@@ -33,6 +33,10 @@ type standing struct {
 	made time.Time
 }
 
+func newStanding() *standing {
+	return &standing{byCheck: map[string]checkState{}, evidence: map[string]int{}, people: map[string]string{}}
+}
+
 const standingLife = 10 * time.Second
 
 type checkState struct {
@@ -76,7 +80,8 @@ func (s *site) stand(ctx context.Context) (*standing, error) {
 	if st := s.standing[m]; st != nil && st.size == head.Size && time.Since(st.made) < standingLife {
 		return st, nil
 	}
-	st := &standing{size: head.Size, made: time.Now(), byCheck: map[string]checkState{}, evidence: map[string]int{}, people: map[string]string{}}
+	st := newStanding()
+	st.size, st.made = head.Size, time.Now()
 	if err := s.sum(ctx, m, st); err != nil {
 		return nil, fmt.Errorf("sum up how things stand: %w", err)
 	}

@@ -76,42 +76,6 @@ func (d *drawing) axis(most float64, unit string) {
 	}
 }
 
-// Lines draws one or more lines over a labelled axis; a single one is filled. most 0 fits the data.
-func Lines(title string, labels []string, most float64, unit string, series ...Series) string {
-	n := len(labels)
-	if n == 0 {
-		return ""
-	}
-	if most == 0 {
-		for _, s := range series {
-			for _, v := range s.Values {
-				most = math.Max(most, v)
-			}
-		}
-		most = nice(most)
-	}
-	x := func(i int) float64 { return left + (width-left-right)*float64(i)/math.Max(1, float64(n-1)) }
-	var d drawing
-	d.open("lines", title, width, height)
-	d.axis(most, unit)
-	d.labels(labels, x)
-	for _, s := range series {
-		var path strings.Builder
-		for i, v := range s.Values {
-			fmt.Fprintf(&path, "%c%.1f %.1f", "ML"[min(i, 1)], x(i), yAt(v, most))
-		}
-		if len(series) == 1 && len(s.Values) > 0 {
-			d.p(`<path class="area %s" d="%sL%.1f %.1fH%g Z"/>`, s.Class, path.String(), x(len(s.Values)-1), yAt(0, most), left)
-		}
-		d.p(`<path class="line %s" d="%s"/>`, s.Class, path.String())
-		for i, v := range s.Values {
-			d.p(`<circle class="dot %s" cx="%.1f" cy="%.1f" r="3.5"><title>%s: %s %g%s</title></circle>`, s.Class, x(i), yAt(v, most), esc(labels[i]), esc(s.Name), v, esc(unit))
-		}
-	}
-	d.p(`</svg>`)
-	return d.String()
-}
-
 func (d *drawing) labels(labels []string, x func(int) float64) {
 	step := (len(labels) + 6) / 7
 	for i := 0; i < len(labels); i += step {

@@ -34,8 +34,6 @@ func TestChartsAreWellFormedWhateverTheyAreGiven(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	one := []Series{{Name: nasty, Class: "pass", Values: []float64{3}}}
 	for name, svg := range map[string]string{
-		"lines":         Lines(nasty, []string{"a", nasty}, 0, "%", Series{Name: nasty, Class: "accent", Values: []float64{1, 9}}),
-		"one point":     Lines("t", []string{"a"}, 0, "", Series{Class: "accent", Values: []float64{0}}),
 		"stack":         Stack(nasty, []string{nasty}, one...),
 		"empty stack":   Stack("t", []string{"a"}, Series{Class: "fail", Values: []float64{0}}),
 		"donut of one":  Donut(nasty, "3", nasty, one...),

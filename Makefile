@@ -3,7 +3,7 @@
 .PHONY: build check test test-race test-heavy bench
 
 build: # one binary, without cgo
-	CGO_ENABLED=0 go build -trimpath -o bin/tickmark ./cmd/tickmark
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/tickmark ./cmd/tickmark
 
 check: # what must hold before a commit, in seconds
 	scripts/check

@@ -181,6 +181,30 @@ func TestChangesThroughForms(t *testing.T) {
 			t.Errorf("Vary is %q", v)
 		}
 	})
+	t.Run("an export is of the rows that are shown", func(t *testing.T) {
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", w.URL+"/records/git_commit?where="+url.QueryEscape(`r.author_email == "ada@example.org"`), nil)
+		req.Header.Set("HX-Request", "true")
+		req.Header.Set("HX-Target", "div#list")
+		r, err := w.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		n := 0
+		var b bytes.Buffer
+		b.ReadFrom(r.Body)
+		walk(t, b.Bytes(), func(_ *html.Node, a map[string]string) {
+			if strings.HasPrefix(a["href"], "/api/v1/export/git_commit") {
+				n++
+				if !strings.Contains(a["href"], "where=") {
+					t.Errorf("%s exports other rows than the list shows", a["href"])
+				}
+			}
+		})
+		if n != 4 {
+			t.Errorf("the fragment has %d exports", n)
+		}
+	})
 	t.Run("a viewer sees and changes nothing", func(t *testing.T) {
 		users, err := w.Gate.Users(t.Context())
 		if err != nil {

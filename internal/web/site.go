@@ -192,7 +192,7 @@ func (s *site) showAs(w http.ResponseWriter, r *http.Request, status int, p Page
 	var b bytes.Buffer
 	var err error
 	if fragment := fragmentOf(r); fragment == "list" {
-		err = templ.RenderFragments(r.Context(), &b, draw(p), "found", fragment)
+		err = templ.RenderFragments(r.Context(), &b, draw(p), "exports", "found", fragment)
 	} else if fragment != "" {
 		err = templ.RenderFragments(r.Context(), &b, draw(p), fragment)
 	} else {

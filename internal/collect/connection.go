@@ -136,6 +136,9 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 				return err
 			}
 		}
+		if _, err := tx.Exec(ctx, "DELETE FROM connection_state WHERE connection = $1", conn.Name); err != nil { // it is of the settings before
+			return err
+		}
 		_, err := c.Book.PutIn(ctx, tx, onBehalf(by), record.Change{Kind: ConnectionKind, Key: conn.Name, Body: body, Reason: "connection set up"})
 		return err
 	})

@@ -494,8 +494,17 @@ func (r *run) end(failed error) error {
 	if err := r.drain(); err != nil {
 		return err
 	}
-	r.settle(failed)
 	return r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error {
+		if err := r.still(); fault.Is(err, fault.Conflict) {
+			failed = err
+			for _, k := range r.kinds {
+				clear(k.complete)
+				clear(k.unchanged)
+			}
+		} else if err != nil {
+			return err
+		}
+		r.settle(failed)
 		for _, name := range slices.Sorted(maps.Keys(r.kinds)) {
 			if err := r.settleKind(tx, r.kinds[name]); err != nil {
 				return err
@@ -538,6 +547,21 @@ func (r *run) end(failed error) error {
 		_, err = r.c.Book.PutIn(r.ctx, tx, record.Job("connection:"+r.conn.Name), record.Change{Kind: RunKind, Key: fmt.Sprint(r.sum.Number), Body: body, Reason: "run ended"})
 		return err
 	})
+}
+
+// still refuses to vouch for what was read when the connection was removed or changed meanwhile. No other writer can come
+// between this and the end of the run.
+func (r *run) still() error {
+	now, err := r.c.Connection(r.ctx, r.conn.Name)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return fault.New(fault.Conflict, "The connection was removed while it was read.")
+	case err != nil:
+		return err
+	case now.Connector != r.conn.Connector || !maps.Equal(now.Settings, r.conn.Settings):
+		return fault.New(fault.Conflict, "The connection was changed while it was read.")
+	}
+	return nil
 }
 
 func (s Summary) nothing() bool {

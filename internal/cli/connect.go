@@ -3,10 +3,13 @@ package cli
 import (
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"tickmark/internal/access"
 	"tickmark/internal/collect"
+	"tickmark/internal/connector"
 	"tickmark/internal/fault"
 	"tickmark/internal/secret"
 	"tickmark/internal/workspace"
@@ -58,6 +61,18 @@ func (c *connectAdd) Run(s *session) error {
 			}
 			if conn.Every == "" {
 				conn.Every = old.Every
+			}
+		}
+		if k, err := w.Collect.Connector(conn.Connector); err == nil && slices.ContainsFunc(k.Settings, func(x connector.Setting) bool { return x.Name == "path" }) {
+			if conn.Settings == nil {
+				conn.Settings = map[string]string{}
+			}
+			path := conn.Settings["path"]
+			if path == "" {
+				path = "."
+			}
+			if conn.Settings["path"], err = filepath.Abs(path); err != nil { // the server may run elsewhere
+				return err
 			}
 		}
 		secrets := map[string]secret.Value{}

@@ -285,9 +285,9 @@ func fixtureRecords() (Page, RecordList) {
 
 func fixtureRecord(tab string) (Page, RecordPage) {
 	r := RecordPage{Kind: "git_commit", KindTitle: "Commit", Plural: "Commits", Key: sha[:40], Label: "Refuse a control without an owner", Tab: tab, Editable: true,
-		About:      []part.Fact{part.Say("Source", "git"), part.Say("Origin", "Collected"), {Name: "Holds since", Value: part.Time(ago(day))}},
-		Fields:     []part.Fact{part.Say("Author", "ada"), part.Say("Committer", ""), {Name: "Time", Value: part.Date(ago(day))}},
-		References: []part.Link{{Text: "Ada", Href: "/records/person/ada"}}, Parts: []PartRow{{Name: "Signature", Status: "covered"}, {Name: "Review", Reason: "403: needs repo:read", Status: "denied"}},
+		About:  []part.Fact{part.Say("Source", "git"), part.Say("Origin", "Collected"), {Name: "Holds since", Value: part.Time(ago(day))}},
+		Fields: []part.Fact{part.Say("Author", "ada"), part.Say("Committer", ""), {Name: "Time", Value: part.Date(ago(day))}},
+		Source: "git", Parts: []PartRow{{Name: "Signature", Status: "covered"}, {Name: "Review", Reason: "403: needs repo:read", Status: "denied"}},
 		Results: fixtureResults(), Window: fixtureWindow(), Raw: Raw{Bytes: []byte(`{"author":"ada","parents":["a","b"],"n":1.50,"ok":true,"x":null}`), SHA256: sha, Size: 63, Download: "/records/git_commit/a1/bytes", Source: "git", Request: "exec git cat-file", Read: ago(time.Hour)},
 		Proof: fixtureProof(), Comments: []Comment{{By: "ada", Text: "Looked at it.", At: ago(time.Hour)}}, Attachments: []Attachment{{Name: "scan.pdf", Href: "/files/x", SHA256: sha, Type: "application/pdf", Size: 120332, By: "ada", At: ago(time.Hour)}}}
 	before, after := []byte(`{"title":"Access ends within one business day of termination.","owner":"ada","old":1}`), []byte(`{"title":"Access ends within four hours of termination.","owner":"ada","tags":["a","b"]}`)

@@ -60,7 +60,7 @@ func (s *site) record(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d := RecordPage{Kind: k.Name, KindTitle: k.Title, Plural: cmp.Or(k.Plural, k.Title), Key: v.Key, Label: cmp.Or(v.Label, v.Key), Tab: tab, Gone: gone}
+	d := RecordPage{Kind: k.Name, KindTitle: k.Title, Plural: cmp.Or(k.Plural, k.Title), Key: v.Key, Label: cmp.Or(v.Label, v.Key), Source: v.Source, Tab: tab, Gone: gone}
 	if v.Erased {
 		d.Label = "Erased record"
 	}
@@ -80,7 +80,10 @@ func (s *site) record(w http.ResponseWriter, r *http.Request) error {
 	judged := len(s.Monitor.Words.Kinds(k.Name)) > 0
 	switch tab {
 	case "":
-		d.Fields, d.References = s.fields(ctx, k, v)
+		d.Fields = fields(k, v)
+		if d.Parts, err = s.parts(ctx, v); err != nil {
+			return err
+		}
 		if gone.IsZero() && judged {
 			err = s.recordResults(ctx, &d, v, false)
 		}
@@ -149,10 +152,10 @@ func (s *site) about(v record.Version) []part.Fact {
 }
 
 // fields are the declared fields in their order, then what the source said beyond them.
-func (s *site) fields(ctx context.Context, k *record.Kind, v record.Version) (facts []part.Fact, refers []part.Link) {
+func fields(k *record.Kind, v record.Version) (facts []part.Fact) {
 	body := map[string]json.RawMessage{}
 	if json.Unmarshal(v.Full(), &body) != nil {
-		return nil, nil
+		return nil
 	}
 	seen := map[string]bool{}
 	for _, f := range k.Fields {
@@ -168,7 +171,55 @@ func (s *site) fields(ctx context.Context, k *record.Kind, v record.Version) (fa
 			facts = append(facts, part.Fact{Name: part.Sentence(name), Value: fieldValue(record.Field{Name: name}, body[name])})
 		}
 	}
-	return facts, refers
+	return facts
+}
+
+// parts are the named parts of a composed record, and whether each was read at the reader's moment. A part that was refused
+// changes nothing in the body, so that only this says that it is not known.
+func (s *site) parts(ctx context.Context, v record.Version) ([]PartRow, error) {
+	if v.Source == record.Program {
+		return nil, nil
+	}
+	moment := store.At(part.Of(ctx).Moment())
+	list, err := s.Collector.Coverage(ctx, collect.CoverageQuery{Connection: v.Source, Kind: v.Kind, To: moment + 1})
+	if err != nil {
+		return nil, err
+	}
+	var out []PartRow
+	set := func(name string, row PartRow) {
+		row.Name = part.Sentence(name)
+		for i := range out {
+			if out[i].Name == row.Name {
+				out[i] = row
+				return
+			}
+		}
+		out = append(out, row)
+	}
+	for _, c := range list { // by part and time: the last of a part is the one that counts
+		if c.Part == "" || c.Scope != v.Scope {
+			continue
+		}
+		row := PartRow{Status: "covered"}
+		if c.To <= moment {
+			row = PartRow{Status: "stale", Reason: cmp.Or(c.Ended, "It was not read in time.")}
+		}
+		set(c.Part, row)
+	}
+	runs, _, err := s.runs(ctx, v.Source, 1)
+	if err != nil || len(runs) == 0 {
+		return out, err
+	}
+	for _, m := range runs[0].Missing {
+		if m.Kind == v.Kind && m.Part != "" && m.Scope == v.Scope {
+			row := PartRow{Status: "failed", Reason: m.Reason}
+			if m.Denied {
+				row.Status = "denied"
+			}
+			set(m.Part, row)
+		}
+	}
+	return out, nil
 }
 
 // fieldValue shows one value in full.

@@ -62,7 +62,7 @@ type Cell struct {
 // RecordPage shows one record; Tab decides which of its faces is filled in.
 type RecordPage struct {
 	Kind, KindTitle, Plural string
-	Key, Label              string
+	Key, Label, Source      string
 	State                   part.Status // its life cycle's state, if it has one
 	Worst                   part.Status // of its results; empty when no check judges it
 	Tab                     string      // "", results, history, raw, proof, comments, attachments
@@ -74,7 +74,6 @@ type RecordPage struct {
 	About                   []part.Fact
 
 	Fields      []part.Fact
-	References  []part.Link
 	Parts       []PartRow
 	Results     []ResultRow
 	Window      Window

@@ -522,7 +522,7 @@ func (b *Book) Count(ctx context.Context, q Query) (c Count, err error) {
 }
 
 func (b *Book) countByListing(ctx context.Context, q Query) (c Count, err error) {
-	q.Limit = 1000
+	q.Limit = 250
 	scanned := 0
 	for {
 		page, err := b.List(ctx, q)
@@ -534,7 +534,7 @@ func (b *Book) countByListing(ctx context.Context, q Query) (c Count, err error)
 		if page.Next == "" {
 			return Count{c.N, true}, nil
 		}
-		if scanned >= countLimit {
+		if scanned >= restLimit {
 			return c, nil
 		}
 		q.After = page.Next

@@ -48,6 +48,7 @@ const (
 	scanBudget  = 20_000 // bodies a page may read
 	narrowLimit = 1_000  // records fetched to be sorted in memory
 	countLimit  = 10_000 // index rows walked for a count
+	restLimit   = 1_000  // bodies read for a count that no index serves
 )
 
 type versionRow struct {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -472,7 +473,7 @@ func completes(t *testing.T, o workspace.Options, commits int) (interrupted int)
 func TestFullDiskRefusesAndGoesOn(t *testing.T) {
 	dir := small(t, 6<<20)
 	o := workspace.Options{Data: filepath.Join(dir, "data")}
-	made(t, o)
+	connected(t, o, 3)
 	ballast := filepath.Join(dir, "ballast")
 	room := func(left int64) {
 		t.Helper()
@@ -507,9 +508,13 @@ func TestFullDiskRefusesAndGoesOn(t *testing.T) {
 			t.Fatalf("with %d bytes left, after %d records: %v", left, written, refused)
 		}
 	}
-	out, err := exec.Command("tickmark", "put", "person", "--data", o.Data, "--file", "-").CombinedOutput()
-	if err == nil {
-		t.Errorf("the program wrote to a full disk: %s", out)
+	for _, args := range [][]string{{"put", "person", "--file", "-"}, {"collect", "git"}} {
+		c := exec.Command("tickmark", append(args, "--data", o.Data)...)
+		c.Stdin = bytes.NewReader(person("late").Body)
+		out, err := c.CombinedOutput()
+		if e := (*exec.ExitError)(nil); !errors.As(err, &e) || e.ExitCode() != 1 || !strings.Contains(string(out), "The disk is full") {
+			t.Errorf("%s on a full disk: %v: %s", args, err, out)
+		}
 	}
 	// Reading goes on while the disk is full.
 	if n, err := w.Book.Count(t.Context(), record.Query{Kind: "person"}); err != nil || n.N != int64(written) {

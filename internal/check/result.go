@@ -115,6 +115,20 @@ type listing struct {
 	series []Series
 }
 
+// concerns says whether a series may hold answers about the kind asked for; a check whose logic is another by now may.
+func (l *listing) concerns(s Series) bool {
+	c, err := l.m.Set.Get(s.Check)
+	if l.f.Kind == "" || err != nil || string(c.Hash[:]) != string(s.Hash) {
+		return true
+	}
+	for _, k := range l.m.Words.Kinds(c.For) {
+		if k.Name == l.f.Kind {
+			return true
+		}
+	}
+	return false
+}
+
 // inUse are the series that speak at the moment or in the window.
 func (l *listing) inUse(ctx context.Context) error {
 	where, args := "ended = $1", []any{store.Forever}
@@ -162,7 +176,7 @@ func (l *listing) list(ctx context.Context) (Page, error) {
 	scanned := 0
 	skip := from.series != 0
 	for _, s := range l.series {
-		if skip && s.ID != from.series {
+		if skip && s.ID != from.series || !l.concerns(s) {
 			continue
 		}
 		after := int64(0)

@@ -126,6 +126,18 @@ func TestBrokenJSONIsNamedByLineAndColumn(t *testing.T) {
 	}
 }
 
+func TestAnObjectOverTheLimitIsRefusedBeforeItIsReadWhole(t *testing.T) {
+	endless := readerFunc(func(p []byte) (int, error) { clear(p); return len(p), nil })
+	s := &session{Context: t.Context(), flags: &commands{}, stdin: endless}
+	if _, err := s.readObject("-"); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("%v", err)
+	}
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
 func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -97,7 +96,7 @@ func (s *session) secretFrom(name, from string) ([]byte, error) {
 	case from == "-":
 		return io.ReadAll(io.LimitReader(s.stdin, 64<<10))
 	case strings.HasPrefix(from, "@"):
-		b, err := os.ReadFile(from[1:])
+		b, err := readFile(from[1:], 64<<10)
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "The secret %s cannot be read: %w.", name, err)
 		}

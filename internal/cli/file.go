@@ -31,7 +31,7 @@ func (c *importCommand) Run(s *session) error {
 		}
 		var m file.Mapping
 		if c.Map != "" {
-			b, err := os.ReadFile(c.Map)
+			b, err := readFile(c.Map, 1<<20)
 			if err != nil {
 				return unreadable(c.Map, err)
 			}

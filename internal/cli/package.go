@@ -2,7 +2,6 @@ package cli
 
 import (
 	"io"
-	"os"
 
 	"tickmark/internal/access"
 	"tickmark/internal/fault"
@@ -45,7 +44,7 @@ type verifyCommand struct {
 func (c *verifyCommand) Run(s *session) error {
 	o := verify.Options{Key: c.Key}
 	for _, a := range c.Anchor {
-		b, err := os.ReadFile(a)
+		b, err := readFile(a, 1<<20)
 		if err != nil {
 			return fault.New(fault.Invalid, "The checkpoint %s cannot be read: %w.", a, err)
 		}

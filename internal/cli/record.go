@@ -231,17 +231,37 @@ func unreadable(path string, err error) error {
 	return fault.New(fault.Invalid, "The file %s cannot be read: %w.", path, err).WithNext("Check its name and who may read it.")
 }
 
+// readFile reads at most a byte more than the limit, so that what is too large is refused and never held.
+func readFile(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("%s is larger than %d bytes", path, limit)
+	}
+	return b, err
+}
+
 // readObject reads a JSON or YAML file as JSON.
 func (s *session) readObject(path string) ([]byte, error) {
-	var b []byte
-	var err error
-	if path == "-" {
-		b, err = io.ReadAll(io.LimitReader(s.stdin, record.MaxBody+1))
-	} else {
-		b, err = os.ReadFile(path)
+	in := s.stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, unreadable(path, err)
+		}
+		defer f.Close()
+		in = f
 	}
+	b, err := io.ReadAll(io.LimitReader(in, record.MaxBody+1))
 	if err != nil {
 		return nil, unreadable(path, err)
+	}
+	if len(b) > record.MaxBody {
+		return nil, fault.New(fault.TooLarge, "The file %s is larger than a record may be, %d MB.", path, record.MaxBody>>20).WithNext("Attach it as a file instead.")
 	}
 	if ext := strings.ToLower(filepath.Ext(path)); ext != ".yaml" && ext != ".yml" {
 		var any json.RawMessage

@@ -83,8 +83,13 @@ func TestFindingRunsToItsClose(t *testing.T) {
 		t.Error(body)
 	}
 	k := Kind()
-	if _, err := k.Written(body, maps.Clone(body), job, noon); !fault.Is(err, fault.Conflict) {
+	other := maps.Clone(body)
+	other["title"] = "something else"
+	if _, err := k.Written(body, other, job, noon); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a closed finding was written: %v", err)
+	}
+	if same, err := k.Written(body, maps.Clone(body), job, noon); err != nil || same["state"] != "closed" {
+		t.Errorf("the same again is no change: %v %v", same, err)
 	}
 }
 

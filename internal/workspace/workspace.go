@@ -248,6 +248,10 @@ func (w *Workspace) Setup(ctx context.Context) (Made, error) {
 	}
 	u, err := w.Gate.FirstUser(ctx, access.NewUser{Key: key, Name: name, Email: key + "@localhost"})
 	if err != nil {
+		if s, again := w.Local(ctx); again == nil { // another process made it meanwhile
+			m.User = s.User
+			return m, nil
+		}
 		return m, fmt.Errorf("make the first user: %w", err)
 	}
 	m.New, m.User = true, u

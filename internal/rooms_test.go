@@ -18,8 +18,9 @@ func rooms() []string {
 		internal/connector internal/connector/connectortest internal/connector/
 		internal/collect internal/check internal/access
 		internal/framework internal/control
-		internal/person internal/organisation internal/evidence internal/finding internal/exception internal/programme
-		internal/workspace internal/report internal/api internal/web internal/server internal/cli
+		internal/person internal/organisation internal/system internal/period internal/commitment internal/policy
+		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/programme
+		internal/workspace internal/job internal/report internal/api internal/web internal/server internal/cli
 		internal cmd/tickmark`)
 }
 
@@ -64,7 +65,7 @@ func TestRoomsImportOnlyWhatStandsBefore(t *testing.T) {
 }
 
 func TestTheOrganisationsKindsHoldNoSQL(t *testing.T) {
-	for _, pkg := range strings.Fields("framework person organisation evidence finding exception") {
+	for _, pkg := range strings.Fields("framework person organisation system period commitment policy evidence requirement occurrence finding exception task") {
 		for _, imp := range packages(t)["internal/"+pkg] {
 			if imp == "internal/store" {
 				t.Errorf("%s imports the store; the organisation's own kinds are struct, rules and states", pkg)

@@ -90,7 +90,7 @@ func Stand(ctx context.Context, book *record.Book, monitor *check.Monitor, asOf 
 		slices.Sort(c.Controls)
 		switch {
 		case c.Excluded:
-			c.Status, c.Reason = check.NotApplicable, "The organisation said that it is not relevant: " + body.NotRelevant
+			c.Status, c.Reason = check.NotApplicable, "The organisation said that it is not relevant: "+body.NotRelevant
 		case len(c.Controls) == 0:
 			c.Reason = "No control serves it."
 		case len(statuses) == 0:

@@ -15,6 +15,7 @@ import (
 
 	"tickmark/internal/check"
 	"tickmark/internal/fault"
+	"tickmark/internal/job"
 	"tickmark/internal/store"
 	"tickmark/internal/workspace"
 )
@@ -133,6 +134,7 @@ func (s *Server) work(ctx context.Context) {
 			return
 		case <-minutes.C:
 			s.try(ctx, "collect what is due", s.collectDue)
+			s.try(ctx, "do what is due", func(ctx context.Context) error { _, err := job.Due(ctx, s.w); return err })
 			if time.Since(night) > 24*time.Hour {
 				night = time.Now()
 				s.try(ctx, "judge everything anew", func(ctx context.Context) error {

@@ -22,6 +22,7 @@ import (
 	"tickmark/internal/blob"
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
+	"tickmark/internal/commitment"
 	"tickmark/internal/connector"
 	"tickmark/internal/connector/file"
 	"tickmark/internal/connector/git"
@@ -33,11 +34,17 @@ import (
 	"tickmark/internal/finding"
 	"tickmark/internal/framework"
 	"tickmark/internal/ledger"
+	"tickmark/internal/occurrence"
 	"tickmark/internal/organisation"
+	"tickmark/internal/period"
 	"tickmark/internal/person"
+	"tickmark/internal/policy"
 	"tickmark/internal/record"
+	"tickmark/internal/requirement"
 	"tickmark/internal/secret"
 	"tickmark/internal/store"
+	"tickmark/internal/system"
+	"tickmark/internal/task"
 )
 
 // Options say where a workspace is.
@@ -78,7 +85,11 @@ func named(kind string) (*record.Kind, error) {
 
 // Kinds are all kinds of this release.
 func Kinds() (*record.Kinds, error) {
-	list := []record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), evidence.Kind(), finding.Kind(), exception.Kind(), access.Kind(), check.Kind()}
+	list := []record.Kind{
+		framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), system.Kind(), period.Kind(), commitment.Kind(),
+		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
+		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), access.Kind(), check.Kind(),
+	}
 	list = append(append(list, record.Builtin()...), collect.Kinds()...)
 	for _, c := range Connectors() {
 		list = append(list, c.Kinds...)

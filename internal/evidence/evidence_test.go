@@ -64,6 +64,10 @@ func TestEvidenceIsNeverOverwritten(t *testing.T) {
 	}
 	after := maps.Clone(before)
 	after["controls"], after["received_at"] = []any{"GOV-01"}, "2020-01-01T00:00:00Z"
+	if _, err := k.Written(before, after, bob, noon.Add(time.Hour)); !fault.Is(err, fault.Invalid) {
+		t.Errorf("content said when it was received: %v", err)
+	}
+	delete(after, "received_at")
 	got, err := k.Written(before, after, bob, noon.Add(time.Hour))
 	if err != nil || got["received_at"] != "2026-03-01T12:00:00Z" || got["received_by"] != "p1" {
 		t.Errorf("received by %v at %v: %v", got["received_by"], got["received_at"], err)

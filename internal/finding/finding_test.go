@@ -186,7 +186,10 @@ func TestPeopleWriteNoCheckFindings(t *testing.T) {
 	if _, err := k.Written(nil, map[string]any{"title": "t", "origin": "check", "check": "AC-01"}, ada, noon); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a person opened a check's finding: %v", err)
 	}
-	kept, err := k.Written(failing(t, ""), map[string]any{"title": "t", "origin": "check", "items": []any{item("pass")}, "severity": "high"}, ada, noon)
+	if _, err := k.Written(failing(t, ""), map[string]any{"title": "t", "origin": "check", "items": []any{item("pass")}, "severity": "high"}, ada, noon); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a person changed what the check said: %v", err)
+	}
+	kept, err := k.Written(failing(t, ""), map[string]any{"title": "t", "origin": "check", "severity": "high"}, ada, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
@@ -54,9 +55,11 @@ func Apart(actor Actor, act string, parties ...Party) error {
 	return nil
 }
 
-// Written returns the body to store when content is written outside a move: Fixed fields keep their earlier values whatever
-// after says (a job may set them, but never the state or who acted when), the life cycle begins or falls back, and the
-// authors are kept. before is nil for a new record.
+// Written returns the body to store when content is written outside a move. Fixed fields, the state and who acted when keep
+// their earlier values: content that says them as they are is a record given back as it was read, and content that says them
+// otherwise is refused by name, for it would claim an act that nobody made. A job may set fixed fields, but never the state
+// or who acted when, in which it may be overtaken by a person. The life cycle begins or falls back, and the authors are
+// kept. before is nil for a new record.
 func (k *Kind) Written(before, after map[string]any, actor Actor, at time.Time) (map[string]any, error) {
 	after = maps.Clone(after)
 	m := k.States
@@ -70,6 +73,11 @@ func (k *Kind) Written(before, after map[string]any, actor Actor, at time.Time) 
 		}
 	}
 	for _, name := range fixed {
+		if said, ok := after[name]; ok && !actor.ours() {
+			if err := k.standing(name, before, said); err != nil {
+				return nil, err
+			}
+		}
 		delete(after, name)
 		if v, ok := before[name]; ok {
 			after[name] = v
@@ -89,6 +97,44 @@ func (k *Kind) Written(before, after map[string]any, actor Actor, at time.Time) 
 		}
 	}
 	return after, nil
+}
+
+// standing refuses a value for a fixed field that is not the one that stands, and says what sets it.
+func (k *Kind) standing(name string, before map[string]any, said any) error {
+	held, ok := before[name]
+	if ok && reflect.DeepEqual(held, said) || !ok && blank(said) {
+		return nil
+	}
+	m := k.States
+	if before == nil && m != nil && name == StateField && said == m.Initial {
+		return nil // a new record begins there
+	}
+	is := "is not set"
+	if ok && !blank(held) {
+		is = "is " + short(held)
+	}
+	f := fault.New(fault.Invalid, "%s of this %s %s, and content cannot set it to %s.", name, k.noun(), is, short(said))
+	var moves []string
+	if m != nil {
+		for _, v := range m.Moves {
+			if name == StateField || name == v.By || name == v.At || slices.ContainsFunc(v.Fields, func(f Field) bool { return f.Name == name }) {
+				moves = append(moves, words(v.Name))
+			}
+		}
+	}
+	if len(moves) == 0 {
+		return f.WithNext("Tickmark sets it by itself; leave it out, or as it was read.")
+	}
+	return f.WithNext("Leave it out, or as it was read; a move sets it: %s (tickmark act %s KEY MOVE).", strings.Join(moves, ", "), k.Name)
+}
+
+// short is a value for a sentence.
+func short(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "another value"
+	}
+	return clip(string(b), 80)
 }
 
 // live begins the life cycle of a new record or lets it fall back, and keeps the authors.

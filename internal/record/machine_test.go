@@ -1,7 +1,10 @@
 package record
 
 import (
+	"errors"
+	"maps"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,21 +64,50 @@ func move(t *testing.T, k *Kind, before map[string]any, name string, said map[st
 	return must(t, body, err)
 }
 
-func TestWrittenKeepsStateStampsAndFixedFields(t *testing.T) {
+func TestContentThatSetsWhatOnlyActsSetIsRefusedByName(t *testing.T) {
 	k := note()
-	body := write(t, k, nil, map[string]any{"text": "x", "state": "approved", "approved_by": "p9", "seen": "t", "made_by": "p9"}, ada)
+	body := write(t, k, nil, map[string]any{"text": "x", "state": "draft"}, ada)
 	want := map[string]any{"text": "x", "state": "draft", "made_by": "p1", "made_at": "2026-03-01T12:00:00Z", "authors": []any{"p1"}}
 	if !reflect.DeepEqual(body, want) {
 		t.Fatalf("got %v", body)
 	}
-	body = write(t, k, body, map[string]any{"seen": "t", "state": "ended", "approved_by": "p9"}, job)
+	body = write(t, k, body, map[string]any{"text": "x", "seen": "t", "state": "ended", "approved_by": "p9"}, job)
 	if body["seen"] != "t" || body["state"] != "draft" || body["approved_by"] != nil {
 		t.Errorf("a job may set a fixed field, but no state and no stamp: %v", body)
 	}
-	for _, by := range []Actor{ada, odd, {Name: "connection:file"}, {Name: "person:p1"}} {
-		if again := write(t, k, body, map[string]any{"seen": "u"}, by); again["seen"] != "t" {
-			t.Errorf("%s set a fixed field", by.Name)
+	for field, forged := range map[string]any{"state": "approved", "approved_by": "p9", "approved_at": "2026-01-01T00:00:00Z", "made_by": "p9", "seen": "u", "authors": []any{}} {
+		for _, before := range []map[string]any{nil, body} {
+			for _, by := range []Actor{ada, odd, {Name: "connection:file"}, {Name: "person:p1"}} {
+				if before == nil && field == "authors" {
+					continue // an empty list says nothing
+				}
+				got, err := k.Written(before, map[string]any{"text": "y", field: forged}, by, noon)
+				if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), field+" of this note ") {
+					t.Errorf("%s set %s: %v, %v", by.Name, field, got, err)
+				}
+			}
 		}
+	}
+	_, err := k.Written(body, map[string]any{"text": "y", "approved_by": "p9"}, ada, noon)
+	if f := (*fault.Fault)(nil); !errors.As(err, &f) || !strings.Contains(f.Next, "approve") || strings.Contains(f.Next, "lock") {
+		t.Errorf("what sets it is not named: %v", err)
+	}
+}
+
+func TestARecordGivenBackAsItWasReadIsAccepted(t *testing.T) {
+	k := note()
+	body := write(t, k, nil, map[string]any{"text": "x"}, ada)
+	body = move(t, k, body, "approve", map[string]any{"why": "good"}, bob)
+	back := maps.Clone(body)
+	back["tag"], back["seen"] = "t", nil
+	got := write(t, k, body, back, ada)
+	want := maps.Clone(body)
+	want["tag"] = "t"
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got = write(t, k, body, map[string]any{"text": "x", "tag": "t"}, ada); !reflect.DeepEqual(got["approved_by"], "p2") {
+		t.Errorf("what was left out was lost: %v", got)
 	}
 }
 

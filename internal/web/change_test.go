@@ -72,6 +72,14 @@ func TestChangesThroughForms(t *testing.T) {
 		status, page = w.get(t, "/records/person/carol/history")
 		says(t, status, 200, page, "2 versions", "new name", "First seen")
 	})
+	t.Run("a state that a form claims is refused by name", func(t *testing.T) {
+		evidence := url.Values{"_key": {"e9"}, "title": {"Screenshot"}, "sort": {"document"}, "link": {"https://example.org/s"}, "state": {"reviewed"}}
+		status, page := w.post(t, "/new/evidence", evidence)
+		says(t, status, http.StatusUnprocessableEntity, page, "state of this evidence is not set", "a move sets it: review")
+		if status, _ := w.get(t, "/records/evidence/e9"); status != http.StatusNotFound {
+			t.Error("it was written all the same")
+		}
+	})
 	t.Run("a comment and a file stay with the record", func(t *testing.T) {
 		status, page := w.post(t, "/records/person/carol/comments", url.Values{"text": {"Hello <b>there</b>"}})
 		says(t, status, 200, page, "Hello &lt;b&gt;there&lt;/b&gt;")

@@ -172,7 +172,10 @@ type parser struct {
 func (p *parser) fields(prefix string, fields []record.Field, doc map[string]any) []Input {
 	var out []Input
 	for _, f := range fields {
-		if f.Fixed {
+		if f.Fixed { // no form of ours has it; the record refuses a post that says it otherwise than it stands
+			if p.in.Has(prefix + f.Name) {
+				doc[f.Name] = p.in.Get(prefix + f.Name)
+			}
 			continue
 		}
 		in := blank(prefix, f)

@@ -15,7 +15,8 @@ func TestParseKeepsAbsentApartFromFalseAndEmpty(t *testing.T) {
 		{"false is said", "title=A&done=false", "", `{"done":false,"title":"A"}`},
 		{"zero is said", "title=A&n=0", "", `{"n":0,"title":"A"}`},
 		{"a list by lines", "title=A&tags=x%0D%0A%0D%0A+y+", "", `{"tags":["x","y"],"title":"A"}`},
-		{"fixed fields stay and are not taken", "title=A&state=approved", `{"title":"B","state":"draft","extra":1.50}`, `{"extra":1.50,"state":"draft","title":"A"}`},
+		{"fixed fields stay", "title=A", `{"title":"B","state":"draft","extra":1.50}`, `{"extra":1.50,"state":"draft","title":"A"}`},
+		{"what claims a fixed field is handed on, for the record to refuse", "title=A&state=approved", `{"title":"B","state":"draft"}`, `{"state":"approved","title":"A"}`},
 		{"what is cleared goes", "title=A&n=", `{"title":"B","n":3}`, `{"title":"A"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

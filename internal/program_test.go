@@ -15,12 +15,14 @@ import (
 	"tickmark/internal/finding"
 	"tickmark/internal/framework"
 	"tickmark/internal/organisation"
+	"tickmark/internal/period"
 	"tickmark/internal/person"
 	"tickmark/internal/record"
+	"tickmark/internal/system"
 )
 
 func programKinds() []record.Kind {
-	return []record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), evidence.Kind(), finding.Kind(), exception.Kind()}
+	return []record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), system.Kind(), period.Kind(), person.Kind(), evidence.Kind(), finding.Kind(), exception.Kind()}
 }
 
 func TestProgramKindsDeclareWhatTheyUse(t *testing.T) {

@@ -1,14 +1,13 @@
-// Package organisation holds what the examination is about: the company, its chosen categories, its window. The one rule:
-// a workspace has exactly one organisation, under one key.
+// Package organisation holds the company itself: its names and the zone in which its days are counted. The one rule: a
+// workspace has exactly one organisation, under one key. What it is examined on stands in its period and its system.
 package organisation
 
 import (
-	"slices"
+	"encoding/json"
 	"time"
 	_ "time/tzdata" // zones are names in records, and a bare machine may have no list of them
 
 	"tickmark/internal/fault"
-	"tickmark/internal/framework"
 	"tickmark/internal/record"
 )
 
@@ -19,43 +18,46 @@ const Key = "organisation"
 func Kind() record.Kind {
 	return record.Kind{
 		Name: "organisation", Title: "Organisation", Plural: "Organisation", Group: "Program",
-		Help: "The company this workspace is about, what it chose to be examined on, and for which window.",
+		Help: "The company this workspace is about.",
 		Key:  `"` + Key + `"`, Label: "name",
 		Fields: []record.Field{
 			{Name: "name", Type: record.Text, Required: true},
 			{Name: "legal_name", Type: record.Text, Help: "As it stands in contracts and on the report."},
 			{Name: "website", Type: record.URL},
-			{Name: "stage", Type: record.Choice, Choices: []string{"startup", "growth", "enterprise"},
-				Help: "Decides which starter controls are proposed."},
-			{Name: "categories", Type: record.Choice, List: true, Indexed: true, Choices: framework.Categories(),
-				Help: "What the report will cover. Security is always in it."},
-			{Name: "report_type", Type: record.Choice, Choices: []string{"type_1", "type_2"},
-				Help: "Type 1 judges the design at a date; type 2 also the operation over the window."},
-			{Name: "system_name", Title: "System", Type: record.Text, Help: "The system or service the report is about."},
-			{Name: "system_boundary", Type: record.Long, Hidden: true, Help: "What is inside and what is outside."},
 			{Name: "time_zone", Type: record.Text, Help: "In which days and windows are counted, such as Europe/Berlin."},
-			{Name: "window_from", Type: record.Date, Help: "First day of the window, inclusive."},
-			{Name: "window_to", Type: record.Date, Help: "Last day of the window, inclusive."},
 		},
+		Schema: 2, Upcasts: []record.Upcast{scopeElsewhere},
 		Guard: written,
 	}
 }
 
-// written refuses what no examination can have.
+// written refuses a zone in which no day can be counted.
 func written(_, after map[string]any, _ record.Actor) error {
-	if chosen, ok := after["categories"].([]any); ok && len(chosen) > 0 && !slices.Contains(chosen, any(framework.Security)) {
-		return fault.New(fault.Invalid, "The categories leave out security, which every SOC 2 report covers.").
-			WithNext("Add %q to categories.", framework.Security)
-	}
 	if zone, ok := after["time_zone"].(string); ok && zone != "" {
 		if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
 			return fault.New(fault.Invalid, "%q is no time zone.", zone).WithNext("Use a name such as Europe/Berlin or UTC.")
 		}
 	}
-	from, _ := after["window_from"].(string)
-	to, _ := after["window_to"].(string)
-	if from != "" && to != "" && to < from {
-		return fault.New(fault.Invalid, "The window ends on %s, before it begins on %s.", to, from)
-	}
 	return nil
+}
+
+// scopeElsewhere leaves out what stood here before periods and systems were records of their own. The stored bytes keep it.
+func scopeElsewhere(body map[string]any) map[string]any {
+	for _, f := range []string{"stage", "categories", "report_type", "system_name", "system_boundary", "window_from", "window_to"} {
+		delete(body, f)
+	}
+	return body
+}
+
+// Zone is the time zone of an organisation's body; UTC until it names one.
+func Zone(body []byte) *time.Location {
+	var o struct {
+		Zone string `json:"time_zone"`
+	}
+	if json.Unmarshal(body, &o) == nil && o.Zone != "" {
+		if z, err := time.LoadLocation(o.Zone); err == nil {
+			return z
+		}
+	}
+	return time.UTC
 }

@@ -4,7 +4,6 @@ package period
 
 import (
 	"slices"
-	"time"
 
 	"tickmark/internal/fault"
 	"tickmark/internal/framework"
@@ -25,7 +24,7 @@ func Kind() record.Kind {
 				Help: "SOC 2 speaks about security and the chosen categories, to those its restriction names. SOC 3 is its public summary. SOC 1 is about financial reporting of customers."},
 			{Name: "type", Type: record.Choice, Required: true, Choices: []string{"type_1", "type_2"},
 				Help: "Type I judges the design at a date; Type II also the operation over the window."},
-			{Name: "categories", Type: record.Choice, List: true, Required: true, Choices: framework.Categories(),
+			{Name: "categories", Type: record.Choice, List: true, Required: true, Indexed: true, Choices: framework.Categories(),
 				Help: "What the report will cover. Security is always in it."},
 			{Name: "system", Type: record.Ref, Refers: "system", Help: "The system the report is about."},
 			{Name: "from", Title: "First day", Type: record.Date, Indexed: true, Help: "First day of the window, inclusive. Empty for a Type I."},
@@ -37,6 +36,12 @@ func Kind() record.Kind {
 				{Name: "role", Type: record.Text, Help: "Such as security_lead, as the controls name it."},
 				{Name: "person", Type: record.Ref, Refers: "person"},
 			}},
+			{Name: "left_out", Title: "Left out of the control set", Type: record.Object, List: true, Hidden: true, Fields: []record.Field{
+				{Name: "control", Type: record.Text, Required: true, Help: "The id of the starter control."},
+				{Name: "reason", Type: record.Long, Required: true, Help: "Why the organisation does not need it."},
+			}},
+			{Name: "policies", Title: "Policies to write", Type: record.Text, List: true, Hidden: true, Help: "By the id of their template."},
+			{Name: "answered", Title: "Answered in the guided start", Type: record.Choice, List: true, Hidden: true, Choices: Steps()},
 			{Name: record.StateField, Type: record.Choice, Choices: machine().States(), Fixed: true, Indexed: true},
 			{Name: "begun_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
 			{Name: "begun_at", Type: record.Time, Fixed: true, Hidden: true},
@@ -45,7 +50,25 @@ func Kind() record.Kind {
 		},
 		States: machine(),
 		Guard:  written,
+		Check:  alone,
 	}
+}
+
+// Steps are the steps of the guided start, in their order.
+func Steps() []string {
+	return []string{"objective", "report", "type", "categories", "window", "organisation", "boundary", "commitments", "team", "controls", "policies", "plan"}
+}
+
+// alone refuses a second current period.
+func alone(look record.Look, before, after map[string]any, _ record.Actor) error {
+	if after[record.StateField] != "current" || before[record.StateField] == "current" {
+		return nil
+	}
+	list, err := look.Find("period", record.StateField, "current")
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	return fault.New(fault.Conflict, "%s is current, and only one period can be.", list[0].Label).WithNext("Close it first.")
 }
 
 func machine() *record.Machine {
@@ -73,17 +96,4 @@ func written(_, after map[string]any, _ record.Actor) error {
 		return fault.New(fault.Invalid, "The window ends on %s, before it begins on %s.", to, from)
 	}
 	return nil
-}
-
-// Unusual says what is uncommon about a window from its first to its last day, or nothing: three to twelve months is custom,
-// and no rule.
-func Unusual(from, to time.Time) string {
-	after := to.AddDate(0, 0, 1)
-	switch {
-	case after.Before(from.AddDate(0, 3, 0)):
-		return "The window is shorter than three months; few readers accept that."
-	case after.After(from.AddDate(0, 12, 0)):
-		return "The window is longer than twelve months; reports usually follow each other without such a span."
-	}
-	return ""
 }

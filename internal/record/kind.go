@@ -83,6 +83,10 @@ type Kind struct {
 	// Kind.Written calls it last, and moves don't.
 	Guard func(before, after map[string]any, actor Actor) error
 
+	// Check may refuse a write or a move because of the day or of what other records say. It runs in the transaction of the
+	// write, after the guards; before is nil for a new record.
+	Check func(look Look, before, after map[string]any, actor Actor) error
+
 	Collected bool // read from a source: no form, no import under this name, unknown fields are kept
 	System    bool // written only by Tickmark itself (run, connection): shown, exported, never imported
 }

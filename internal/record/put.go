@@ -193,6 +193,11 @@ func (b *Book) draft(ctx context.Context, tx *ledger.Tx, by Authority, c Change)
 	if err := b.validate(ctx, tx, ki, after); err != nil {
 		return nil, false, err
 	}
+	if ki.Check != nil {
+		if err := ki.Check(b.look(ctx, tx), before, after, actor); err != nil {
+			return nil, false, err
+		}
+	}
 	canon, err := encode(after)
 	if err != nil {
 		return nil, false, err

@@ -13,7 +13,7 @@ func Kind() record.Kind {
 		Help: "What delivers the service that the report is about: its boundary, its parts and the data in it.",
 		Key:  "id", Label: "name",
 		Fields: []record.Field{
-			{Name: "id", Title: "Id", Type: record.Text, Required: true, Help: "Short and stable, such as production."},
+			{Name: "id", Title: "Id", Type: record.Text, Required: true, Indexed: true, Help: "Short and stable, such as production."},
 			{Name: "name", Type: record.Text, Required: true},
 			{Name: "description", Type: record.Long, Hidden: true, Help: "What it does and for whom."},
 			{Name: "services", Type: record.Text, List: true, Help: "The services in scope, as customers know them."},
@@ -47,6 +47,7 @@ func Kind() record.Kind {
 			{Name: "retired_reason", Type: record.Long, Fixed: true, Hidden: true},
 		},
 		States: machine(),
+		Check:  dated,
 	}
 }
 

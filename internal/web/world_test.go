@@ -51,7 +51,7 @@ func newWorld(t testing.TB) *world {
 	if w.by, err = w.Local(ctx); err != nil {
 		t.Fatal(err)
 	}
-	w.put(t, "organisation", "organisation", map[string]any{"name": "Example Ltd", "time_zone": "Europe/Berlin", "stage": "startup"})
+	w.put(t, "organisation", "organisation", map[string]any{"name": "Example Ltd", "time_zone": "Europe/Berlin"})
 	w.put(t, "person", "ada", map[string]any{"id": "ada", "name": "Ada", "email": "ada@example.org", "start": "2024-01-01", "employment": "employee"})
 	repo := repository(t)
 	for name, settings := range map[string]map[string]string{"git": {"path": repo}, "host": nil} {

@@ -1,0 +1,206 @@
+// Package typst sets documents: Typst sources and data in, PDF bytes out. The one rule: a rendering sees the files it was
+// given and nothing else, neither disk, network, clock nor chance, so that the same files always give the same bytes.
+//
+// The compiler is Typst's own, built as WebAssembly and run by wazero: no other program is needed. Its machine code is made
+// once, which takes about twenty seconds of processor time, and kept in a directory that must belong to the workspace alone:
+// whoever can write there decides what runs.
+package typst
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"tickmark/internal/fault"
+)
+
+//go:embed compiler/typst.wasm.zst
+var packed []byte
+
+const (
+	maxPages  = 1536 << 20 >> 16 // memory of one rendering, in pages of 64 KiB
+	maxInput  = 96 << 20         // bytes of all files of one rendering
+	maxOutput = 64 << 20         // bytes of a PDF
+)
+
+// Phase is how far the engine is.
+type Phase string
+
+// The phases; a failed engine tries again when it is next asked.
+const (
+	Cold      Phase = "cold"      // nobody asked yet
+	Preparing Phase = "preparing" // machine code is being made or read
+	Ready     Phase = "ready"
+	Failed    Phase = "failed"
+)
+
+// State is how the engine stands.
+type State struct {
+	Phase Phase
+	Since time.Time // when the phase began
+	Error string    // of a failed preparation
+}
+
+// Engine renders one document at a time. Its zero value is not usable; make one with New.
+type Engine struct {
+	dir     string
+	workers int
+	turn    chan struct{} // holds the one permission to render
+
+	mu      sync.Mutex
+	state   State
+	pending chan struct{} // closed when the present preparation ends
+	err     error
+	runtime wazero.Runtime
+	module  wazero.CompiledModule
+}
+
+// New returns an engine that keeps its machine code in dir, and prepares with so many processors.
+func New(dir string, workers int) *Engine {
+	e := &Engine{dir: dir, workers: max(workers, 1), turn: make(chan struct{}, 1), state: State{Phase: Cold}}
+	e.turn <- struct{}{}
+	return e
+}
+
+// State says how far the engine is.
+func (e *Engine) State() State {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state
+}
+
+// Prepare makes the engine ready and waits until it is. The work goes on when ctx ends, for others will need it.
+func (e *Engine) Prepare(ctx context.Context) error {
+	e.mu.Lock()
+	switch e.state.Phase {
+	case Ready:
+		e.mu.Unlock()
+		return nil
+	case Cold, Failed:
+		e.state, e.pending = State{Phase: Preparing, Since: time.Now()}, make(chan struct{})
+		go e.prepare()
+	}
+	pending := e.pending
+	e.mu.Unlock()
+	select {
+	case <-pending:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.err
+}
+
+func (e *Engine) prepare() {
+	runtime, module, err := compile(e.dir, e.workers)
+	debug.FreeOSMemory() // making machine code needs hundreds of megabytes once
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.runtime, e.module, e.err = runtime, module, err
+	e.state = State{Phase: Ready, Since: time.Now()}
+	if err != nil {
+		e.state.Phase, e.state.Error = Failed, err.Error()
+	}
+	close(e.pending)
+}
+
+func compile(dir string, workers int) (wazero.Runtime, wazero.CompiledModule, error) {
+	ctx := experimental.WithCompilationWorkers(context.Background(), workers)
+	unpack, err := zstd.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, nil, fmt.Errorf("unpack the compiler: %w", err)
+	}
+	defer unpack.Close()
+	wasm, err := io.ReadAll(unpack)
+	if err != nil {
+		return nil, nil, fmt.Errorf("unpack the compiler: %w", err)
+	}
+	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(true).WithMemoryLimitPages(maxPages)
+	if dir != "" {
+		cache, err := wazero.NewCompilationCacheWithDir(filepath.Join(dir, "typst"))
+		if err != nil {
+			return nil, nil, fault.New(fault.Unavailable, "The PDF engine has nowhere to keep its code, for %s cannot be written: %w.", dir, err).
+				WithNext("Let Tickmark write there.")
+		}
+		config = config.WithCompilationCache(cache)
+	}
+	r := wazero.NewRuntimeWithConfig(ctx, config)
+	module, err := r.CompileModule(ctx, wasm)
+	if err == nil {
+		err = bind(ctx, r, module)
+	}
+	if err != nil {
+		r.Close(ctx)
+		return nil, nil, fmt.Errorf("prepare the compiler: %w", err)
+	}
+	return r, module, nil
+}
+
+// bind offers the host functions to the compiler; each finds its rendering in the context of the call.
+func bind(ctx context.Context, r wazero.Runtime, module wazero.CompiledModule) error {
+	host := r.NewHostModuleBuilder("wbg")
+	table := imports()
+	for _, f := range module.ImportedFunctions() {
+		from, name, _ := f.Import()
+		do, ok := table[name]
+		if from != "wbg" || !ok {
+			return fmt.Errorf("the compiler asks for the unknown %s.%s", from, name)
+		}
+		params := f.ParamTypes()
+		host.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, _ api.Module, stack []uint64) {
+			for i, p := range params {
+				if p == api.ValueTypeI32 { // the upper half of such a word is anything
+					stack[i] = uint64(uint32(stack[i]))
+				}
+			}
+			do(ctx.Value(sessionKey{}).(*session), stack)
+		}), params, f.ResultTypes()).Export(name)
+	}
+	_, err := host.Instantiate(ctx)
+	return err
+}
+
+// Job is one document to set.
+type Job struct {
+	Main  string            // the path of the source to begin with, such as /report.typ
+	Files map[string][]byte // sources and data by absolute path
+	Fonts [][]byte          // static TTF or OTF; there are no others
+}
+
+// Render sets a document. It waits its turn; ctx ends the waiting and the work.
+func (e *Engine) Render(ctx context.Context, j Job) ([]byte, error) {
+	size := 0
+	for _, b := range j.Files {
+		size += len(b)
+	}
+	if size > maxInput {
+		return nil, fault.New(fault.TooLarge, "The document has %d MB of content, and %d MB are the most that can be set as a PDF.", size>>20, maxInput>>20).
+			WithNext("Take a shorter window, or the HTML or JSON of the same report.")
+	}
+	if err := e.Prepare(ctx); err != nil {
+		return nil, err
+	}
+	select {
+	case <-e.turn:
+		defer func() { e.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	pdf, err := e.render(ctx, j)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return pdf, err
+}

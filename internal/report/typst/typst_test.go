@@ -1,0 +1,126 @@
+package typst
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tickmark/internal/fault"
+)
+
+// shared is one engine for all tests: making its machine code is the dear part.
+var shared = sync.OnceValue(func() *Engine {
+	dir, err := os.UserCacheDir() // not a shared directory: what lies there is run
+	if err != nil {
+		dir = ""
+	} else {
+		dir = filepath.Join(dir, "tickmark-test")
+	}
+	return New(dir, 2)
+})
+
+func set(t testing.TB, source string, files map[string][]byte) ([]byte, error) {
+	t.Helper()
+	font, err := os.ReadFile("../document/font/Inter-Regular.otf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]byte{"/main.typ": []byte(source)}
+	for name, b := range files {
+		all[name] = b
+	}
+	return shared().Render(context.Background(), Job{Main: "/main.typ", Files: all, Fonts: [][]byte{font}})
+}
+
+func TestTheSameFilesGiveTheSameBytes(t *testing.T) {
+	source := `#set document(title: "T", date: datetime(year: 2026, month: 1, day: 2))
+#let d = json("data.json")
+= #d.title
+#lorem(400)`
+	data := map[string][]byte{"/data.json": []byte(`{"title":"A #strong[title] \\ $x$"}`)}
+	first, err := set(t, source, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := set(t, source, data)
+	if err != nil || !bytes.Equal(first, second) {
+		t.Errorf("%d and %d bytes, %v", len(first), len(second), err)
+	}
+	if !bytes.HasPrefix(first, []byte("%PDF-1.7")) || !bytes.Contains(first, []byte("/StructTreeRoot")) {
+		t.Error("no tagged PDF")
+	}
+}
+
+func TestARenderingReachesNothingButItsFiles(t *testing.T) {
+	here, err := filepath.Abs("typst_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, source := range map[string]string{
+		"a file of the machine": `#read("/etc/passwd")`,
+		"a file beside us":      `#read("` + filepath.ToSlash(here) + `")`,
+		"a way up":              `#read("../../etc/passwd")`,
+		"a package":             `#import "@preview/cetz:0.3.0": canvas`,
+		"a file not given":      `#json("data.json")`,
+		"an address":            `#image("https://example.org/a.png")`,
+	} {
+		if pdf, err := set(t, source, nil); err == nil {
+			t.Errorf("%s: %d bytes", name, len(pdf))
+		}
+	}
+	if _, err := set(t, `#assert(datetime.today().year() == 1970)`, nil); err != nil {
+		t.Errorf("it knows what day it is: %v", err)
+	}
+	if _, err := set(t, `#assert(read("/given.txt") == "given")`, map[string][]byte{"/given.txt": []byte("given")}); err != nil {
+		t.Errorf("a file that was given: %v", err)
+	}
+}
+
+func TestAnErrorSaysWhereItIsAndHarmsNothing(t *testing.T) {
+	_, err := set(t, "= Title\n#nothing-there", nil)
+	if err == nil || !strings.Contains(err.Error(), "unknown variable: nothing-there") {
+		t.Errorf("%v", err)
+	}
+	if _, err := set(t, "= Title", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARenderingEndsWithItsContext(t *testing.T) {
+	if err := shared().Prepare(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_, err := shared().Render(ctx, Job{Main: "/main.typ", Files: map[string][]byte{"/main.typ": []byte("#let f(n) = if n < 2 { n } else { f(n - 1) + f(n - 2) }\n#for i in range(100000) [#f(25) ]")}})
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 20*time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	if _, err := set(t, "= Afterwards", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTooMuchIsRefused(t *testing.T) {
+	if _, err := set(t, "= Large", map[string][]byte{"/data.json": make([]byte, maxInput+1)}); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestADirectoryThatCannotBeWrittenIsSaid(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e := New(file, 1)
+	if err := e.Prepare(context.Background()); !fault.Is(err, fault.Unavailable) || e.State().Phase != Failed {
+		t.Errorf("%v %+v", err, e.State())
+	}
+}

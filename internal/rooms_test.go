@@ -19,7 +19,7 @@ func rooms() []string {
 		internal/collect internal/check internal/access
 		internal/framework internal/control
 		internal/person internal/organisation internal/system internal/period internal/commitment internal/policy
-		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/programme
+		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/gap internal/guide internal/programme
 		internal/workspace internal/job internal/report internal/api internal/web internal/server internal/cli
 		internal cmd/tickmark`)
 }

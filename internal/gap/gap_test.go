@@ -1,0 +1,157 @@
+package gap
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"tickmark/internal/check"
+	"tickmark/internal/control"
+	"tickmark/internal/framework"
+	"tickmark/internal/period"
+	"tickmark/internal/system"
+)
+
+// whole is a world without a gap: one criterion in scope, met by one control that everything is there for.
+func whole() World {
+	return World{
+		Now:    time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC),
+		Period: &period.Period{Key: "fy26", Name: "FY26", State: "current", Categories: []string{"security"}, System: "production"},
+		System: &system.System{Key: "production", Name: "Production", State: "approved"},
+		Criteria: []framework.Criterion{
+			{ID: "CC6.1", Title: "Access", AppliesWhen: framework.When{AnyCategory: []string{"security"}}},
+			{ID: "P1.1", Title: "Notice", AppliesWhen: framework.When{AnyCategory: []string{"privacy"}}},
+		},
+		Standing: control.Standing{
+			Criteria: []control.CriterionState{{ID: "CC6.1", Title: "Access", Controls: []string{"AC-01"}}, {ID: "P1.1", Title: "Notice"}},
+			Controls: []control.State{{Key: "AC-01", Life: "active", Criteria: []string{"CC6.1"}, ControlState: check.ControlState{Status: check.Pass,
+				Checks: []check.State{{Setup: check.Setup{Check: &check.Check{ID: "X-01", Title: "Access is asked for", For: "account", Severity: "high"}}, Status: check.Pass}}}}},
+		},
+		Controls:     []Control{{Key: "AC-01", ID: "AC-01", Title: "Access is asked for", Owner: "ada", State: "active", Stage: "startup", Criteria: []string{"CC6.1"}}},
+		People:       map[string]Person{"ada": {Name: "Ada"}},
+		Requirements: []Need{{Key: "r1", Control: "AC-01", Title: "Minutes", Frequency: "monthly", From: "2026-01-01"}},
+		Evidence:     []Evidence{{Controls: []string{"AC-01"}, State: "received", From: "2026-10-01", To: "2026-10-31"}},
+		Policies:     []Document{{Key: "access", Title: "Access policy", State: "active", published: true, approved: time.Date(2026, 2, 1, 9, 0, 0, 0, time.UTC), Controls: []string{"AC-01"}}},
+		Commitments:  []Promise{{Key: "SC-01", Title: "We keep it safe", Controls: []string{"AC-01"}}},
+		Readers:      func(string) []string { return []string{"Host"} },
+	}
+}
+
+func ids(gaps []Gap) []string {
+	out := []string{}
+	for _, g := range gaps {
+		out = append(out, g.ID)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestAWholeWorldHasNoGap(t *testing.T) {
+	if got := ids(whole().Gaps()); len(got) > 0 {
+		t.Fatalf("%v", got)
+	}
+}
+
+func TestEachThingMissingIsExactlyItsGap(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(w *World)
+		want  []string
+	}{
+		"no period":         {func(w *World) { w.Period = nil }, []string{"scope:period"}},
+		"a planned period":  {func(w *World) { w.Period.State = "planned" }, []string{"scope:current"}},
+		"no system":         {func(w *World) { w.System = nil }, []string{"scope:system"}},
+		"a draft boundary":  {func(w *World) { w.System.State = "draft" }, []string{"scope:boundary:production"}},
+		"a category chosen": {func(w *World) { w.Period.Categories = []string{"security", "privacy"} }, []string{"criterion:P1.1"}},
+		"declared irrelevant": {func(w *World) {
+			w.Period.Categories = []string{"security", "privacy"}
+			w.Standing.Criteria[1].Excluded = true
+		}, []string{}},
+		"no control":                      {func(w *World) { w.Standing.Criteria[0].Controls = nil }, []string{"criterion:CC6.1"}},
+		"no owner":                        {func(w *World) { w.Controls[0].Owner = "" }, []string{"owner:AC-01"}},
+		"an owner unknown":                {func(w *World) { w.Controls[0].Owner = "bob" }, []string{"owner:AC-01"}},
+		"an owner who left":               {func(w *World) { w.People["ada"] = Person{"Ada", "2026-11-28"} }, []string{"owner:AC-01"}},
+		"an owner's last day":             {func(w *World) { w.People["ada"] = Person{"Ada", "2026-11-29"} }, []string{}},
+		"a check that fails":              {func(w *World) { w.Standing.Controls[0].Checks[0].Status = check.Fail }, []string{"failing:X-01"}},
+		"a check unknown":                 {func(w *World) { w.Standing.Controls[0].Checks[0].Status = check.Unknown }, []string{"unknown:X-01"}},
+		"a check that applies to nothing": {func(w *World) { w.Standing.Controls[0].Checks[0].Status = check.NotApplicable }, []string{}},
+		"nothing on record":               {func(w *World) { w.Standing.Controls[0].Checks = nil; w.Evidence = nil; w.Requirements = nil }, []string{"proof:AC-01"}},
+		"evidence instead":                {func(w *World) { w.Standing.Controls[0].Checks = nil }, []string{}},
+		"evidence of September":           {func(w *World) { w.Evidence[0].From, w.Evidence[0].To = "2026-09-01", "2026-09-30" }, []string{"requirement:r1"}},
+		"a day short":                     {func(w *World) { w.Evidence[0].To = "2026-10-30" }, []string{"requirement:r1"}},
+		"two pieces cover it": {func(w *World) {
+			w.Evidence[0].To = "2026-10-15"
+			w.Evidence = append(w.Evidence, Evidence{Controls: []string{"AC-01"}, From: "2026-10-16", To: "2026-10-31"})
+		}, []string{}},
+		"evidence of which of two": {func(w *World) {
+			w.Requirements = append(w.Requirements, Need{Key: "r2", Control: "AC-01", Title: "List", Frequency: "once", From: "2026-01-01"})
+		}, []string{"requirement:r1", "requirement:r2"}},
+		"evidence that names the requirement": {func(w *World) {
+			w.Requirements = append(w.Requirements, Need{Key: "r2", Control: "AC-01", Title: "List", Frequency: "once", From: "2026-01-01"})
+			w.Evidence[0].Requirement = "r1"
+		}, []string{"requirement:r2"}},
+		"required since this month": {func(w *World) { w.Evidence = nil; w.Requirements[0].From = "2026-11-01" }, []string{}},
+		"a policy without a text":   {func(w *World) { w.Policies[0].published = false }, []string{"policy:access"}},
+		"an approval of last year":  {func(w *World) { w.Policies[0].approved = time.Date(2025, 11, 28, 12, 0, 0, 0, time.UTC) }, []string{"policy:access"}},
+		"reviewed every six months": {func(w *World) { w.Policies[0].Months = 6 }, []string{"policy:access"}},
+		"never more than twelve": {func(w *World) {
+			w.Policies[0].Months = 36
+			w.Policies[0].approved = time.Date(2025, 11, 28, 12, 0, 0, 0, time.UTC)
+		}, []string{"policy:access"}},
+		"a retired policy":          {func(w *World) { w.Policies[0].State, w.Policies[0].published = "retired", false }, []string{}},
+		"a promise without control": {func(w *World) { w.Commitments[0].Controls = nil }, []string{"commitment:SC-01"}},
+		"a promise that ended":      {func(w *World) { w.Commitments[0].Controls, w.Commitments[0].Until = nil, "2026-11-28" }, []string{}},
+		"a control out of scope":    {func(w *World) { w.Controls[0].Criteria, w.Controls[0].Owner = []string{"P1.1"}, "" }, []string{}},
+		"a draft": {func(w *World) {
+			w.Controls[0].State, w.Standing.Controls[0].Life = "draft", "draft"
+		}, []string{"approval:AC-01", "commitment:SC-01", "criterion:CC6.1"}},
+		"approved only": {func(w *World) {
+			w.Controls[0].State, w.Standing.Controls[0].Life = "approved", "approved"
+		}, []string{"commitment:SC-01", "criterion:CC6.1", "operation:AC-01"}},
+	} {
+		w := whole()
+		c.spoil(&w)
+		gaps := w.Gaps()
+		if got := ids(gaps); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+		for _, g := range gaps {
+			if g.What == "" || g.Why == "" || g.Next == "" || g.Severity == "" || g.Remedy == "" || g.Stage == "" {
+				t.Errorf("%s: %+v leaves something unsaid", name, g)
+			}
+		}
+		for _, p := range w.Parts(gaps) {
+			if p.Done() < 0 {
+				t.Errorf("%s: %+v", name, p)
+			}
+		}
+	}
+}
+
+func TestATaskThatIsDoneDoesNotCloseAGap(t *testing.T) {
+	w := whole()
+	w.Controls[0].Owner = ""
+	w.Tasks = []task{{Task: Task{Key: "a", State: "done", Due: "2026-12-01"}, Gap: "owner:AC-01"}}
+	if g := w.Gaps(); len(g) != 1 || g[0].Status() != "done" {
+		t.Fatalf("%+v", g)
+	}
+	w.Tasks = append(w.Tasks, task{Task: Task{Key: "b", State: "open", Due: "2026-11-01", Late: true}, Gap: "owner:AC-01"})
+	if g := w.Gaps(); g[0].Status() != "overdue" || g[0].Task.Key != "b" {
+		t.Fatalf("%+v", g[0].Task)
+	}
+}
+
+func TestTheSpanThatIsDueIsTheLastOneThatEnded(t *testing.T) {
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC) // a Sunday
+	for _, c := range []struct{ frequency, from, to string }{
+		{"daily", "2026-11-28", "2026-11-28"}, {"weekly", "2026-11-16", "2026-11-22"}, {"monthly", "2026-10-01", "2026-10-31"}, {"quarterly", "2026-07-01", "2026-09-30"},
+		{"semiannual", "2026-01-01", "2026-06-30"}, {"annual", "2025-01-01", "2025-12-31"}, {"continuous", "2020-01-01", "2026-11-28"},
+	} {
+		from, to, ok := due(Need{Frequency: c.frequency, From: "2020-01-01"}, now)
+		if !ok || from != c.from || to != c.to {
+			t.Errorf("%s: %s to %s, want %s to %s", c.frequency, from, to, c.from, c.to)
+		}
+	}
+	if _, _, ok := due(Need{Frequency: "per_event", From: "2020-01-01"}, now); ok {
+		t.Error("what follows events is due by itself")
+	}
+}

@@ -1,0 +1,246 @@
+package gap
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"tickmark/internal/check"
+	"tickmark/internal/control"
+	"tickmark/internal/fault"
+	"tickmark/internal/framework"
+	"tickmark/internal/organisation"
+	"tickmark/internal/period"
+	"tickmark/internal/record"
+	"tickmark/internal/system"
+)
+
+// World is what gaps are found in, as it is or was at one moment.
+type World struct {
+	Now    time.Time // in the organisation's zone
+	Period *period.Period
+	System *system.System
+
+	Standing     control.Standing
+	Criteria     []framework.Criterion
+	Controls     []Control
+	People       map[string]Person
+	Requirements []Need
+	Evidence     []Evidence
+	Policies     []Document
+	Commitments  []Promise
+	Tasks        []task
+	Due          map[string]string          // by check: the due date of its open finding
+	Readers      func(name string) []string // who could read a kind or view: the groups of its kinds
+}
+
+// Control is what gaps ask of a control.
+type Control struct {
+	Key, ID, Title, Owner, State, Type, Stage, Frequency, Family string
+	OwnerRole                                                    string   `json:"owner_role"`
+	Catalogue                                                    string   `json:"catalogue_id"`
+	Criteria, Checks, Evidence                                   []string `json:",omitempty"`
+}
+
+// Person is what gaps ask of a person.
+type Person struct{ Name, End string }
+
+// Need is an evidence requirement.
+type Need struct{ Key, Control, Title, Frequency, From, To string }
+
+// Evidence is what gaps ask of evidence.
+type Evidence struct {
+	Controls    []string
+	Requirement string
+	Item        string
+	State       string
+	From        string `json:"covers_from"`
+	To          string `json:"covers_to"`
+}
+
+// Document is a policy with the texts of it that are, or are about to be, in force.
+type Document struct {
+	Key, Title, State, Template string
+	Months                      int `json:"review_months"`
+	Controls                    []string
+	published                   bool
+	draft                       string // the state of the newest text that is not in force
+	approved                    time.Time
+}
+
+// Promise is a commitment.
+type Promise struct {
+	Key, Title, Since, Until string
+	Criteria, Controls       []string
+}
+
+type task struct {
+	Task
+	Gap     string
+	Overdue string `json:"overdue_since"`
+}
+
+// Load reads the world as of a moment; zero is now. Standing is how the controls stand then.
+func Load(ctx context.Context, book *record.Book, monitor *check.Monitor, standing control.Standing, at record.Moment) (World, error) {
+	w := World{Now: book.Log.Clock(), Standing: standing, People: map[string]Person{}, Due: map[string]string{}, Readers: readers(monitor)}
+	if at != 0 {
+		w.Now = at.Time()
+	}
+	zone := time.UTC
+	if v, err := book.Get(ctx, "organisation", organisation.Key, at); err == nil {
+		zone = organisation.Zone(v.Body)
+	} else if !fault.Is(err, fault.NotFound) {
+		return w, err
+	}
+	w.Now = w.Now.In(zone)
+	p, ok, err := period.Current(ctx, book, at)
+	if err != nil {
+		return w, err
+	}
+	if ok {
+		w.Period = &p
+		if p.System != "" {
+			if v, err := book.Get(ctx, "system", p.System, at); err == nil {
+				s, err := system.Read(v)
+				if err != nil {
+					return w, err
+				}
+				w.System = &s
+			} else if !fault.Is(err, fault.NotFound) {
+				return w, err
+			}
+		}
+	}
+	if w.Criteria, err = framework.Load(); err != nil {
+		return w, err
+	}
+	return w, w.records(ctx, book, at)
+}
+
+func readers(monitor *check.Monitor) func(string) []string {
+	return func(name string) []string {
+		var out []string
+		seen := map[string]bool{}
+		for _, k := range monitor.Words.Kinds(name) {
+			if k.Collected && !seen[k.Group] {
+				seen[k.Group] = true
+				out = append(out, k.Group)
+			}
+		}
+		return out
+	}
+}
+
+// records reads what the organisation wrote. These kinds hold hundreds of records, people and evidence thousands.
+func (w *World) records(ctx context.Context, book *record.Book, at record.Moment) error {
+	texts := map[string]Document{}
+	for _, read := range []struct {
+		kind string
+		keep func(v record.Version) error
+	}{
+		{"control", func(v record.Version) error {
+			c, err := body[Control](v)
+			c.Key = v.Key
+			if c.ID == "" {
+				c.ID = v.Key
+			}
+			w.Controls = append(w.Controls, c)
+			return err
+		}},
+		{"person", func(v record.Version) error {
+			p, err := body[Person](v)
+			w.People[v.Key] = p
+			return err
+		}},
+		{"requirement", func(v record.Version) error {
+			r, err := body[Need](v)
+			r.Key = v.Key
+			w.Requirements = append(w.Requirements, r)
+			return err
+		}},
+		{"evidence", func(v record.Version) error {
+			e, err := body[Evidence](v)
+			if e.State != "withdrawn" {
+				w.Evidence = append(w.Evidence, e)
+			}
+			return err
+		}},
+		{"policy_version", func(v record.Version) error {
+			t, err := body[struct {
+				Policy, State string
+				Approved      time.Time `json:"approved_at"`
+			}](v)
+			d := texts[t.Policy]
+			switch t.State {
+			case "published":
+				d.published = true
+				if t.Approved.After(d.approved) {
+					d.approved = t.Approved
+				}
+			case "superseded", "retired":
+			default:
+				d.draft = t.State
+			}
+			texts[t.Policy] = d
+			return err
+		}},
+		{"policy_review", func(v record.Version) error {
+			r, err := body[struct {
+				Policy, State string
+				Approved      time.Time `json:"approved_at"`
+			}](v)
+			if d := texts[r.Policy]; r.State == "approved" && r.Approved.After(d.approved) {
+				d.approved = r.Approved
+				texts[r.Policy] = d
+			}
+			return err
+		}},
+		{"policy", func(v record.Version) error {
+			d, err := body[Document](v)
+			t := texts[v.Key]
+			d.Key, d.published, d.draft, d.approved = v.Key, t.published, t.draft, t.approved
+			w.Policies = append(w.Policies, d)
+			return err
+		}},
+		{"commitment", func(v record.Version) error {
+			c, err := body[Promise](v)
+			c.Key = v.Key
+			w.Commitments = append(w.Commitments, c)
+			return err
+		}},
+		{"task", func(v record.Version) error {
+			t, err := body[task](v)
+			if t.Key = v.Key; t.Gap != "" && t.State != "cancelled" {
+				today := w.Now.Format(time.DateOnly)
+				open := t.State == "open" || t.State == "in_progress"
+				t.Late = t.Overdue != "" || open && t.Due != "" && t.Due < today
+				w.Tasks = append(w.Tasks, t)
+			}
+			return err
+		}},
+		{"finding", func(v record.Version) error {
+			f, err := body[struct{ Check, State, Due string }](v)
+			switch f.State {
+			case "open", "assigned", "in_progress", "fixed", "verified", "claimed_false":
+				if old := w.Due[f.Check]; f.Check != "" && (old == "" || f.Due != "" && f.Due < old) {
+					w.Due[f.Check] = f.Due
+				}
+			}
+			return err
+		}},
+	} {
+		if err := book.EachAt(ctx, book.DB, read.kind, at, read.keep); err != nil {
+			return fmt.Errorf("read %s: %w", read.kind, err)
+		}
+	}
+	return nil
+}
+
+func body[T any](v record.Version) (T, error) {
+	var b T
+	if err := json.Unmarshal(v.Body, &b); err != nil {
+		return b, fmt.Errorf("read %s %s: %w", v.Kind, v.Key, err)
+	}
+	return b, nil
+}

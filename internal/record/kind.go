@@ -87,6 +87,10 @@ type Kind struct {
 	// write, after the guards; before is nil for a new record.
 	Check func(look Look, before, after map[string]any, actor Actor) error
 
+	// Follows are the changes that a write or a move brings with it: they are written in the same transaction, in the name of
+	// the job of that kind, so that neither is ever there without the other.
+	Follows func(look Look, key string, before, after map[string]any) ([]Change, error)
+
 	Collected bool // read from a source: no form, no import under this name, unknown fields are kept
 	System    bool // written only by Tickmark itself (run, connection): shown, exported, never imported
 }

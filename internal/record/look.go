@@ -4,35 +4,46 @@ import (
 	"context"
 	"time"
 
-	"tickmark/internal/ledger"
 	"tickmark/internal/store"
 )
 
 // Moment is a recorded time, for rooms that hold no SQL; zero is now.
 type Moment = store.Moment
 
-// Look is what Kind.Check sees beside the record that is written: the day, and the other records as the writing
-// transaction sees them.
+// Look is the other records as they stand at one moment. Kind.Check and Kind.Follows see them as the writing transaction does.
 type Look struct {
-	At   time.Time                                                      // of the write
+	At   time.Time                                                      // of the write, or the moment looked at
 	Get  func(kind, key string) (Version, error)                        // a fault that is NotFound when there is none
 	Find func(kind, field string, value any) (found []Version, _ error) // by an indexed field
+	All  func(kind string) ([]Version, error)                           // for kinds of which there are few
 }
 
-func (b *Book) look(ctx context.Context, tx *ledger.Tx) Look {
+func (b *Book) look(ctx context.Context, q store.Q, at time.Time, asOf Moment) Look {
 	return Look{
-		At:  tx.Now.Time(),
-		Get: func(kind, key string) (Version, error) { return b.getIn(ctx, tx, kind, key) },
+		At:  at,
+		Get: func(kind, key string) (Version, error) { return b.getIn(ctx, q, kind, key, asOf) },
 		Find: func(kind, field string, value any) ([]Version, error) {
-			return b.Find(ctx, tx, kind, field, value, 0)
+			return b.Find(ctx, q, kind, field, value, asOf)
+		},
+		All: func(kind string) (all []Version, err error) {
+			err = b.EachAt(ctx, q, kind, asOf, func(v Version) error { all = append(all, v); return nil })
+			return all, err
 		},
 	}
 }
 
-func (b *Book) getIn(ctx context.Context, tx *ledger.Tx, kind, key string) (Version, error) {
+// LookAt is the records as they stood at a moment; the zero time is now.
+func (b *Book) LookAt(ctx context.Context, at time.Time) Look {
+	if at.IsZero() {
+		return b.look(ctx, b.DB, b.Log.Clock(), 0)
+	}
+	return b.look(ctx, b.DB, at, store.At(at))
+}
+
+func (b *Book) getIn(ctx context.Context, q store.Q, kind, key string, asOf Moment) (Version, error) {
 	ki, err := b.kind(kind)
 	if err != nil {
 		return Version{}, err
 	}
-	return b.get(ctx, tx, ki, key, "", 0)
+	return b.get(ctx, q, ki, key, "", asOf)
 }

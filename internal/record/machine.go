@@ -173,6 +173,19 @@ func (k *Kind) live(before, after map[string]any, actor Actor, at time.Time) err
 // Moved returns the body to store after the named move, or the fault that refuses it. said holds what the person states
 // when acting; only the move's own fields may be in it.
 func (k *Kind) Moved(before map[string]any, name string, said map[string]any, actor Actor, at time.Time) (map[string]any, error) {
+	return k.moved(before, name, said, actor, at, true)
+}
+
+// Refusal is why the actor could not make the move now, whatever they said with it, or nil: for saying so beforehand.
+func (k *Kind) Refusal(look Look, before map[string]any, name string, actor Actor) error {
+	after, err := k.moved(before, name, nil, actor, look.At, false)
+	if err != nil || k.Check == nil {
+		return err
+	}
+	return k.Check(look, before, after, actor)
+}
+
+func (k *Kind) moved(before map[string]any, name string, said map[string]any, actor Actor, at time.Time, whole bool) (map[string]any, error) {
 	m := k.States
 	if m == nil {
 		return nil, fault.New(fault.Invalid, "Records of kind %s have no states, so none can %s.", k.Name, words(name))
@@ -197,7 +210,7 @@ func (k *Kind) Moved(before map[string]any, name string, said map[string]any, ac
 		after[field] = v
 	}
 	for _, f := range move.Fields {
-		if f.Required && blank(said[f.Name]) && !actor.IsJob() {
+		if whole && f.Required && blank(said[f.Name]) && !actor.IsJob() {
 			return nil, fault.New(fault.Invalid, "%s needs %s.", sentence(name), words(f.Name)).WithNext("%s", f.Help)
 		}
 	}

@@ -59,7 +59,9 @@ func (b *Book) PutIn(ctx context.Context, tx *ledger.Tx, by Authority, changes .
 			return nil, err
 		}
 		if !same {
-			err = b.write(ctx, tx, []*draft{d})
+			if err = b.write(ctx, tx, []*draft{d}); err == nil {
+				err = b.follow(ctx, tx, d)
+			}
 		} else if d.volatile != nil {
 			err = b.putVolatile(ctx, tx, [][]any{{d.record, d.volatile, tx.Now}})
 		}
@@ -77,6 +79,19 @@ func (b *Book) PutIn(ctx context.Context, tx *ledger.Tx, by Authority, changes .
 		out = append(out, version)
 	}
 	return out, nil
+}
+
+// follow writes what a change brings with it.
+func (b *Book) follow(ctx context.Context, tx *ledger.Tx, d *draft) error {
+	if d.kind.Follows == nil || d.gone {
+		return nil
+	}
+	more, err := d.kind.Follows(b.look(ctx, tx, tx.Now.Time(), 0), d.key, d.before, d.after)
+	if err != nil || len(more) == 0 {
+		return err
+	}
+	_, err = b.PutIn(ctx, tx, Job("job:"+d.kind.Name), more...)
+	return err
 }
 
 // batchKey is where PutIn keeps the records that are written together, so that they may refer to one another in any order.
@@ -194,10 +209,11 @@ func (b *Book) draft(ctx context.Context, tx *ledger.Tx, by Authority, c Change)
 		return nil, false, err
 	}
 	if ki.Check != nil {
-		if err := ki.Check(b.look(ctx, tx), before, after, actor); err != nil {
+		if err := ki.Check(b.look(ctx, tx, tx.Now.Time(), 0), before, after, actor); err != nil {
 			return nil, false, err
 		}
 	}
+	d.before, d.after = before, after
 	canon, err := encode(after)
 	if err != nil {
 		return nil, false, err

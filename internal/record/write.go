@@ -38,6 +38,8 @@ type draft struct {
 
 	record int64 // 0 for a new record
 	prev   *openRow
+
+	before, after map[string]any // of an authored record, for what follows from the change
 }
 
 type moment struct{ at store.Moment }

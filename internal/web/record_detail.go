@@ -495,20 +495,15 @@ func (s *site) moves(ctx context.Context, v record.Version) ([]Move, error) {
 	}
 	state, _ := body[record.StateField].(string)
 	var out []Move
+	look := s.Book.LookAt(ctx, time.Time{})
 	for _, m := range k.States.MovesFrom(cmp.Or(state, k.States.Initial)) {
 		move := Move{Name: m.Name, Title: cmp.Or(m.Title, part.Sentence(m.Name)), Form: form.New(m.Fields, nil)}
 		for i := range move.Form.Inputs {
 			move.Form.Inputs[i].ID = m.Name + "-"
 		}
-		if m.Guard != nil {
-			after := map[string]any{}
-			for name, x := range body {
-				after[name] = x
-			}
-			var f *fault.Fault
-			if err := m.Guard(body, after, who.Actor()); errors.As(err, &f) && (f.Kind == fault.Denied || f.Kind == fault.Conflict) {
-				move.Blocked = sentenceOf(err)
-			}
+		var f *fault.Fault
+		if err := k.Refusal(look, body, m.Name, who.Actor()); errors.As(err, &f) && (f.Kind == fault.Denied || f.Kind == fault.Conflict) {
+			move.Blocked = sentenceOf(err)
 		}
 		out = append(out, move)
 	}

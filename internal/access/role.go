@@ -63,6 +63,7 @@ const (
 	workspace   group = iota // no kind: the ledger, checks, settings, running things
 	everyone                 // what everybody who works here must be able to read
 	program                  // the programme: everything authored that is in no other group
+	duty                     // what everybody who works here does for themselves, and the kind's own rules let nobody do for others
 	work                     // what engineers produce while the programme runs
 	collected                // what sources said; nobody types it
 	connections              // how sources are read
@@ -91,6 +92,8 @@ func groupOf(k *record.Kind) group {
 		return collected
 	case k.Name == "organisation":
 		return everyone
+	case k.Name == "acknowledgement":
+		return duty
 	case k.Name == "evidence", k.Name == "finding", k.Name == "exception", k.Name == "comment", k.Name == "attachment":
 		return work
 	case k.System:
@@ -105,31 +108,31 @@ func (r Role) grants() [groups]verbs {
 	case Owner:
 		return [groups]verbs{
 			workspace: read | write | act | approve | connect | admin, everyone: read | write | act | erase | approve,
-			program: read | write | act | erase | approve, work: read | write | act | erase | approve, collected: read | erase,
+			program: read | write | act | erase | approve, duty: read | write | act | erase | approve, work: read | write | act | erase | approve, collected: read | erase,
 			connections: read | write | act | erase | connect, machinery: read, users: read | write | erase | admin,
 			trust: read | write | act | erase | approve,
 		}
 	case Lead:
 		return [groups]verbs{
 			workspace: read | write | act | approve | connect, everyone: read | write | act | approve,
-			program: read | write | act | approve, work: read | write | act | approve, collected: read,
+			program: read | write | act | approve, duty: read | write | act | approve, work: read | write | act | approve, collected: read,
 			connections: read | write | act | connect, machinery: read, users: read, trust: read | write | act | approve,
 		}
 	case Engineer:
 		return [groups]verbs{
-			workspace: read | act | connect, everyone: read, program: read, work: read | write | act, collected: read,
+			workspace: read | act | connect, everyone: read, program: read, duty: read | act, work: read | write | act, collected: read,
 			connections: read | write | act | connect, machinery: read, trust: read,
 		}
 	case Employee:
-		return [groups]verbs{everyone: read, trust: read}
+		return [groups]verbs{everyone: read, duty: act, trust: read}
 	case Auditor:
 		return [groups]verbs{
-			workspace: read, everyone: read, program: read, work: read, collected: read, connections: read, machinery: read,
+			workspace: read, everyone: read, program: read, duty: read, work: read, collected: read, connections: read, machinery: read,
 			users: read, papers: read | write | act | approve, trust: read,
 		}
 	case Viewer:
 		return [groups]verbs{
-			workspace: read, everyone: read, program: read, work: read, collected: read, connections: read, machinery: read, trust: read,
+			workspace: read, everyone: read, program: read, duty: read | act, work: read, collected: read, connections: read, machinery: read, trust: read,
 		}
 	}
 	return [groups]verbs{}

@@ -12,14 +12,14 @@ import (
 // The whole of who may do what, one line a role, written out apart from the code: r read, w write, a act, e erase,
 // p approve, c connect, A admin; a dot is nothing.
 const matrix = `
-          workspace everyone program work   collected connections machinery users  papers trust  strange
-owner     rwapcA    rwaep    rwaep   rwaep  re        rwaec       r         rweA   .      rwaep  .
-lead      rwapc     rwap     rwap    rwap   r         rwac        r         r      .      rwap   .
-engineer  rac       r        r       rwa    r         rwac        r         .      .      r      .
-employee  .         r        .       .      .         .           .         .      .      r      .
-auditor   r         r        r       r      r         r           r         r      rwap   r      .
-viewer    r         r        r       r      r         r           r         .      .      r      .
-nobody    .         .        .       .      .         .           .         .      .      .      .
+          workspace everyone program duty   work   collected connections machinery users  papers trust  strange
+owner     rwapcA    rwaep    rwaep   rwaep  rwaep  re        rwaec       r         rweA   .      rwaep  .
+lead      rwapc     rwap     rwap    rwap   rwap   r         rwac        r         r      .      rwap   .
+engineer  rac       r        r       ra     rwa    r         rwac        r         .      .      r      .
+employee  .         r        .       a      .      .         .           .         .      .      r      .
+auditor   r         r        r       r      r      r         r           r         r      rwap   r      .
+viewer    r         r        r       ra     r      r         r           r         .      .      r      .
+nobody    .         .        .       .      .      .         .           .         .      .      .      .
 `
 
 func TestRoleMatrix(t *testing.T) {
@@ -28,6 +28,7 @@ func TestRoleMatrix(t *testing.T) {
 		"workspace":   {nil},
 		"everyone":    {{Name: "organisation"}},
 		"program":     {{Name: "control"}, {Name: "person", Room: record.Company}, {Name: "criterion"}, {Name: "custom_field"}, {Name: "hold"}},
+		"duty":        {{Name: "acknowledgement"}},
 		"work":        {{Name: "evidence"}, {Name: "finding"}, {Name: "exception"}, {Name: "comment"}, {Name: "attachment"}},
 		"collected":   {{Name: "git_commit", Collected: true}, {Name: "organisation_unit", Collected: true}},
 		"connections": {{Name: "connection", System: true}},

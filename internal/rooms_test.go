@@ -12,7 +12,7 @@ import (
 // named itself belongs to the nearest room above it.
 func rooms() []string {
 	return strings.Fields(`
-		content
+		content internal/markdown internal/wording
 		internal/fault internal/store internal/store/storetest internal/blob internal/secret
 		internal/ledger/merkle client internal/ledger internal/expr internal/record
 		internal/connector internal/connector/connectortest internal/connector/

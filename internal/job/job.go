@@ -20,6 +20,7 @@ func steps() []step {
 	return []step{
 		{"exceptions", exceptions},
 		{"findings", findings},
+		{"policies", policies},
 	}
 }
 

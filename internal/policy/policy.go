@@ -32,6 +32,7 @@ func Kind() record.Kind {
 			{Name: "retire", Title: "Retire", From: []string{"active"}, To: "retired", By: "retired_by", At: "retired_at",
 				Fields: []record.Field{{Name: "retired_reason", Title: "Reason", Type: record.Long, Required: true, Help: "Say what replaces it, or why nothing relies on it any more."}}},
 		}},
+		Guard: writePolicy, Check: checkPolicy, Follows: afterPolicy,
 	}
 }
 
@@ -63,29 +64,37 @@ func VersionKind() record.Kind {
 			{Name: "refused_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
 			{Name: "refused_at", Type: record.Time, Fixed: true, Hidden: true},
 			{Name: "refused_reason", Type: record.Long, Fixed: true, Hidden: true},
+			{Name: "returned_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
+			{Name: "returned_at", Type: record.Time, Fixed: true, Hidden: true},
+			{Name: "returned_comments", Title: "Comments", Type: record.Long, Fixed: true, Hidden: true},
 		},
-		States: versionMachine(),
+		States: versionMachine(), Guard: writeVersion, Check: checkVersion, Follows: afterVersion,
 	}
 }
 
 func versionMachine() *record.Machine {
+	long := func(name, title, help string) []record.Field {
+		return []record.Field{{Name: name, Title: title, Type: record.Long, Required: true, Help: help}}
+	}
 	return &record.Machine{
-		Initial: "draft", Authors: "authors", Frozen: []string{"pending_approval", "approved", "published"},
+		Initial: "draft", Authors: "authors", Frozen: []string{"in_review", "pending_approval", "approved", "published"},
 		Moves: []record.Move{
-			{Name: "submit", Title: "Send for review", From: []string{"draft"}, To: "in_review"},
-			{Name: "comment", Title: "Return with comments", From: []string{"in_review"}, To: "draft"},
-			{Name: "review", Title: "Finish review", From: []string{"in_review"}, To: "pending_approval", By: "reviewed_by", At: "reviewed_at"},
-			{Name: "approve", Title: "Approve", From: []string{"pending_approval"}, To: "approved", By: "approved_by", At: "approved_at"},
-			{Name: "refuse", Title: "Refuse", From: []string{"pending_approval"}, To: "draft", By: "refused_by", At: "refused_at",
-				Fields: []record.Field{{Name: "refused_reason", Title: "Reason", Type: record.Long, Required: true, Help: "Say what must change."}}},
+			{Name: "submit", Title: "Send for review", From: []string{"draft"}, To: "in_review", Guard: submit},
+			{Name: "comment", Title: "Return with comments", From: []string{"in_review"}, To: "draft", By: "returned_by", At: "returned_at",
+				Fields: long("returned_comments", "Comments", "Say what should change, and where.")},
+			{Name: "review", Title: "Finish review", From: []string{"in_review"}, To: "pending_approval", By: "reviewed_by", At: "reviewed_at", Guard: review},
+			{Name: "approve", Title: "Approve", From: []string{"pending_approval"}, To: "approved", By: "approved_by", At: "approved_at", Guard: approve},
+			{Name: "refuse", Title: "Refuse", From: []string{"pending_approval"}, To: "draft", By: "refused_by", At: "refused_at", Guard: refuse,
+				Fields: long("refused_reason", "Reason", "Say what must change.")},
 			{Name: "publish", Title: "Publish", From: []string{"approved"}, To: "published", By: "published_by", At: "published_at", Job: true},
-			{Name: "supersede", Title: "Supersede", From: []string{"published"}, To: "superseded", At: "ended_at", Job: true},
-			{Name: "retire", Title: "Retire", From: []string{"published"}, To: "retired", At: "ended_at", Job: true},
+			{Name: "supersede", Title: "Supersede", From: []string{"published"}, To: "superseded", At: "ended_at", Job: true, Guard: jobOnly},
+			{Name: "retire", Title: "Retire", From: []string{"published"}, To: "retired", At: "ended_at", Job: true, Guard: jobOnly},
 		},
 	}
 }
 
-// AcknowledgementKind declares that one person acknowledges one version: assigned, acknowledged; void when the person left.
+// AcknowledgementKind declares that one person acknowledges one version: assigned, acknowledged; void when the person left or
+// the version is no longer in force. Only the program opens one, so that nobody sets their own due date.
 func AcknowledgementKind() record.Kind {
 	return record.Kind{
 		Name: "acknowledgement", Title: "Acknowledgement", Plural: "Acknowledgements", Group: "Program",
@@ -103,7 +112,7 @@ func AcknowledgementKind() record.Kind {
 			{Name: "acknowledged_at", Type: record.Time, Fixed: true, Indexed: true},
 			{Name: "voided_at", Type: record.Time, Fixed: true, Hidden: true},
 		},
-		States: acknowledgementMachine(),
+		States: acknowledgementMachine(), Guard: writeAcknowledgement, Check: checkAcknowledgement,
 	}
 }
 
@@ -111,8 +120,8 @@ func acknowledgementMachine() *record.Machine {
 	return &record.Machine{
 		Initial: "assigned",
 		Moves: []record.Move{
-			{Name: "acknowledge", Title: "I have read it and accept it", From: []string{"assigned"}, To: "acknowledged", By: "acknowledged_by", At: "acknowledged_at"},
-			{Name: "void", Title: "Void", From: []string{"assigned"}, To: "void", At: "voided_at", Job: true},
+			{Name: "acknowledge", Title: "I have read it and accept it", From: []string{"assigned"}, To: "acknowledged", By: "acknowledged_by", At: "acknowledged_at", Guard: acknowledge},
+			{Name: "void", Title: "Void", From: []string{"assigned"}, To: "void", At: "voided_at", Job: true, Guard: jobOnly},
 		},
 	}
 }
@@ -132,20 +141,15 @@ func ReviewKind() record.Kind {
 			{Name: "approved_by", Type: record.Ref, Refers: "person", Fixed: true},
 			{Name: "approved_at", Type: record.Time, Fixed: true, Indexed: true},
 		},
-		States: reviewMachine(),
+		States: reviewMachine(), Guard: writeReview, Check: checkReview,
 	}
 }
 
 func reviewMachine() *record.Machine {
 	return &record.Machine{
-		Initial: "proposed", By: "reviewer", At: "reviewed_at",
+		Initial: "proposed", By: "reviewer", At: "reviewed_at", Frozen: []string{"proposed"},
 		Moves: []record.Move{
 			{Name: "approve", Title: "Approve", From: []string{"proposed"}, To: "approved", By: "approved_by", At: "approved_at", Guard: approveReview},
 		},
 	}
-}
-
-func approveReview(before, _ map[string]any, actor record.Actor) error {
-	reviewer, _ := before["reviewer"].(string)
-	return record.Apart(actor, "approve it", record.Party{Role: "the reviewer", Stamp: reviewer})
 }

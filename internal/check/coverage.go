@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,6 +35,8 @@ type coverRow struct {
 	From       store.Moment `db:"valid_from"`
 	To         store.Moment `db:"valid_to"`
 	LastRead   store.Moment `db:"last_read"`
+	Reads      int64        `db:"reads"`
+	FirstRun   int64        `db:"first_run"`
 	LastRun    int64        `db:"last_run"`
 	Ended      string       `db:"ended"`
 }
@@ -43,16 +46,19 @@ type lane struct{ connection, kind, part, scope string }
 // cover is the coverage of the kinds that checks speak of.
 type cover struct {
 	m     *Monitor
+	ctx   context.Context
+	q     store.Q
 	lanes map[lane][]coverRow // by time
 	kinds map[string][]lane   // by kind, in order
 	never map[lane]string     // what the last run could not read and no run before it could: why
 	last  map[lane]int64      // the newest run of a connection's kind and part, over its scopes
+	runs  map[string][]read   // by connection: its finished runs, read when they are asked for
 }
 
 // cover reads coverage; what was known about it since is used, for an outage is found out late.
 func (m *Monitor) cover(ctx context.Context, q store.Q) (*cover, error) {
-	c := &cover{m: m, lanes: map[lane][]coverRow{}, kinds: map[string][]lane{}, never: map[lane]string{}, last: map[lane]int64{}}
-	rows, err := store.All[coverRow](ctx, q, "SELECT connection, kind, part, scope, valid_from, valid_to, last_read, last_run, ended FROM coverage ORDER BY connection, kind, part, scope, valid_from, id")
+	c := &cover{m: m, ctx: ctx, q: q, runs: map[string][]read{}, lanes: map[lane][]coverRow{}, kinds: map[string][]lane{}, never: map[lane]string{}, last: map[lane]int64{}}
+	rows, err := store.All[coverRow](ctx, q, "SELECT connection, kind, part, scope, valid_from, valid_to, last_read, reads, first_run, last_run, ended FROM coverage ORDER BY connection, kind, part, scope, valid_from, id")
 	if err != nil {
 		return nil, fmt.Errorf("read coverage: %w", err)
 	}
@@ -100,24 +106,27 @@ func (c *cover) neverRead(ctx context.Context) error {
 	})
 }
 
-// holes are the gaps of one lane within [from, to). A max gap ends the trust in the last read early.
+// holes are the gaps of one lane within [from, to). A max gap ends the trust in each read early.
 func (c *cover) holes(l lane, maxGap time.Duration, from, to store.Moment) []Gap {
 	var out []Gap
 	at := from
-	var before *coverRow
-	gap := func(end store.Moment) {
+	gap := func(end store.Moment, why func() string) {
 		if end = min(end, to); end > at {
-			out = append(out, Gap{Kind: l.kind, Source: l.connection, Scope: l.scope, Part: l.part, From: at, To: end, Reason: c.why(l, before, maxGap)})
+			out = append(out, Gap{Kind: l.kind, Source: l.connection, Scope: l.scope, Part: l.part, From: at, To: end, Reason: why()})
+			at = end
 		}
 	}
+	var before *coverRow
+	outside := func() string { return c.why(l, before, maxGap) }
 	for i, r := range c.lanes[l] {
-		if r.From > at {
-			gap(r.From)
-			at = max(at, r.From)
+		gap(r.From, outside)
+		for _, p := range c.pauses(r, maxGap, at, to) {
+			at = max(at, p.from)
+			gap(p.to, func() string { return c.whyPaused(l, p, maxGap) })
 		}
 		end := r.To
 		if maxGap > 0 {
-			end = min(end, max(r.LastRead, r.From)+store.Moment(maxGap/time.Microsecond))
+			end = min(end, max(r.LastRead, r.From)+span(maxGap))
 		}
 		at = max(at, end)
 		before = &c.lanes[l][i]
@@ -125,11 +134,83 @@ func (c *cover) holes(l lane, maxGap time.Duration, from, to store.Moment) []Gap
 			return out
 		}
 	}
-	gap(to)
+	gap(to, outside)
 	return out
 }
 
-func (c *cover) why(l lane, last *coverRow, maxGap time.Duration) string {
+func span(d time.Duration) store.Moment { return store.Moment(d / time.Microsecond) }
+
+// pause is a time between two reads of a stretch in which the first was longer ago than a max gap.
+type pause struct{ from, to store.Moment }
+
+// read is when a run of a connection began and ended.
+type read struct {
+	run         int64
+	began, done store.Moment
+}
+
+// pauses are those of a stretch that lie within [from, to). A stretch goes on as long as each read still vouches when the
+// next comes, which may be longer than a check's max gap. When the reads in between were is told by the runs; if these do
+// not account for every read, nothing between the first and the last is trusted beyond the max gap.
+func (c *cover) pauses(r coverRow, maxGap time.Duration, from, to store.Moment) []pause {
+	gap := span(maxGap)
+	if maxGap <= 0 || r.Reads < 2 || r.LastRead-r.From <= gap || max(from, r.From+gap) >= min(to, r.LastRead) {
+		return nil
+	}
+	reads := c.readsOf(r)
+	if r.Reads > 2 && int64(len(reads)) != r.Reads {
+		return []pause{{r.From + gap, r.LastRead}}
+	}
+	var out []pause
+	last := r.From
+	for i := int64(1); i < r.Reads; i++ {
+		next := r.LastRead
+		if i < r.Reads-1 {
+			next = reads[i].done
+		}
+		if last+gap < next {
+			out = append(out, pause{last + gap, next})
+		}
+		if i < r.Reads-1 {
+			last = reads[i].began // what was read may have been read at its beginning
+		}
+	}
+	return out
+}
+
+// readsOf are the finished runs of a stretch, in order. What cannot be read counts as none.
+func (c *cover) readsOf(r coverRow) []read {
+	all, ok := c.runs[r.Connection]
+	if !ok {
+		found, err := c.m.Book.Find(c.ctx, c.q, collect.RunKind, "connection", r.Connection, 0)
+		if err == nil {
+			for _, v := range found {
+				s, err := collect.ParseSummary(v)
+				if err == nil && (s.Outcome == collect.Complete || s.Outcome == collect.Incomplete) {
+					all = append(all, read{s.Number, store.At(s.Started), store.At(s.Ended)})
+				}
+			}
+		}
+		slices.SortFunc(all, func(a, b read) int { return cmp.Compare(a.run, b.run) })
+		c.runs[r.Connection] = all
+	}
+	var out []read
+	for _, x := range all {
+		if x.run >= r.FirstRun && x.run <= r.LastRun {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func (c *cover) whyPaused(l lane, p pause, maxGap time.Duration) string {
+	const form = "2006-01-02 15:04 MST"
+	return fmt.Sprintf("The %s were not read from %s between %s and %s, which is longer than the check allows.", c.what(l), l.connection,
+		(p.from - span(maxGap)).Time().Format(form), p.to.Time().Format(form))
+}
+
+// what names what a lane is about.
+func (c *cover) what(l lane) string {
 	what := c.m.plural(l.kind)
 	if l.part != "" {
 		what = strings.ReplaceAll(l.part, "_", " ") + " of " + what
@@ -137,12 +218,17 @@ func (c *cover) why(l lane, last *coverRow, maxGap time.Duration) string {
 	if l.scope != "" {
 		what += " in " + l.scope
 	}
+	return what
+}
+
+func (c *cover) why(l lane, last *coverRow, maxGap time.Duration) string {
+	what := c.what(l)
 	switch {
 	case c.never[l] != "":
 		return fmt.Sprintf("The %s could not be read completely from %s: %s", what, l.connection, sentence(c.never[l]))
 	case last == nil:
 		return fmt.Sprintf("The %s were not yet read completely from %s.", what, l.connection)
-	case last.Ended != "" && (maxGap == 0 || last.To <= last.LastRead+store.Moment(maxGap/time.Microsecond)):
+	case last.Ended != "" && (maxGap == 0 || last.To <= last.LastRead+span(maxGap)):
 		return fmt.Sprintf("The %s could not be read completely from %s: %s", what, l.connection, sentence(last.Ended))
 	}
 	return fmt.Sprintf("The %s were last read completely from %s at %s, and what they are since is not known.", what, l.connection, last.LastRead.Time().Format("2006-01-02 15:04 MST"))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tickmark/internal/check"
+	"tickmark/internal/collect"
 	"tickmark/internal/fault"
 	"tickmark/internal/finding"
 	"tickmark/internal/ledger"
@@ -45,7 +46,7 @@ func open(t *testing.T, db *store.DB, checks ...string) *desk {
 	}
 	all = append(all, record.Kind{Name: "merge", Collected: true, Occurred: "at", Fields: []record.Field{{Name: "at", Type: record.Time}, {Name: "reviewed", Type: record.Bool}}})
 	all = append(all, check.Kind(), finding.Kind(), record.Kind{Name: "control", Fields: []record.Field{{Name: "id", Type: record.Text}}}, record.Kind{Name: "exception", Fields: []record.Field{{Name: "id", Type: record.Text}}})
-	ks, err := record.NewKinds(all...)
+	ks, err := record.NewKinds(append(all, collect.Kinds()...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

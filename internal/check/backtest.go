@@ -153,7 +153,7 @@ func (t *backtest) add(v record.Version, j judged, from, to store.Moment) {
 		return
 	}
 	b := j.basis()
-	for _, p := range t.m.pieces(t.cover, t.u.Check, codes[j.Status], v.Kind, v.Source, v.Scope, b, from, to) {
+	for _, p := range cut(t.m.gapsOver(t.cover, t.u.Check, codes[j.Status], v.Kind, v.Source, v.Scope, b, from, to), from, to) {
 		i := Interval{Check: t.Check, Kind: v.Kind, Key: v.Key, Label: v.Label, Source: v.Source, Scope: v.Scope, Status: j.Status, Judged: j.Status, Reason: j.Reason,
 			From: p.From, To: p.To, Hash: hex.EncodeToString(t.u.Hash[:]), Version: v.ID, Record: v.Record, Others: b.Versions}
 		if p.Reason != "" {

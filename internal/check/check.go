@@ -47,10 +47,12 @@ type Check struct {
 	Examples  []Example
 	File      string // where it was read from
 	Own       bool   // from the organisation's own directory rather than the library
+	Broken    string // why its file or settings cannot be used, a sentence: every answer is then unknown
 
 	Logic []byte   // canonical JSON of everything its answers depend on, but the settings
 	Hash  [32]byte // SHA-256 of Logic, a line feed, and the settings as JSON
 
+	vague         bool // what it reads is not known, so that it rests on everything it may
 	words         *Vocabulary
 	where, expect *expr.Program
 	because       *expr.Program
@@ -118,6 +120,9 @@ func (c *Check) Evaluate(s Subject, now time.Time, source Source) Result {
 // Judge judges a record as though everything looked up had been read completely; Under then applies coverage. The two are
 // apart because an outage must not rewrite stored answers.
 func (c *Check) Judge(s Subject, now time.Time, source expr.Source) Result {
+	if c.Broken != "" {
+		return Result{Status: Unknown, Reason: c.Broken}
+	}
 	doc := s.Doc
 	if c.words.IsView(c.For) && !s.Seen {
 		seen, in, err := c.words.See(c.For, s.Kind, s.Doc)

@@ -262,9 +262,9 @@ func (c *cover) subject(check *Check, kind, source, scope string, from, to store
 	return out
 }
 
-// reads reports whether a check reads a part of a kind; a view hides which fields it takes, so that every part counts.
+// reads reports whether a check reads a part of a kind; a view, or logic that is no longer understood, hides which fields it takes, so that every part counts.
 func (c *cover) reads(check *Check, kind, part string) bool {
-	return check.For != kind || slices.Contains(check.Fields, part)
+	return check.vague || check.For != kind || slices.Contains(check.Fields, part)
 }
 
 // name are the gaps in what is known of all records behind a kind or view. A kind that no connection ever read is left out

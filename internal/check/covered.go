@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"slices"
 
 	"tickmark/internal/store"
 )
@@ -31,17 +30,7 @@ func (m *Monitor) Covered(ctx context.Context, from, to store.Moment) (map[strin
 		if err != nil {
 			return nil, err
 		}
-		gaps := slices.Concat(cover.name(c.For, c.MaxGap, from, to), idle(series, from, to))
-		for _, k := range m.Words.Kinds(c.For) {
-			for _, l := range cover.kinds[k.Name] {
-				if l.part != "" && cover.reads(c.Check, k.Name, l.part) {
-					gaps = append(gaps, cover.holes(l, c.MaxGap, from, to)...)
-				}
-			}
-		}
-		for _, j := range c.Joins {
-			gaps = append(gaps, cover.name(j, c.MaxGap, from, to)...)
-		}
+		gaps := m.unspoken(cover, series, from, to)
 		known := store.Moment(0)
 		for _, p := range cut(gaps, from, to) {
 			if p.Reason == "" {

@@ -33,8 +33,19 @@ func TestOwnChecksComeFromADirectory(t *testing.T) {
 		t.Errorf("%+v %v", report, err)
 	}
 	write("again.yaml", noUnknown+"  - {name: odd, record: {name: bob, human: true, mfa: true}, expect: fail}\n")
-	if _, err = check.Load(words(t), nil, nil, dir); err == nil || !strings.Contains(err.Error(), "again.yaml:15:5: the example \"odd\" of HOST-01 should be fail, and is pass.") {
-		t.Errorf("%v", err)
+	set, err = check.Load(words(t), nil, nil, dir)
+	if err != nil || len(set.Problems) != 1 || set.Problems[0].Check != "HOST-01" || !strings.HasSuffix(set.Problems[0].Message, "again.yaml:15:5: the example \"odd\" of HOST-01 should be fail, and is pass.") {
+		t.Fatalf("%+v %v", set, err)
+	}
+	if c, err := set.Get("OWN-01"); err != nil || c.Broken != "" {
+		t.Errorf("a sound file fell with a broken one: %v %v", c, err)
+	}
+	if c, err := set.Get("HOST-01"); err != nil || c.Broken == "" || strings.Contains(c.Broken, dir) {
+		t.Errorf("a broken check is not there as one, or says where the folder lies: %v %v", c, err)
+	}
+	set, err = check.Load(words(t), nil, fstest.MapFS{"a.yaml": {Data: []byte(multiFactor)}}, dir)
+	if c, e := set.Get("HOST-01"); err != nil || e != nil || c.Broken != "" || c.Own || len(set.Problems) != 1 {
+		t.Errorf("a broken file took the place of the library's check: %v %v %v", c, err, e)
 	}
 	report, err = check.TestPaths(words(t), check.Rules{}, dir+"/again.yaml", dir+"/mine.yaml")
 	if err != nil || report.OK() || report[0].Examples[3].Held {

@@ -13,8 +13,9 @@ import (
 
 // Set is the checks in use, by id.
 type Set struct {
-	Checks []*Check // sorted by id
-	byID   map[string]*Check
+	Checks   []*Check  // sorted by id; those whose file is broken are among them, as far as it says which they are
+	Problems []Problem // the organisation's own files that are no checks, by file
+	byID     map[string]*Check
 }
 
 // Get finds a check.
@@ -26,19 +27,15 @@ func (s *Set) Get(id string) (*Check, error) {
 }
 
 // Load reads every .yaml file under the file system, which is the library, and under the directory, which is the
-// organisation's own checks and may be empty. All files are tried; a single bad one fails the whole, and the error names
-// each.
+// organisation's own checks and may be empty. A bad file of the library fails the whole, and the error names each. A bad file
+// of the organisation's is a Problem of the set, and the check in it is Broken: one mistake must not stop the rest, and must
+// not leave a pass standing.
 func Load(words *Vocabulary, controls map[string]bool, library fs.FS, dir string) (*Set, error) {
 	s := &Set{byID: map[string]*Check{}}
 	var errs []error
 	if library != nil {
-		errs = append(errs, s.load(words, Rules{Controls: controls, Unknown: true}, library, "", false)...)
-	}
-	if dir != "" {
-		if _, err := os.Stat(dir); err != nil {
-			return nil, fault.New(fault.NotFound, "The directory of checks %s cannot be read: %v.", dir, err)
-		}
-		errs = append(errs, s.load(words, Rules{Controls: controls}, os.DirFS(dir), dir, true)...)
+		bad := func(_ string, _ []byte, err error) { errs = append(errs, err) }
+		s.load(words, Rules{Controls: controls, Unknown: true}, library, "", bad)
 	}
 	if len(errs) > 0 {
 		lines := make([]string, len(errs))
@@ -47,36 +44,60 @@ func Load(words *Vocabulary, controls map[string]bool, library fs.FS, dir string
 		}
 		return nil, &fault.Fault{Kind: fault.Invalid, Message: strings.Join(lines, "\n"), Err: errors.Join(errs...)}
 	}
+	if dir != "" {
+		if _, err := os.Stat(dir); err != nil {
+			return nil, fault.New(fault.NotFound, "The directory of checks %s cannot be read: %v.", dir, err)
+		}
+		prefix := filepath.ToSlash(dir)
+		var broken []*Check
+		s.load(words, Rules{Controls: controls}, os.DirFS(dir), prefix, func(file string, data []byte, err error) {
+			p := Problem{File: file, Message: err.Error()}
+			// Where the folder lies differs between who opens it; what is answered must not.
+			c := salvage(words, file, data, strings.ReplaceAll(p.Message, prefix+"/", ""))
+			p.Check = c.ID
+			s.Problems = append(s.Problems, p)
+			broken = append(broken, c)
+		})
+		for _, c := range broken {
+			if c.ID != "" && s.byID[c.ID] == nil { // another file may hold a sound check of that id
+				s.byID[c.ID] = c
+				s.Checks = append(s.Checks, c)
+			}
+		}
+	}
 	slices.SortFunc(s.Checks, func(a, b *Check) int { return strings.Compare(a.ID, b.ID) })
 	return s, nil
 }
 
-func (s *Set) load(words *Vocabulary, rules Rules, fsys fs.FS, prefix string, own bool) (errs []error) {
+// load reads the checks of a file system; what is none goes to bad, with its file and bytes, which may be nil.
+func (s *Set) load(words *Vocabulary, rules Rules, fsys fs.FS, prefix string, bad func(file string, data []byte, err error)) {
 	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
+		file := filepath.ToSlash(filepath.Join(prefix, path))
 		if err != nil {
-			return err
+			bad(file, nil, fault.New(fault.Unavailable, "%s cannot be read: %w.", file, err))
+			return nil
 		}
 		if d.IsDir() || !isCheckFile(path) {
 			return nil
 		}
 		data, err := fs.ReadFile(fsys, path)
 		if err != nil {
-			return err
+			bad(file, nil, fault.New(fault.Unavailable, "%s cannot be read: %w.", file, err))
+			return nil
 		}
-		c, err := Read(words, rules, filepath.ToSlash(filepath.Join(prefix, path)), data)
+		c, err := Read(words, rules, file, data)
 		if err == nil {
-			c.Own = own
+			c.Own = prefix != ""
 			err = s.add(c)
 		}
 		if err != nil {
-			errs = append(errs, err)
+			bad(file, data, err)
 		}
 		return nil
 	})
 	if err != nil {
-		errs = append(errs, fault.New(fault.Unavailable, "The checks cannot be read: %w.", err))
+		bad(prefix, nil, fault.New(fault.Unavailable, "The checks cannot be read: %w.", err))
 	}
-	return errs
 }
 
 func isCheckFile(path string) bool {

@@ -18,6 +18,9 @@ type Monitor struct {
 	Words *Vocabulary
 	Set   *Set
 
+	old     sync.Mutex
+	revived map[string]*Check // by hash of a series whose logic is no longer in use
+
 	one sync.Mutex // one evaluation at a time in this process; series.upto guards against another's
 }
 
@@ -48,6 +51,9 @@ const seriesColumns = "id, check_id, hash, content, settings, started, ended, re
 func (m *Monitor) SeriesOf(ctx context.Context, check string) ([]Series, error) {
 	return store.All[Series](ctx, m.Book.DB, "SELECT "+seriesColumns+" FROM series WHERE check_id = $1 ORDER BY started, id", check)
 }
+
+// seriesBegan is the action that says which controls a check was about, besides why it began.
+const seriesBegan = "check.series_began"
 
 // turnover is what must happen for every check in use to have one series with its hash, and none else to be open.
 type turnover struct {
@@ -122,7 +128,7 @@ func (m *Monitor) align(ctx context.Context, setups []Setup) (map[string]Series,
 				[][]any{{s.ID, s.Check, s.Hash, s.Content, s.Settings, s.Started, s.Ended, s.Reason, s.Upto, s.Evaluated}}); err != nil {
 				return err
 			}
-			if _, err := tx.Act(ctx, "check.series_began", "job:check", c.ID, map[string]any{"hash": hex.EncodeToString(s.Hash), "reason": why}); err != nil {
+			if _, err := tx.Act(ctx, seriesBegan, "job:check", c.ID, map[string]any{"hash": hex.EncodeToString(s.Hash), "reason": why, "title": c.Title, "controls": c.Controls}); err != nil {
 				return err
 			}
 			t.right[c.ID] = s
@@ -139,6 +145,8 @@ func whyChanged(s Series, c Setup) string {
 	switch {
 	case c.Off:
 		return by("The check was turned off", c)
+	case c.Broken != "":
+		return c.Broken
 	case string(s.Content) != string(c.Logic):
 		return "The check's logic changed."
 	}

@@ -296,13 +296,15 @@ func (l *listing) intervals(s Series, r resultRow) []Interval {
 	i := Interval{Check: s.Check, Kind: r.Kind, Key: r.Key, Label: r.Label, Source: r.Source, Scope: r.Scope, Status: statusOf[r.Status], Judged: statusOf[r.Status],
 		Reason: r.Reason, From: max(r.From, 0), To: min(r.To, s.Ended), Known: r.Known, Corrected: b.Corrects != 0, Series: s.ID, Hash: hex.EncodeToString(s.Hash), Version: r.Version,
 		Record: r.Record, Others: b.Versions, Entry: r.Entry}
-	check := l.checkOf(s)
+	check, broken := l.m.checkOf(s), l.m.unanswered(s)
 	if l.f.To == 0 {
 		t := l.f.AsOf
 		if t == 0 {
 			t = store.At(l.m.Book.Log.Clock())
 		}
-		if status, reason, known := l.m.under(l.cover, check, r.Status, r.Reason, r.Kind, r.Source, r.Scope, b, t); !known {
+		if status, reason, known := l.m.under(l.cover, check, r.Status, r.Reason, r.Kind, r.Source, r.Scope, b, t); len(broken) > 0 && t >= broken[0].From {
+			i.Status, i.Reason, i.From = Unknown, broken[0].Reason, max(i.From, broken[0].From)
+		} else if !known {
 			i.Status, i.Reason = status, reason
 			if whole := l.m.gapAround(l.cover, check, r.Kind, r.Source, r.Scope, b, t); whole != nil {
 				i.From = max(max(r.From, 0), whole.From)
@@ -318,7 +320,7 @@ func (l *listing) intervals(s Series, r resultRow) []Interval {
 		return nil
 	}
 	var out []Interval
-	for _, piece := range l.m.pieces(l.cover, check, r.Status, r.Kind, r.Source, r.Scope, b, from, to) {
+	for _, piece := range cut(append(l.m.gapsOver(l.cover, check, r.Status, r.Kind, r.Source, r.Scope, b, from, to), broken...), from, to) {
 		p := i
 		p.From, p.To = piece.From, piece.To
 		if piece.From == from {
@@ -335,15 +337,6 @@ func (l *listing) intervals(s Series, r resultRow) []Interval {
 		}
 	}
 	return out
-}
-
-// checkOf is the check of a series: what it reads and joins may have changed since, so an older series is judged by what its
-// rows say and today's gaps.
-func (l *listing) checkOf(s Series) *Check {
-	if c, err := l.m.Set.Get(s.Check); err == nil {
-		return c
-	}
-	return &Check{ID: s.Check}
 }
 
 // gapsOver are the gaps that make a stored answer unknown: of the record itself, and of what it looked up, save that a failure
@@ -384,10 +377,6 @@ func (m *Monitor) gapAround(c *cover, check *Check, kind, source, scope string, 
 type piece struct {
 	From, To store.Moment
 	Reason   string
-}
-
-func (m *Monitor) pieces(c *cover, check *Check, status int64, kind, source, scope string, b basis, from, to store.Moment) []piece {
-	return cut(m.gapsOver(c, check, status, kind, source, scope, b, from, to), from, to)
 }
 
 // cut splits [from, to) at the gaps; overlapping gaps keep the reason of the one that began first.
@@ -439,7 +428,7 @@ func (l *listing) notApplicable(ctx context.Context) (Page, error) {
 	}
 	s := l.series[len(l.series)-1]
 	var names []any
-	for _, k := range l.m.Words.Kinds(l.checkOf(s).For) {
+	for _, k := range l.m.Words.Kinds(l.m.checkOf(s).For) {
 		if l.f.Kind == "" || l.f.Kind == k.Name {
 			names = append(names, k.Name)
 		}

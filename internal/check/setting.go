@@ -33,7 +33,7 @@ type Setup struct {
 	Off    bool   // it is turned off
 	Reason string // why it is off or set otherwise
 	By     string // who did so
-	Fault  string // why the organisation's settings could not be used; the library's are in effect
+	Fault  string // why the organisation's settings cannot be used; the check is then Broken
 }
 
 // setups reads the organisation's settings over the set.
@@ -62,13 +62,19 @@ func (m *Monitor) setups(ctx context.Context) ([]Setup, error) {
 				return nil, fmt.Errorf("read the setting of %s: %w", c.ID, err)
 			}
 			s.Off, s.Reason = body.Off, body.Reason
-			if len(body.Settings) > 0 && string(body.Settings) != "null" {
-				s.Check, s.Fault = apply(c, body.Settings)
+			if len(body.Settings) > 0 && string(body.Settings) != "null" && c.Broken == "" {
+				if s.Check, s.Fault = apply(c, body.Settings); s.Fault != "" {
+					wrong := *c // what the organisation asked for is not what the library's thresholds would answer
+					if err := wrong.breakWith("The settings of the check cannot be used, so that nothing is known: " + s.Fault); err != nil {
+						return nil, err
+					}
+					s.Check = &wrong
+				}
 			}
 		}
 		out = append(out, s)
 	}
-	return out, nil
+	return m.mourn(ctx, out)
 }
 
 func apply(c *Check, settings json.RawMessage) (*Check, string) {

@@ -69,6 +69,16 @@ func (m *Monitor) Summary(ctx context.Context, asOf store.Moment) ([]State, erro
 			switch {
 			case i < 0 && s.Off:
 				st.Status, st.Reason = Unknown, by("The check is turned off", s)
+			case asOf == 0 && s.Broken != "" && !s.Off:
+				st.Status, st.Reason = Unknown, s.Broken
+				if i >= 0 {
+					st.Evaluated, st.Series = l.series[i].Evaluated, l.series[i].ID
+					for _, code := range codes {
+						if code != codes[NotApplicable] {
+							st.Counts.Unknown += tallies[[2]int64{st.Series, code}]
+						}
+					}
+				}
 			case i < 0 || asOf == 0 && l.series[i].Evaluated == 0:
 				st.Status, st.Reason = Unknown, "The check was not yet evaluated."
 			default:
@@ -104,6 +114,7 @@ const total = int64(0)
 
 func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series, totals map[string]int64, tallies map[[2]int64]int64) (State, error) {
 	st := State{Setup: s, Evaluated: series.Evaluated, Series: series.ID}
+	c := m.checkOf(series)
 	t := l.f.AsOf
 	if t == 0 {
 		t = store.At(m.Book.Log.Clock())
@@ -111,26 +122,29 @@ func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series,
 	read, all := "", tallies[[2]int64{series.ID, total}]
 	if l.f.AsOf == 0 {
 		all = 0
-		for _, k := range m.Words.Kinds(s.For) {
+		for _, k := range m.Words.Kinds(c.For) {
 			all += totals[k.Name]
 		}
 	}
-	if gaps := l.cover.name(s.For, s.MaxGap, t, t+1); len(gaps) > 0 {
+	if gaps := l.cover.name(c.For, c.MaxGap, t, t+1); len(gaps) > 0 {
 		read = gaps[0].Reason
 	}
-	if !m.anyGap(l, s.Check, t) {
+	if c.Broken != "" {
+		read = c.Broken
+	}
+	if !m.anyGap(l, c, t) {
 		for status, code := range codes {
 			if code != 0 {
 				st.Counts.add(status, tallies[[2]int64{series.ID, code}])
 			}
 		}
-	} else if m.allGap(l, s.Check, t) {
+	} else if m.allGap(l, c, t) {
 		for _, code := range codes {
 			if code != 0 {
 				st.Counts.Unknown += tallies[[2]int64{series.ID, code}]
 			}
 		}
-	} else if err := m.count(ctx, l, s.Check, series, t, &st.Counts); err != nil {
+	} else if err := m.count(ctx, l, c, series, t, &st.Counts); err != nil {
 		return st, err
 	}
 	st.Counts.NotApplicable = max(0, all-st.Counts.Pass-st.Counts.Fail-st.Counts.Unknown)
@@ -153,6 +167,9 @@ func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series,
 
 // anyGap reports whether anything that the check rests on is not covered now; if nothing is, the tallies are the answer.
 func (m *Monitor) anyGap(l *listing, c *Check, t store.Moment) bool {
+	if c.vague {
+		return true
+	}
 	for _, k := range m.Words.Kinds(c.For) {
 		if !k.Collected {
 			continue
@@ -176,6 +193,9 @@ func (m *Monitor) anyGap(l *listing, c *Check, t store.Moment) bool {
 
 // allGap reports whether no record that the check judges is covered now, so that every answer is unknown.
 func (m *Monitor) allGap(l *listing, c *Check, t store.Moment) bool {
+	if c.vague {
+		return false
+	}
 	for _, k := range m.Words.Kinds(c.For) {
 		if !k.Collected {
 			return false
@@ -204,7 +224,7 @@ func (m *Monitor) count(ctx context.Context, l *listing, c *Check, s Series, t s
 		where, args[1] = "a.known <= $2 AND a.superseded > $2 AND a.valid_from <= $2 AND a.valid_to > $2 AND a.status > 0", l.f.AsOf
 	}
 	basisColumn := "''"
-	if len(c.Joins) > 0 {
+	if len(c.Joins) > 0 || c.vague {
 		basisColumn = "a.basis"
 	}
 	return store.Each(ctx, l.q, func(g group) error {
@@ -292,8 +312,7 @@ type Window struct {
 
 // Window measures a check over a time; the end is cut at now.
 func (m *Monitor) Window(ctx context.Context, check string, from, to store.Moment) (Window, error) {
-	c, err := m.Set.Get(check)
-	if err != nil {
+	if _, err := m.Set.Get(check); err != nil {
 		return Window{}, err
 	}
 	to = min(to, store.At(m.Book.Log.Clock()))
@@ -309,18 +328,7 @@ func (m *Monitor) Window(ctx context.Context, check string, from, to store.Momen
 	if err != nil {
 		return w, err
 	}
-	w.Gaps = cover.name(c.For, c.MaxGap, from, to)
-	for _, k := range m.Words.Kinds(c.For) {
-		for _, l := range cover.kinds[k.Name] {
-			if l.part != "" && cover.reads(c, k.Name, l.part) {
-				w.Gaps = append(w.Gaps, cover.holes(l, c.MaxGap, from, to)...)
-			}
-		}
-	}
-	for _, j := range c.Joins {
-		w.Gaps = append(w.Gaps, cover.name(j, c.MaxGap, from, to)...)
-	}
-	w.Gaps = append(w.Gaps, idle(series, from, to)...)
+	w.Gaps = m.unspoken(cover, series, from, to)
 	known := store.Moment(0)
 	for _, p := range cut(slices.Clone(w.Gaps), from, to) {
 		if p.Reason == "" {
@@ -356,6 +364,40 @@ func (m *Monitor) Window(ctx context.Context, check string, from, to store.Momen
 
 // hour is an hour in microseconds.
 const hour = 3600 * 1e6
+
+// unspoken are the gaps in what the series of a check could speak about, each by the logic it had.
+func (m *Monitor) unspoken(cover *cover, series []Series, from, to store.Moment) []Gap {
+	out := idle(series, from, to)
+	for _, s := range series {
+		from, to := max(from, s.Started), min(to, s.Ended)
+		if from >= to {
+			continue
+		}
+		c := m.checkOf(s)
+		if c.Broken != "" {
+			out = append(out, Gap{From: from, To: to, Reason: c.Broken})
+			continue
+		}
+		for _, g := range m.unanswered(s) {
+			if g.From = max(g.From, from); g.From < to {
+				g.To = to
+				out = append(out, g)
+			}
+		}
+		out = append(out, cover.name(c.For, c.MaxGap, from, to)...)
+		for _, k := range m.Words.Kinds(c.For) {
+			for _, l := range cover.kinds[k.Name] {
+				if l.part != "" && cover.reads(c, k.Name, l.part) {
+					out = append(out, cover.holes(l, c.MaxGap, from, to)...)
+				}
+			}
+		}
+		for _, j := range c.Joins {
+			out = append(out, cover.name(j, c.MaxGap, from, to)...)
+		}
+	}
+	return out
+}
 
 // idle are the times in which the check was not in use.
 func idle(series []Series, from, to store.Moment) []Gap {

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -48,11 +49,19 @@ func (checkList) Run(s *session) error {
 			out = append(out, row{c.ID, c.Title, c.For, c.Severity, c.Controls, c.Status, c.Reason, c.Counts, c.Off, c.Own})
 			lines = append(lines, []string{c.ID, word(c.Off, "off", string(c.Status)), fmt.Sprintf("%d/%d/%d", c.Counts.Pass, c.Counts.Fail, c.Counts.Unknown), c.Severity, c.For, c.Title})
 		}
+		s.problems(w)
 		if s.flags.JSON {
 			return s.writeJSON(out)
 		}
 		return s.table([]string{"id", "status", "pass/fail/unknown", "severity", "for", "title"}, lines)
 	})
+}
+
+// problems names the organisation's check files that are broken.
+func (s *session) problems(w *workspace.Workspace) {
+	for _, p := range w.Monitor.Set.Problems {
+		s.say("Broken: %s\n  %s", p.Message, p.Next())
+	}
 }
 
 type checkShow struct {
@@ -78,7 +87,9 @@ func (c *checkShow) Run(s *session) error {
 		if st.Where != "" {
 			s.fact("  where    %s", st.Where)
 		}
-		s.fact("  expect   %s", st.Expect)
+		if st.Broken == "" {
+			s.fact("  expect   %s", st.Expect)
+		}
 		s.fact("  controls %s", strings.Join(st.Controls, ", "))
 		s.fact("\nWhy\n  %s", strings.TrimSpace(st.Why))
 		s.fact("\nFix")
@@ -123,6 +134,14 @@ func (c *checkTest) Run(s *session) error {
 		report, err = check.TestPaths(words, check.Rules{}, c.Paths...)
 	} else {
 		report, err = check.Test(words, check.Rules{Unknown: true}, content.Check)
+		if own := filepath.Join(s.flags.Data, "checks"); err == nil {
+			if files, _ := filepath.Glob(filepath.Join(own, "*")); len(files) > 0 {
+				var more check.Report
+				if more, err = check.TestPaths(words, check.Rules{}, own); err == nil {
+					report = append(report, more...)
+				}
+			}
+		}
 	}
 	if err != nil {
 		return err
@@ -152,12 +171,14 @@ type checkRun struct {
 
 func (c *checkRun) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		broken := len(c.IDs) == 0 && len(w.Monitor.Set.Problems) > 0
 		for i, id := range c.IDs {
 			k := slices.IndexFunc(w.Monitor.Set.Checks, func(x *check.Check) bool { return strings.EqualFold(x.ID, id) })
 			if k < 0 {
 				return fault.New(fault.NotFound, "There is no check %q.", id).WithNext("tickmark check list shows them.")
 			}
 			c.IDs[i] = w.Monitor.Set.Checks[k].ID
+			broken = broken || w.Monitor.Set.Checks[k].Broken != ""
 		}
 		e, err := w.Monitor.Evaluate(s, check.Options{Checks: c.IDs, Full: c.Full})
 		if err != nil {
@@ -167,6 +188,10 @@ func (c *checkRun) Run(s *session) error {
 			return err
 		}
 		s.say("Checks run %d, records judged %d, answers changed %d, in %s.", e.Checks, e.Judged, e.Flips, e.Took.Round(1e6))
+		if broken {
+			s.problems(w)
+			return fault.New(fault.Invalid, "The answers of a check whose file is broken are unknown.").WithNext("The lines above name the files.")
+		}
 		return nil
 	})
 }

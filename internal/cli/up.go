@@ -187,6 +187,9 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 	s.fact("\nChecks     %d: %d passing, %d failing, %d unknown, %d not applicable (%d answers: %d pass, %d fail, %d unknown)", len(st.Checks),
 		counts[check.Pass], counts[check.Fail], counts[check.Unknown], counts[check.NotApplicable], records.Pass+records.Fail+records.Unknown, records.Pass, records.Fail, records.Unknown)
 	s.fact("Criteria   %d: %d passing, %d failing, %d unknown", len(st.Criteria), criteria[check.Pass], criteria[check.Fail], criteria[check.Unknown])
+	for _, p := range w.Monitor.Set.Problems {
+		s.fact("Broken     %s", p.Message)
+	}
 	for _, need := range slices.Sorted(maps.Keys(needs)) {
 		s.fact("Not read   without %s: %s", need, strings.Join(needs[need], ", "))
 	}
@@ -200,6 +203,9 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 // nextSteps are the three most useful things to do.
 func (s *session) nextSteps(w *workspace.Workspace, st control.Standing, needs map[string][]string) []string {
 	var steps []string
+	for _, p := range w.Monitor.Set.Problems {
+		steps = append(steps, p.Next())
+	}
 	failing := slices.DeleteFunc(slices.Clone(st.Checks), func(c check.State) bool { return c.Off || c.Status != check.Fail })
 	rank := map[string]int{"critical": 0, "high": 1, "medium": 2, "low": 3}
 	slices.SortStableFunc(failing, func(a, b check.State) int { return rank[a.Severity] - rank[b.Severity] })
@@ -209,9 +215,16 @@ func (s *session) nextSteps(w *workspace.Workspace, st control.Standing, needs m
 		}
 		steps = append(steps, fmt.Sprintf("%s, %s: %q fails for %d. See why and how to fix it: tickmark check show %s", c.ID, c.Severity, c.Title, c.Counts.Fail, c.ID))
 	}
+	user := "USER"
+	if me, err := w.Local(s); err == nil {
+		user = me.User.Key
+	}
 	totals, err := w.Book.Totals(s)
-	if err == nil && totals["person"] == 0 {
-		steps = append(steps, "Say who works here, so that accounts and commits can be matched to people: tickmark import people.csv --kind person")
+	switch {
+	case err == nil && totals["person"] == 0:
+		steps = append(steps, fmt.Sprintf("Say who works here, and which of them you are, for an account without a person can approve nothing: tickmark import people.csv --kind person, then tickmark user join %s PERSON", user))
+	case w.Unlinked(s):
+		steps = append(steps, fmt.Sprintf("Say which person you are, for an account without a person can approve nothing: tickmark user join %s PERSON", user))
 	}
 	if len(needs["root"]) > 0 {
 		steps = append(steps, "Read what needs root, as root: sudo tickmark collect host")

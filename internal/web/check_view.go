@@ -3,6 +3,7 @@ package web
 import (
 	"time"
 
+	"tickmark/internal/check"
 	"tickmark/internal/web/part"
 )
 
@@ -12,6 +13,7 @@ type CheckList struct {
 	Current string
 	Filter  part.Filter
 	Rows    []CheckRow
+	Broken  []check.Problem // the organisation's own files that are no checks
 }
 
 // CheckRow is one check; Results counts records by their answer.

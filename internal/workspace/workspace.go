@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"tickmark/content"
@@ -112,9 +113,6 @@ func Checks(kinds *record.Kinds, dir string) (*check.Set, *check.Vocabulary, err
 		return nil, nil, err
 	}
 	set, err := check.Load(words, ids, content.Check, own)
-	if f := (*fault.Fault)(nil); own != "" && errors.As(err, &f) && f.Next == "" {
-		f.Next = fmt.Sprintf("Mend the file and try it with tickmark check test %s, or move it out of that folder.", own)
-	}
 	return set, words, err
 }
 
@@ -219,6 +217,13 @@ func Release() string {
 // Local is the authority of whoever runs the command on the workspace's own machine.
 func (w *Workspace) Local(ctx context.Context) (access.Session, error) {
 	return w.Gate.Local(ctx, osUser())
+}
+
+// Unlinked reports whether no account that can sign in is linked to a person. Until one is, every approval is refused, for
+// nobody can be shown to be another person than the author.
+func (w *Workspace) Unlinked(ctx context.Context) bool {
+	users, err := w.Gate.Users(ctx)
+	return err == nil && !slices.ContainsFunc(users, func(u access.User) bool { return !u.Disabled && u.Person != "" })
 }
 
 func osUser() string {

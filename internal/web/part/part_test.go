@@ -117,6 +117,7 @@ func TestRelativeReadsBothWays(t *testing.T) {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for d, want := range map[time.Duration]string{
 		-10 * time.Second: "just now", -90 * time.Second: "1 minute ago", 3 * 24 * time.Hour: "in 3 days", -400 * 24 * time.Hour: "13 months ago", 26 * time.Hour: "in 26 hours",
+		90*24*time.Hour - 3*time.Second: "in 90 days", 180*24*time.Hour - time.Hour: "in 6 months",
 	} {
 		if got := Relative(at.Add(d), at); got != want {
 			t.Errorf("%s: %s, want %s", d, got, want)

@@ -2,6 +2,7 @@ package part
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -77,10 +78,10 @@ func Span(d time.Duration) string {
 		return Count(int(d.Minutes()), "minute")
 	case d < 48*time.Hour:
 		return Count(int(d.Hours()), "hour")
-	case d < 60*24*time.Hour:
-		return Count(int(d.Hours()/24), "day")
+	case d < 100*24*time.Hour: // deadlines are 7, 30 or 90 days, and are read as such
+		return Count(int(math.Round(d.Hours()/24)), "day")
 	case d < 730*24*time.Hour:
-		return Count(int(d.Hours()/24/30.44), "month")
+		return Count(int(math.Round(d.Hours()/24/30.44)), "month")
 	}
 	return Count(int(d.Hours()/24/365.25), "year")
 }

@@ -17,9 +17,10 @@ func rooms() []string {
 		internal/ledger/merkle client internal/ledger internal/expr internal/record
 		internal/connector internal/connector/connectortest internal/connector/
 		internal/collect internal/check internal/access
-		internal/framework internal/control
+		internal/calendar internal/framework internal/control
 		internal/person internal/organisation internal/system internal/period internal/commitment internal/policy
-		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/gap internal/guide internal/programme
+		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task
+		internal/standing internal/gap internal/guide internal/work internal/programme
 		internal/workspace internal/job internal/report internal/api internal/web internal/server internal/cli
 		internal cmd/tickmark`)
 }

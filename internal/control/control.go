@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"tickmark/content"
+	"tickmark/internal/calendar"
 	"tickmark/internal/fault"
 	"tickmark/internal/framework"
 )
@@ -51,6 +53,39 @@ func Frequencies() []string {
 func Natures() []string { return []string{"preventive", "detective"} }
 func Types() []string   { return []string{"automated", "manual", "hybrid"} }
 func Stages() []string  { return []string{"startup", "growth", "enterprise"} }
+
+// TestedPerWindow is about how often a control of a frequency will be tested in a window: once for each of its spans that
+// ends there. Spans is false for what is not counted by the calendar: a continuous control is tested over the whole of the
+// window, one per event as often as there are events.
+func TestedPerWindow(frequency string, from, to time.Time) (times int, spans bool) {
+	if _, spans = calendar.Around(frequency, from); !spans {
+		return 0, false
+	}
+	return len(calendar.Within(frequency, from, to)), true
+}
+
+// Wanted reports whether an organisation of a stage that chose categories needs a starter control: its stage is reached and
+// one of its criteria is in scope. Without a stage or categories nothing is left out by them.
+func (i Item) Wanted(stage string, categories []string) bool {
+	if n := slices.Index(Stages(), stage); n >= 0 && slices.Index(Stages(), i.Stage) > n {
+		return false
+	}
+	if len(categories) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(i.Categories(), func(c string) bool { return slices.Contains(categories, c) })
+}
+
+// Categories are those of the item's criteria; the common criteria belong to security.
+func (i Item) Categories() []string {
+	var out []string
+	for _, id := range i.Criteria {
+		if c := framework.CategoryOf(id); c != "" && !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
 
 // Catalogue returns the starter controls, by family and in the order of their files.
 func Catalogue() ([]Item, error) {

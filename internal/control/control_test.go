@@ -259,3 +259,88 @@ func TestRetiredStandsStill(t *testing.T) {
 		t.Errorf("a retired control changed: %v", err)
 	}
 }
+
+func TestAnAuthorsApprovalIsNeverAnOrdinaryOne(t *testing.T) {
+	k := Kind()
+	said := map[string]any{"review_due": "2026-04-01"}
+	own := act(t, adopted(t, ada), "approve_own", said, ada)
+	if own["state"] != "approved_by_author" || ApprovalOf(own) != ByAuthor {
+		t.Errorf("it is %v, approved as %v", own["state"], ApprovalOf(own))
+	}
+	for name, c := range map[string]struct {
+		due string
+		by  record.Actor
+		why fault.Kind
+	}{
+		"somebody else": {"2026-04-01", bob, fault.Denied}, "an account of nobody": {"2026-04-01", stranger, fault.Denied}, "today": {"2026-03-01", ada, fault.Invalid},
+		"beyond six months": {"2026-09-02", ada, fault.Invalid}, "no day": {"", ada, fault.Invalid},
+	} {
+		if _, err := k.Moved(adopted(t, ada), "approve_own", map[string]any{"review_due": c.due}, c.by, noon); !fault.Is(err, c.why) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	seen := map[string]any{"late_review": "Read it against how we work."}
+	if _, err := k.Moved(own, "late_review", seen, adaAdmin, noon); !fault.Is(err, fault.Denied) {
+		t.Errorf("the author reviewed their own approval: %v", err)
+	}
+	reviewed := act(t, own, "late_review", seen, bob)
+	if reviewed["state"] != "approved_by_author" || ApprovalOf(reviewed) != LaterReview {
+		t.Errorf("reviewed later it is %v, %v", reviewed["state"], ApprovalOf(reviewed))
+	}
+	if _, err := k.Moved(reviewed, "late_review", seen, bob, noon); !fault.Is(err, fault.Conflict) {
+		t.Errorf("reviewed twice: %v", err)
+	}
+	ordinary := act(t, adopted(t, ada), "approve", nil, bob)
+	if _, err := k.Moved(ordinary, "late_review", seen, bob, noon); !fault.Is(err, fault.Conflict) {
+		t.Errorf("an ordinary approval was reviewed later: %v", err)
+	}
+	again := write(t, own, with(own, "statement", "Ours."), ada)
+	if ApprovalOf(again) != "" {
+		t.Errorf("a changed text is still approved as %v", ApprovalOf(again))
+	}
+	if again = act(t, again, "approve", nil, bob); again["review_due"] != nil || ApprovalOf(again) != Ordinary {
+		t.Errorf("approved by another person, it still waits for a later review: %v", again["review_due"])
+	}
+}
+
+func TestAdoptingSaysHowOftenItWillBeTested(t *testing.T) {
+	from, to := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
+	for frequency, want := range map[string]int{"daily": 365, "weekly": 52, "monthly": 12, "quarterly": 4, "semiannual": 2, "annual": 1} {
+		if n, spans := TestedPerWindow(frequency, from, to); n != want || !spans {
+			t.Errorf("%s: %d times, want %d", frequency, n, want)
+		}
+	}
+	for _, f := range []string{"continuous", "per_event"} {
+		if _, spans := TestedPerWindow(f, from, to); spans {
+			t.Errorf("%s is counted by the calendar", f)
+		}
+	}
+	if n, _ := TestedPerWindow("annual", from, to.AddDate(0, -1, 0)); n != 0 {
+		t.Errorf("a year that is not over by the end of the window is tested %d times", n)
+	}
+}
+
+func TestTheCatalogueIsCutByStageAndCategory(t *testing.T) {
+	items, err := Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := func(stage string, categories ...string) (n int) {
+		for _, i := range items {
+			if i.Wanted(stage, categories) {
+				n++
+			}
+		}
+		return n
+	}
+	if all := count(""); all != 127 {
+		t.Errorf("without a stage and categories %d controls are wanted", all)
+	}
+	small, whole := count("startup", framework.Security), count("startup", framework.Categories()...)
+	if small >= whole || whole != 93 {
+		t.Errorf("a start-up wants %d for security and %d for all", small, whole)
+	}
+	if p := count("enterprise", framework.Privacy); p == 0 || p >= count("enterprise", framework.Categories()...) {
+		t.Errorf("%d controls serve privacy", p)
+	}
+}

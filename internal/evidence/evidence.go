@@ -24,6 +24,7 @@ func Kind() record.Kind {
 			{Name: "title", Type: record.Text, Required: true},
 			{Name: "controls", Type: record.Ref, Refers: "control", List: true, Indexed: true, Help: "The controls it proves."},
 			{Name: "item", Title: "Evidence item", Type: record.Text, Hidden: true, Help: "Which item of the control's evidence rule this is."},
+			{Name: "requirement", Type: record.Ref, Refers: "requirement", Indexed: true, Hidden: true, Help: "The requirement it meets."},
 			{Name: "sort", Type: record.Choice, Required: true, Indexed: true, Choices: []string{"document", "population", "configuration", "observation"},
 				Help: "A population is a full list somebody drew from a system; it needs its source, query, time, count and how it was checked."},
 			{Name: "sha256", Title: "SHA-256 of the file", Type: record.Text, Indexed: true, Hidden: true},

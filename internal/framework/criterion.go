@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"tickmark/content"
 	"tickmark/internal/fault"
@@ -71,6 +72,16 @@ type counts struct {
 	ProcessingIntegrity int `yaml:"processing_integrity"`
 	Confidentiality     int `yaml:"confidentiality"`
 	Privacy             int `yaml:"privacy"`
+}
+
+// CategoryOf is the category that a criterion's id belongs to; the common criteria are security's. Empty: no such series.
+func CategoryOf(id string) string {
+	for _, c := range []struct{ series, category string }{{"CC", Security}, {"PI", ProcessingIntegrity}, {"A", Availability}, {"C", Confidentiality}, {"P", Privacy}} {
+		if rest, ok := strings.CutPrefix(id, c.series); ok && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
+			return c.category
+		}
+	}
+	return ""
 }
 
 // Load returns the criteria in the order of the library.

@@ -25,6 +25,8 @@ func Kind() record.Kind {
 			{Name: "legal_name", Type: record.Text, Help: "As it stands in contracts and on the report."},
 			{Name: "website", Type: record.URL},
 			{Name: "time_zone", Type: record.Text, Help: "In which days and windows are counted, such as Europe/Berlin."},
+			{Name: "small_team", Type: record.Bool, Hidden: true,
+				Help: "Nobody here is independent for some approvals. An author may then approve, and another person reviews that later, by a promised day; it is shown as exactly that."},
 		},
 		Schema: 2, Upcasts: []record.Upcast{scopeElsewhere},
 		Guard: written,

@@ -14,15 +14,17 @@ import (
 	"tickmark/internal/exception"
 	"tickmark/internal/finding"
 	"tickmark/internal/framework"
+	"tickmark/internal/occurrence"
 	"tickmark/internal/organisation"
 	"tickmark/internal/period"
 	"tickmark/internal/person"
 	"tickmark/internal/record"
+	"tickmark/internal/requirement"
 	"tickmark/internal/system"
 )
 
 func programKinds() []record.Kind {
-	return []record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), system.Kind(), period.Kind(), person.Kind(), evidence.Kind(), finding.Kind(), exception.Kind()}
+	return []record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), system.Kind(), period.Kind(), person.Kind(), evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind()}
 }
 
 func TestProgramKindsDeclareWhatTheyUse(t *testing.T) {

@@ -37,6 +37,7 @@ type commands struct {
 	Collect collectCommand `cmd:"" help:"Read connections now."`
 	Check   checkCommand   `cmd:"" help:"List, test and run checks."`
 	Status  statusCommand  `cmd:"" help:"Where the programme stands: criteria, controls, checks, coverage."`
+	Start   startCommand   `cmd:"" help:"The guided start from a file: objective, report, window, boundary, controls, plan."`
 	Gaps    gapsCommand    `cmd:"" help:"What is missing for the examination, why, and what to do."`
 	Results resultsCommand `cmd:"" help:"Answers of checks, now, at a past moment, or over a window."`
 	Records recordsCommand `cmd:"" help:"List records of a kind, or the history of one."`

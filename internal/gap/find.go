@@ -5,11 +5,18 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tickmark/internal/check"
 	"tickmark/internal/control"
 	"tickmark/internal/framework"
+)
+
+// catalogue is read once; it comes with the binary, and so do the criteria.
+var (
+	catalogue = sync.OnceValues(control.Catalogue)
+	library   = sync.OnceValues(framework.Load)
 )
 
 // Gaps are all gaps of the world, the worst first.
@@ -28,7 +35,7 @@ func (w World) Gaps() []Gap {
 	f.scope()
 	f.criteria()
 	for _, c := range w.Controls {
-		if bears := f.bears(c.Criteria); c.State != "retired" && len(bears) > 0 {
+		if bears := f.bears(c.Criteria); c.State != "retired" && len(bears) > 0 && f.needed(c) {
 			f.control(c, bears)
 		}
 	}
@@ -73,6 +80,9 @@ func (f *finding) bears(criteria []string) []string {
 	return out
 }
 
+// needed reports whether a control counts: a draft only when its primary criterion is in scope, for it was adopted for that.
+func (f *finding) needed(c Control) bool { return c.State != "draft" || f.inScope[c.Criteria[0]] }
+
 func (w World) taskOf(gap string) *Task {
 	var best *Task
 	for i := range w.Tasks {
@@ -111,7 +121,7 @@ func (f *finding) scope() {
 }
 
 func (f *finding) criteria() {
-	catalogue, _ := control.Catalogue()
+	starters, _ := catalogue()
 	for _, c := range f.Standing.Criteria {
 		if !f.inScope[c.ID] {
 			continue
@@ -126,7 +136,7 @@ func (f *finding) criteria() {
 		g := Gap{ID: id(Criterion, c.ID), Sort: Criterion, What: "No control in operation serves " + c.ID + ", " + c.Title, Severity: "critical", Remedy: "workflow_change",
 			Criteria: []string{c.ID}, Kind: "criterion", Key: c.ID}
 		var offered []string
-		for _, i := range catalogue {
+		for _, i := range starters {
 			if slices.Contains(i.Criteria, c.ID) {
 				if g.Stage == "" || stage(i.Stage) < stage(g.Stage) {
 					g.Stage = i.Stage
@@ -265,8 +275,11 @@ func (f *finding) checks() {
 			}
 		} else {
 			g.Sort, g.ID, g.What, g.Severity = Unknown, id(Unknown, name), name+" is unknown: "+s.Title, "medium"
+			if s.Evaluated == 0 && s.Status == check.Unknown && strings.HasPrefix(s.Reason, "The check was not yet") {
+				g.Next = "Judge the records: the server does so by itself, tickmark check run does it now."
+			}
 			g.Why = cmp.Or(s.Reason, fmt.Sprintf("%d of the records cannot be judged.", s.Counts.Unknown))
-			g.Next = "Mend what keeps it from being read; the check's page names it."
+			g.Next = cmp.Or(g.Next, "Mend what keeps it from being read; the check's page names it.")
 			if groups := f.Readers(s.For); len(groups) > 0 && strings.HasPrefix(s.Reason, "No connection reads") {
 				g.Next = "Connect a source that reads " + words(s.For) + ": " + few(groups, 3) + "."
 			} else if len(groups) == 0 && s.Counts.Unknown == 0 {

@@ -35,7 +35,7 @@ func (w World) Parts(gaps []Gap) []Part {
 	}
 	checks := map[string]bool{}
 	for _, c := range w.Controls {
-		if c.State == "retired" || !slices.ContainsFunc(c.Criteria, func(id string) bool { return in[id] }) {
+		if c.State == "retired" || c.State == "draft" && !in[c.Criteria[0]] || !slices.ContainsFunc(c.Criteria, func(id string) bool { return in[id] }) {
 			continue
 		}
 		of[Owner]++

@@ -112,7 +112,7 @@ func Load(ctx context.Context, book *record.Book, monitor *check.Monitor, standi
 			}
 		}
 	}
-	if w.Criteria, err = framework.Load(); err != nil {
+	if w.Criteria, err = library(); err != nil {
 		return w, err
 	}
 	return w, w.records(ctx, book, at)

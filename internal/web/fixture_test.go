@@ -30,7 +30,7 @@ func framed(title, section string, crumbs ...part.Crumb) Page {
 		crumbs = []part.Crumb{{Text: title}}
 	}
 	return Page{Title: title, Section: section, Crumbs: crumbs, Frame: Frame{
-		Organisation: "Example Ltd", Reader: Reader{Login: "ada@example.org", Name: "Ada", Admin: true}, Here: here,
+		Organisation: "Example Ltd", Period: "FY26 Type II", Side: sidebar(), Settings: settingPages(), Reader: Reader{Login: "ada@example.org", Name: "Ada", Admin: true}, Here: here,
 		Counts: map[string]int{"/findings": 3, "/checks": 7},
 		Asset:  func(name string) string { return "/static/x/" + name },
 	}}

@@ -16,6 +16,10 @@ import (
 
 func (s *site) home(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
+	if to := landing(reader(ctx, session(ctx)), s.has); to != "/" && r.URL.Query().Get("home") == "" {
+		http.Redirect(w, r, string(part.To(ctx, to)), http.StatusSeeOther)
+		return nil
+	}
 	if err := s.mayWorkspace(ctx); err != nil {
 		return err
 	}

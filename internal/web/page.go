@@ -19,6 +19,9 @@ type Page struct {
 // Frame is the same for all pages that one reader sees.
 type Frame struct {
 	Organisation string
+	Period       string // what the organisation works towards, such as FY26 Type II
+	Side         []group
+	Settings     []item
 	Reader       Reader
 	Theme        string // light, dark, or empty for the system's
 	Toast        string // what was just done
@@ -32,6 +35,9 @@ type Reader struct {
 	Login, Name string
 	Admin       bool // sees users and tokens
 	Unenrolled  bool // has no way yet to sign in again
+	Nobody      bool // is linked to no person, so that nothing can be approved
+	Portal      bool // is an employee only: sees the own duties and nothing else
+	Engineer    bool // works on checks and findings; the sidebar is cut to that
 }
 
 // group is a heading of the sidebar with its pages.
@@ -40,30 +46,88 @@ type group struct {
 	Items []item
 }
 
-type item struct{ Text, Href, Icon string }
+// item is one page; Or is where it leads as long as it has no page of its own.
+type item struct{ Text, Href, Icon, Or string }
 
-// sidebar lists the pages there are, in the words of the product.
+// sidebar lists the pages in the words of the product.
 func sidebar() []group {
 	return []group{
-		{"", []item{{"Home", "/", "layout-dashboard"}}},
+		{"", []item{{"Home", "/", "layout-dashboard", ""}, {"My work", "/work", "inbox", ""}}},
 		{"Program", []item{
-			{"Criteria", "/criteria", "target"},
-			{"Controls", "/controls", "shield-check"},
-			{"Checks", "/checks", "list-checks"},
-			{"Evidence", "/records/evidence", "folder-check"},
-			{"Findings", "/findings", "flag"},
+			{"Criteria", "/criteria", "target", ""},
+			{"Controls", "/controls", "shield-check", ""},
+			{"Checks", "/checks", "list-checks", ""},
+			{"Evidence", "/evidence", "folder-check", "/records/evidence"},
+			{"Policies", "/policies", "file-text", "/records/policy"},
+			{"Plan", "/plan", "map", ""},
+			{"Findings", "/findings", "flag", ""},
+			{"Commitments", "/commitments", "scroll-text", "/records/commitment"},
 		}},
-		{"Company", []item{{"People", "/records/person", "users"}}},
+		{"Company", []item{
+			{"People", "/people", "users", "/records/person"},
+			{"Systems", "/systems", "box", "/records/system"},
+		}},
 		{"Operations", []item{
-			{"Sources", "/sources", "plug"},
-			{"Records", "/records", "database"},
+			{"Sources", "/sources", "plug", ""},
+			{"Records", "/records", "database", ""},
 		}},
-		{"Assurance", []item{{"Ledger", "/ledger", "stamp"}}},
-		{"Settings", []item{
-			{"Users", "/settings/users", "user"},
-			{"Tokens", "/settings/tokens", "key-round"},
+		{"Assurance", []item{
+			{"Reports", "/reports", "book-open", ""},
+			{"Ledger", "/ledger", "stamp", ""},
 		}},
 	}
+}
+
+// settingPages are the pages behind the organisation's name.
+func settingPages() []item {
+	return []item{
+		{"Settings", "/settings", "settings", ""},
+		{"Organisation and periods", "/settings/organisation", "building-2", ""},
+		{"Checks and deadlines", "/settings/checks", "calendar-clock", ""},
+		{"Users and roles", "/settings/users", "user", ""},
+		{"Tokens", "/settings/tokens", "key-round", ""},
+		{"Backup and version", "/settings/version", "server", ""},
+		{"History of settings", "/settings/history", "history", ""},
+	}
+}
+
+// ofEngineers are the pages that an engineer works with; everything else is found by its name and by links.
+var ofEngineers = []string{"/work", "/controls", "/checks", "/evidence", "/findings", "/sources", "/records"}
+
+// existing puts the pages that there are in place of those that are planned, and leaves out what the reader has no use for.
+func existing(groups []group, r Reader, has func(path string) bool) []group {
+	var out []group
+	for _, g := range groups {
+		n := group{Title: g.Title}
+		for _, it := range g.Items {
+			if r.Engineer && !contains(ofEngineers, it.Href) {
+				continue
+			}
+			if !has(it.Href) {
+				if it.Href = it.Or; it.Or == "" {
+					continue
+				}
+			}
+			n.Items = append(n.Items, it)
+		}
+		if len(n.Items) > 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// landing is the page a reader begins on.
+func landing(r Reader, has func(path string) bool) string {
+	switch {
+	case r.Portal && has("/me"):
+		return "/me"
+	case r.Portal:
+		return "/settings/me"
+	case r.Engineer && has("/work"):
+		return "/work"
+	}
+	return "/"
 }
 
 // recordPath is the page of any record.

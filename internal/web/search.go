@@ -42,11 +42,9 @@ func (s *site) find(r *http.Request, q string, palette bool) (Search, error) {
 		most = 8
 	}
 	pages := SearchGroup{Title: "Go to"}
-	for _, g := range sidebar() {
+	f := s.frame(r)
+	for _, g := range append(existing(sidebar(), Reader{}, s.has), group{Items: f.Settings}) {
 		for _, it := range g.Items {
-			if it.Href == "/settings/users" && s.mayAdmin(ctx) != nil {
-				continue
-			}
 			if fits(q, it.Text) {
 				pages.Hits = append(pages.Hits, Hit{Text: it.Text, Href: it.Href, Icon: it.Icon})
 			}

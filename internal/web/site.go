@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,6 +48,7 @@ type site struct {
 	files *asset.Set
 	log   *slog.Logger
 	cross *http.CrossOriginProtection
+	pages map[string]bool // the addresses that are read with GET
 
 	mu       sync.Mutex
 	standing map[store.Moment]*standing // what was summed up lately, by moment; zero is now
@@ -63,8 +65,12 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}, dayCounts: map[time.Time]part.Counts{}}
 	mux := http.NewServeMux()
+	s.pages = map[string]bool{}
 	for _, r := range s.routes() {
 		mux.Handle(r.pattern, s.page(r))
+		if path, ok := strings.CutPrefix(r.pattern, "GET "); ok {
+			s.pages[strings.TrimSuffix(path, "{$}")] = true
+		}
 	}
 	whole := http.NewServeMux()
 	whole.Handle("GET /static/", files)
@@ -167,7 +173,16 @@ func (s *site) frame(r *http.Request) Frame {
 		return f
 	}
 	f.Organisation = s.organisation(ctx, at(ctx)).Name
-	f.Reader = Reader{Login: who.User.Email, Name: who.User.Name, Admin: who.May(ctx, access.Admin, nil) == nil, Unenrolled: who.Unenrolled}
+	f.Reader = reader(ctx, who)
+	f.Side = existing(sidebar(), f.Reader, s.has)
+	for _, it := range settingPages() {
+		if s.has(it.Href) && (f.Reader.Admin || it.Href != "/settings/users") {
+			f.Settings = append(f.Settings, it)
+		}
+	}
+	if s.may(ctx, "period") == nil {
+		f.Period = s.period(ctx)
+	}
 	if tallies, err := s.Book.Tallies(ctx, "finding", record.StateField); err == nil && !part.Past(ctx) {
 		n := 0
 		for _, state := range openFindings {
@@ -177,6 +192,25 @@ func (s *site) frame(r *http.Request) Frame {
 	}
 	f.Toast = justSaid(r)
 	return f
+}
+
+// has says whether there is a page at the address.
+func (s *site) has(path string) bool { return s.pages[path] }
+
+func reader(ctx context.Context, who access.Session) Reader {
+	r := Reader{Login: who.User.Email, Name: who.User.Name, Admin: who.May(ctx, access.Admin, nil) == nil, Unenrolled: who.Unenrolled, Nobody: who.User.Person == ""}
+	r.Portal = who.May(ctx, access.Read, nil) != nil
+	r.Engineer = slices.Contains(who.User.Roles, access.Engineer) && !slices.Contains(who.User.Roles, access.Owner) && !slices.Contains(who.User.Roles, access.Lead)
+	return r
+}
+
+// period is the name of the period that the organisation works towards; empty when none is current.
+func (s *site) period(ctx context.Context) string {
+	found, err := s.Book.Find(ctx, s.Book.DB, "period", record.StateField, "current", at(ctx))
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return found[0].Label
 }
 
 // show writes a page, or the fragment of it that a script asked for.

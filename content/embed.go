@@ -1,4 +1,4 @@
-// Package content holds the compliance library as data: criteria, starter controls and checks, embedded in the binary. The
+// Package content holds the compliance library as data: criteria, starter controls, checks and policies, embedded in the binary. The
 // one rule: no code here; the rooms that own a format read and judge it.
 package content
 
@@ -18,3 +18,8 @@ var Control embed.FS
 //
 //go:embed check
 var Check embed.FS
+
+// Policy holds policy/*.md, the templates of policies, and policy/standards.yaml, the numbers and names they refer to.
+//
+//go:embed policy
+var Policy embed.FS

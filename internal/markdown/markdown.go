@@ -21,7 +21,7 @@ var (
 	engine = goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList),
 		goldmark.WithParserOptions(parser.WithASTTransformers(util.Prioritized(clauses{}, 500))), goldmark.WithRendererOptions(html.WithXHTML()))
 	allowed = policy()
-	mark    = regexp.MustCompile(`\s*\{#([A-Z][A-Z0-9]*-[0-9]+)\}\s*$`)
+	mark    = regexp.MustCompile(`\s*\{#([A-Z][A-Z0-9]*-[0-9]+)((?:[ ,]+[A-Z][A-Z0-9]*-[0-9]+)*)\}\s*$`)
 )
 
 func policy() *bluemonday.Policy {
@@ -47,7 +47,7 @@ func HTML(source string) string {
 	return allowed.Sanitize(b.String())
 }
 
-// clauses gives every paragraph and list item that ends in {#AC-3} that id, and a link to itself.
+// clauses gives every paragraph and list item that ends in {#AC-3} or {#AC-3 AC-06} that id, and a link to itself.
 type clauses struct{}
 
 func (clauses) Transform(doc *ast.Document, reader text.Reader, _ parser.Context) {
@@ -115,13 +115,24 @@ func (clauses) Transform(doc *ast.Document, reader text.Reader, _ parser.Context
 	}
 }
 
-var anywhere = regexp.MustCompile(`(?m)\s*\{#([A-Z][A-Z0-9]*-[0-9]+)\}[ \t]*$`)
+// Clause is a sentence of a text that has an id of its own: {#AC-3 AC-06 AC-08} at its end names it and the controls that
+// carry it out.
+type Clause struct {
+	ID       string
+	Text     string // without the mark
+	Controls []string
+}
 
-// Clauses are the ids of a text's clauses, in its order.
-func Clauses(source string) []string {
-	var out []string
-	for _, m := range anywhere.FindAllStringSubmatch(source, -1) {
-		out = append(out, m[1])
+// Clauses are the clauses of a text, in its order.
+func Clauses(source string) []Clause {
+	var out []Clause
+	for _, b := range Blocks(source) {
+		m := mark.FindStringSubmatchIndex(b)
+		if m == nil {
+			continue
+		}
+		text := strings.TrimSpace(begins.ReplaceAllString(strings.TrimSpace(b[:m[0]]), ""))
+		out = append(out, Clause{ID: b[m[2]:m[3]], Text: strings.Join(strings.Fields(text), " "), Controls: strings.FieldsFunc(b[m[4]:m[5]], func(r rune) bool { return r == ' ' || r == ',' })})
 	}
 	return out
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func TestClausesGetTheirIdAndALinkToThemselves(t *testing.T) {
-	got := HTML("# Access\n\n1. Accounts are *personal*. {#AC-1}\n2. No shared\n   passwords. {#AC-2}\n\nA paragraph. {#POL-12}\n")
+	got := HTML("# Access\n\n1. Accounts are *personal*. {#AC-1}\n2. No shared\n   passwords. {#AC-2 AC-08, AC-12}\n\nA paragraph. {#POL-12}\n")
 	for _, want := range []string{`<h2>Access</h2>`, `<li id="AC-1">Accounts are <em>personal</em>.`, `<a href="#AC-1" class="clause">AC-1</a>`, `<li id="AC-2">No shared`, `passwords. <a href="#AC-2"`, `<p id="POL-12">A paragraph.`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s is not in\n%s", want, got)
@@ -46,7 +46,7 @@ func TestBlocksAndClausesFollowTheText(t *testing.T) {
 	if got := Blocks(s); len(got) != 5 || got[1] != "First\nstill first" || got[3] != "2. two\n   more {#A-2}" || !strings.Contains(got[4], "code\n") {
 		t.Errorf("%q", got)
 	}
-	if got := Clauses(s); !slices.Equal(got, []string{"A-1", "A-2"}) {
-		t.Errorf("%v", got)
+	if got := Clauses("1. Never *share* it,\n   not once. {#A-1 AC-08, AC-12}\n2. Two {#A-2}\n3. None\n"); len(got) != 2 || got[0].ID != "A-1" || got[0].Text != "Never *share* it, not once." || !slices.Equal(got[0].Controls, []string{"AC-08", "AC-12"}) || len(got[1].Controls) != 0 {
+		t.Errorf("%+v", got)
 	}
 }

@@ -11,11 +11,13 @@ import (
 	"tickmark/internal/framework"
 	"tickmark/internal/ledger"
 	"tickmark/internal/organisation"
+	"tickmark/internal/period"
 	"tickmark/internal/person"
 	"tickmark/internal/policy"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
 	"tickmark/internal/store/storetest"
+	"tickmark/internal/system"
 )
 
 // somebody acts with every right, so that only the policies' own rules refuse.
@@ -49,7 +51,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	}
 	w := &world{now: day("2026-01-05")}
 	log.Clock = func() time.Time { w.now = w.now.Add(time.Microsecond); return w.now }
-	kinds, err := record.NewKinds(append([]record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), policy.Kind(), policy.VersionKind(),
+	kinds, err := record.NewKinds(append([]record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), system.Kind(), period.Kind(), policy.Kind(), policy.VersionKind(),
 		policy.AcknowledgementKind(), policy.ReviewKind()}, record.Builtin()...)...)
 	if err != nil {
 		t.Fatal(err)

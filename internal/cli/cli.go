@@ -48,6 +48,8 @@ type commands struct {
 	Import  importCommand  `cmd:"" help:"Import a CSV, XLSX or JSON file into a kind, all rows or none."`
 	Export  exportCommand  `cmd:"" help:"Write the programme as YAML into a directory, or one kind as CSV, XLSX or JSON."`
 	Apply   applyCommand   `cmd:"" help:"Show what a directory of exported YAML would change, and apply it."`
+	Policy  policyCommand  `cmd:"" help:"Policies: begin one from a template."`
+	Wording wordingCommand `cmd:"" help:"Find in documents what must not be said of a SOC 2 report; exit 1 when something is found."`
 	Package packageCommand `cmd:"" help:"Make a package of evidence that anyone can verify offline."`
 	Verify  verifyCommand  `cmd:"" help:"Verify a package, without a workspace."`
 	Ledger  ledgerCommand  `cmd:"" help:"The ledger: checkpoint, proofs, verification."`

@@ -7,6 +7,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"tickmark/internal/check"
 	"tickmark/internal/record"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
@@ -82,6 +83,11 @@ func fixtures() []fixture {
 		{path: "/checks", page: func() templ.Component {
 			return checksPage(framed("Checks", "/checks", part.Crumb{Text: "Program"}, part.Crumb{Text: "Checks"}), CheckList{Counts: part.Counts{Passing: 21, Attention: 3, Failing: 2, Unknown: 7}, Rows: fixtureChecks(), Current: "failing",
 				Filter: part.Filter{Action: "/checks", Hint: "Filter by text, id or kind", Found: "4 of 33", Groups: []part.Choice{part.StatusChoice("failing")}}})
+		}},
+		{path: "/checks/broken", page: func() templ.Component {
+			return checksPage(framed("Checks", "/checks", part.Crumb{Text: "Program"}, part.Crumb{Text: "Checks"}), CheckList{Counts: part.Counts{Passing: 21, Unknown: 8}, Rows: fixtureChecks(),
+				Broken: []check.Problem{{File: "/var/lib/tickmark/checks/ours-01.yaml", Check: "OURS-01", Message: "/var/lib/tickmark/checks/ours-01.yaml:5:9: there is no field positon declared in person; did you mean position?"}},
+				Filter: part.Filter{Action: "/checks", Hint: "Filter by text, id or kind", Found: "4 of 29", Groups: []part.Choice{part.StatusChoice("")}}})
 		}},
 		{path: "/checks/HOST-04", page: func() templ.Component { return checkPage(fixtureCheck("")) }},
 		{path: "/checks/HOST-04/records", page: func() templ.Component { return checkPage(fixtureCheck("records")) }},

@@ -50,48 +50,205 @@ func (b *Book) PutIn(ctx context.Context, tx *ledger.Tx, by Authority, changes .
 	}
 	ctx = context.WithValue(ctx, batchKey{}, batch)
 	out := make([]Version, 0, len(changes))
-	for i, c := range changes {
-		d, same, err := b.draft(ctx, tx, by, c)
-		if err != nil {
-			if len(changes) > 1 {
-				return nil, within(err, i+1, c)
-			}
-			return nil, err
-		}
-		if !same {
-			if err = b.write(ctx, tx, []*draft{d}); err == nil {
-				err = b.follow(ctx, tx, d)
-			}
-		} else if d.volatile != nil {
-			err = b.putVolatile(ctx, tx, [][]any{{d.record, d.volatile, tx.Now}})
+	for len(out) < len(changes) {
+		done, err := b.putSome(ctx, tx, by, changes[len(out):])
+		if at := (*stopped)(nil); errors.As(err, &at) && len(changes) > 1 {
+			n := len(out) + at.change
+			return nil, within(at.err, n+1, changes[n])
+		} else if at != nil {
+			return nil, at.err
 		}
 		if err != nil {
 			return nil, err
 		}
-		v, err := store.One[versionRow](ctx, tx, versionSelect+"WHERE v.record = $1 ORDER BY v.valid_from DESC LIMIT 1", d.record)
-		if err != nil {
-			return nil, err
-		}
-		version, err := b.version(v)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, version)
+		out = append(out, done...)
 	}
 	return out, nil
 }
 
-// follow writes what a change brings with it.
-func (b *Book) follow(ctx context.Context, tx *ledger.Tx, d *draft) error {
-	if d.kind.Follows == nil || d.gone {
-		return nil
+// most is how many changes are read, judged and written together.
+const most = 500
+
+// stopped is the first change that is refused, counted from 0.
+type stopped struct {
+	change int
+	err    error
+}
+
+func (s *stopped) Error() string { return s.err.Error() }
+
+// putSome writes the first changes that can go together: of one kind and source and of different records, so that none has to
+// see what another did. What is refused is refused in the order of the changes.
+func (b *Book) putSome(ctx context.Context, tx *ledger.Tx, by Authority, changes []Change) ([]Version, error) {
+	var list []*proposal
+	var refused error
+	seen := map[string]bool{}
+	for i, c := range changes[:min(most, len(changes))] {
+		if c.Kind != changes[0].Kind || cmp.Or(c.Source, Program) != cmp.Or(changes[0].Source, Program) {
+			break
+		}
+		p, err := b.propose(ctx, by, c)
+		if err != nil {
+			refused = &stopped{i, err}
+			break
+		}
+		if seen[p.draft.key] {
+			break
+		}
+		seen[p.draft.key] = true
+		list = append(list, p)
 	}
-	more, err := d.kind.Follows(b.look(ctx, tx, tx.Now.Time(), 0), d.key, d.before, d.after)
-	if err != nil || len(more) == 0 {
-		return err
+	drafts := make([]*draft, len(list))
+	for i, p := range list {
+		drafts[i] = p.draft
 	}
-	_, err = b.PutIn(ctx, tx, Job("job:"+d.kind.Name), more...)
-	return err
+	if err := b.attach(ctx, tx, drafts); err != nil {
+		return nil, err
+	}
+	if len(list) > 1 {
+		if err := b.lookUp(ctx, tx, list); err != nil {
+			return nil, err
+		}
+	}
+	var fresh []*draft
+	var volatiles [][]any
+	for i, p := range list {
+		var err error
+		if p.same, err = b.judge(ctx, tx, p); err != nil {
+			return nil, &stopped{i, err}
+		}
+		switch d := p.draft; {
+		case !p.same:
+			fresh = append(fresh, d)
+		case d.volatile != nil:
+			volatiles = append(volatiles, []any{d.record, d.volatile, tx.Now})
+		}
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	if err := b.write(ctx, tx, fresh); err != nil {
+		return nil, err
+	}
+	if err := b.putVolatile(ctx, tx, volatiles); err != nil {
+		return nil, err
+	}
+	return b.holding(ctx, tx, list)
+}
+
+// proposal is a change on its way to be a draft.
+type proposal struct {
+	Change
+	actor   Actor
+	content map[string]any
+	draft   *draft
+	same    bool // nothing would change
+}
+
+// holding are the versions that now hold, or ended last, of what was proposed.
+func (b *Book) holding(ctx context.Context, tx *ledger.Tx, list []*proposal) ([]Version, error) {
+	out := make([]Version, len(list))
+	stand := map[int64][]int{}
+	var ids []any
+	for i, p := range list {
+		if !p.same && !p.Delete {
+			out[i] = p.draft.made(tx.Now)
+			continue
+		}
+		stand[p.draft.record] = append(stand[p.draft.record], i)
+		ids = append(ids, p.draft.record)
+	}
+	for len(ids) > 0 {
+		n := min(200, len(ids))
+		rows, err := store.All[versionRow](ctx, tx, versionSelect+"WHERE v.record IN ("+store.Marks(1, n)+") AND v.valid_from = (SELECT max(w.valid_from) FROM version w WHERE w.record = v.record)", ids[:n]...)
+		if err != nil {
+			return nil, fmt.Errorf("read what holds: %w", err)
+		}
+		for _, r := range rows {
+			for _, i := range stand[r.Record] {
+				if out[i], err = b.version(r); err != nil {
+					return nil, err
+				}
+			}
+		}
+		ids = ids[n:]
+	}
+	return out, nil
+}
+
+// made is the version that a written draft became.
+func (d *draft) made(now store.Moment) Version {
+	v := Version{ID: d.version, Record: d.record, Kind: d.kind.Name, Key: d.key, Source: d.source, Origin: d.origin, Label: d.label, Scope: d.scope,
+		Body: d.body, From: now, To: store.Forever, Actor: d.actor, Reason: d.reason, Entry: d.entry, Run: d.run, Hash: d.hash[:]}
+	if d.occurred != nil {
+		t := d.occurred.Time()
+		if z, err := time.Parse("-07:00", d.zone()); err == nil {
+			t = t.In(z.Location())
+		}
+		v.Occurred = &Occurred{t, d.zone()}
+	}
+	return v
+}
+
+// lookUp finds which of the records that the proposals refer to exist, all at once.
+func (b *Book) lookUp(ctx context.Context, tx *ledger.Tx, list []*proposal) error {
+	known, _ := ctx.Value(batchKey{}).(map[string]bool)
+	wanted := map[string]map[string]bool{}
+	for _, p := range list {
+		references(p.draft.kind.Fields, p.content, func(kind, key string) {
+			if known[kind+"/"+key] {
+				return
+			}
+			if wanted[kind] == nil {
+				wanted[kind] = map[string]bool{}
+			}
+			wanted[kind][key] = true
+		})
+	}
+	for kind, keys := range wanted {
+		ki, err := b.kind(kind)
+		if err != nil {
+			return err
+		}
+		args := []any{ki.id}
+		for key := range keys {
+			args = append(args, key)
+		}
+		for len(args) > 1 {
+			n := min(200, len(args)-1)
+			found, err := store.All[string](ctx, tx, "SELECT DISTINCT key FROM record WHERE kind = $1 AND key IN ("+store.Marks(2, n)+")", args[:n+1]...)
+			if err != nil {
+				return fmt.Errorf("find what is referred to: %w", err)
+			}
+			for _, key := range found {
+				known[kind+"/"+key] = true
+			}
+			args = append([]any{ki.id}, args[n+1:]...)
+		}
+	}
+	return nil
+}
+
+// references hands over every reference in a body that may be one.
+func references(fields []Field, body map[string]any, found func(kind, key string)) {
+	for _, f := range fields {
+		list, isList := body[f.Name].([]any)
+		if !isList {
+			list = []any{body[f.Name]}
+		}
+		for _, v := range list {
+			switch v := v.(type) {
+			case string:
+				if f.Type == Ref && f.Refers != "" && v != "" {
+					found(f.Refers, v)
+				}
+			case map[string]any:
+				if f.Type == Object {
+					references(f.Fields, v, found)
+				}
+			}
+		}
+	}
 }
 
 // batchKey is where PutIn keeps the records that are written together, so that they may refer to one another in any order.
@@ -118,63 +275,60 @@ func within(err error, n int, c Change) error {
 	return fmt.Errorf("record %d (%s %s): %w", n, c.Kind, c.Key, err)
 }
 
-// draft judges one change. same says that nothing would change.
-func (b *Book) draft(ctx context.Context, tx *ledger.Tx, by Authority, c Change) (d *draft, same bool, err error) {
+// propose reads one change, without looking at the database.
+func (b *Book) propose(ctx context.Context, by Authority, c Change) (*proposal, error) {
 	ki, err := b.kind(c.Kind)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	actor := by.Actor()
 	switch {
 	case actor.IsJob():
 	case ki.Collected:
-		return nil, false, fault.New(fault.Denied, "%s are read from their source and cannot be edited.", ki.Plural)
+		return nil, fault.New(fault.Denied, "%s are read from their source and cannot be edited.", ki.Plural)
 	case ki.System:
-		return nil, false, fault.New(fault.Denied, "%s are written by Tickmark itself and cannot be edited.", ki.Plural)
+		return nil, fault.New(fault.Denied, "%s are written by Tickmark itself and cannot be edited.", ki.Plural)
 	}
 	verb := "write"
 	if c.Move != "" {
 		verb = "act"
 	}
 	if err := by.May(ctx, verb, ki.Kind); err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	source := cmp.Or(c.Source, Program)
-	d = &draft{kind: ki, key: strings.TrimSpace(c.Key), source: source, origin: cmp.Or(c.Origin, Typed), actor: actor.Name, reason: c.Reason}
-	var content map[string]any
+	d := &draft{kind: ki, key: strings.TrimSpace(c.Key), source: cmp.Or(c.Source, Program), origin: cmp.Or(c.Origin, Typed), actor: actor.Name, reason: c.Reason}
+	p := &proposal{Change: c, actor: actor, draft: d}
 	if c.Body != nil {
 		canon, err := Canonical(c.Body)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		if content, err = decode(canon); err != nil {
-			return nil, false, err
+		if p.content, err = decode(canon); err != nil {
+			return nil, err
 		}
-	}
-	if c.Body != nil {
-		if own := ki.ownKey(content); d.key == "" {
+		if own := ki.ownKey(p.content); d.key == "" {
 			d.key = cmp.Or(own, strings.ToLower(rand.Text()[:13]))
 		} else if own != "" && own != d.key {
-			return nil, false, fault.New(fault.Invalid, "The key of this %s is %q, and its content says %q.", strings.ToLower(ki.Title), d.key, own)
+			return nil, fault.New(fault.Invalid, "The key of this %s is %q, and its content says %q.", strings.ToLower(ki.Title), d.key, own)
 		}
 	}
-	if err := goodKey(d.key); err != nil {
-		return nil, false, err
-	}
-	if err := b.attach(ctx, tx, []*draft{d}); err != nil {
-		return nil, false, err
-	}
+	return p, goodKey(d.key)
+}
+
+// judge makes a proposal whose record was found a draft to write. same says that nothing would change.
+func (b *Book) judge(ctx context.Context, tx *ledger.Tx, p *proposal) (same bool, err error) {
+	d, ki, c := p.draft, p.draft.kind, p.Change
 	if c.If != nil && (d.prev == nil && *c.If != 0 || d.prev != nil && d.prev.From != *c.If) {
-		return nil, false, fault.New(fault.Conflict, "%s %s was changed meanwhile.", ki.Title, d.key).WithNext("Look at the present version and decide again.")
+		return false, fault.New(fault.Conflict, "%s %s was changed meanwhile.", ki.Title, d.key).WithNext("Look at the present version and decide again.")
 	}
 	var before map[string]any
 	if d.prev != nil {
 		stored, err := ki.squeeze.open(d.prev.Body)
 		if err != nil {
-			return nil, false, err
+			return false, err
 		}
 		if before, err = ki.upcast(stored, int(d.prev.Schema)); err != nil {
-			return nil, false, err
+			return false, err
 		}
 	}
 	at := tx.Now.Time()
@@ -182,54 +336,45 @@ func (b *Book) draft(ctx context.Context, tx *ledger.Tx, by Authority, c Change)
 	switch {
 	case c.Delete:
 		if before == nil {
-			return nil, false, fault.New(fault.NotFound, "There is no %s %q to end.", strings.ToLower(ki.Title), d.key)
+			return false, fault.New(fault.NotFound, "There is no %s %q to end.", strings.ToLower(ki.Title), d.key)
 		}
 		if err := ki.Ended(); err != nil {
-			return nil, false, err
+			return false, err
 		}
 		if strings.TrimSpace(c.Reason) == "" {
-			return nil, false, fault.New(fault.Invalid, "Say why %s %s ends.", strings.ToLower(ki.Title), d.key)
+			return false, fault.New(fault.Invalid, "Say why %s %s ends.", strings.ToLower(ki.Title), d.key)
 		}
 		d.gone = true
-		return d, false, nil
+		return false, nil
 	case c.Move != "":
 		if before == nil {
-			return nil, false, fault.New(fault.NotFound, "There is no %s %q.", strings.ToLower(ki.Title), d.key)
+			return false, fault.New(fault.NotFound, "There is no %s %q.", strings.ToLower(ki.Title), d.key)
 		}
-		after, err = ki.Moved(before, c.Move, c.Said, actor, at)
-	case content == nil:
-		return nil, false, fault.New(fault.Invalid, "The change of %s %s has neither content nor a move.", ki.Title, d.key)
+		after, err = ki.Moved(before, c.Move, c.Said, p.actor, at)
+	case p.content == nil:
+		return false, fault.New(fault.Invalid, "The change of %s %s has neither content nor a move.", ki.Title, d.key)
 	default:
-		after, err = ki.Written(before, content, actor, at)
+		after, err = ki.Written(before, p.content, p.actor, at)
 	}
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	if err := b.validate(ctx, tx, ki, after); err != nil {
-		return nil, false, err
+		return false, err
 	}
-	if ki.Check != nil {
-		if err := ki.Check(b.look(ctx, tx, tx.Now.Time(), 0), before, after, actor); err != nil {
-			return nil, false, err
-		}
-	}
-	d.before, d.after = before, after
 	canon, err := encode(after)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	if d.body, d.volatile, _, err = b.split(ki.Kind, canon); err != nil {
-		return nil, false, err
+		return false, err
 	}
 	d.hash = sha256.Sum256(d.body)
 	if d.prev != nil && string(d.prev.Hash) == string(d.hash[:]) {
-		return d, true, nil
+		return true, nil
 	}
 	d.label = clip(ki.labelOf(d.body, d.key), 300)
-	if err := d.happened(after); err != nil {
-		return nil, false, err
-	}
-	return d, false, nil
+	return false, d.happened(after)
 }
 
 // happened takes an event's time from its body.

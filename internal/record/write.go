@@ -2,9 +2,11 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -38,6 +40,8 @@ type draft struct {
 
 	record int64 // 0 for a new record
 	prev   *openRow
+
+	version, entry int64 // once it is written
 
 	before, after map[string]any // of an authored record, for what follows from the change
 }
@@ -90,6 +94,9 @@ var versionColumns = []string{"id", "record", "kind", "valid_from", "valid_to", 
 // write appends the drafts as versions, closes what they replace, and keeps index and tallies. Drafts are of distinct
 // records. It is the only writer of the tables record, version, value and tally.
 func (b *Book) write(ctx context.Context, tx *ledger.Tx, drafts []*draft) error {
+	if len(drafts) == 0 {
+		return nil
+	}
 	n, err := b.ids(ctx, tx)
 	if err != nil {
 		return fmt.Errorf("number the new versions: %w", err)
@@ -139,6 +146,7 @@ func (b *Book) write(ctx context.Context, tx *ledger.Tx, drafts []*draft) error 
 				c.Occurred, occurred = int64(d.occurred.at), int64(d.occurred.at)
 			}
 			entry := tx.Append(merkle.LeafVersion, Commitment(c))
+			d.version, d.entry = n.version, entry
 			var raw any
 			if d.raw != nil {
 				raw = d.kind.squeeze.squeeze(d.raw)
@@ -168,6 +176,9 @@ func (b *Book) write(ctx context.Context, tx *ledger.Tx, drafts []*draft) error 
 func (d *draft) zone() string { return d.zoneText }
 
 func (b *Book) putVolatile(ctx context.Context, tx *ledger.Tx, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	err := store.InsertOr(ctx, tx, "volatile", []string{"record", "body", "read_at"}, "ON CONFLICT (record) DO UPDATE SET body = excluded.body, read_at = excluded.read_at", rows)
 	if err != nil {
 		return fmt.Errorf("write volatile values: %w", err)
@@ -226,6 +237,9 @@ func (b *Book) diffRows(ctx context.Context, tx *ledger.Tx, d *draft, old, fresh
 }
 
 func (b *Book) index(ctx context.Context, tx *ledger.Tx, values [][]any, counts map[[2]any]int64) error {
+	slices.SortFunc(values, func(a, b []any) int { // neighbours in the table are written one after the other
+		return cmp.Or(cmp.Compare(a[0].(int64), b[0].(int64)), cmp.Compare(a[1].(string), b[1].(string)), cmp.Compare(a[2].(string), b[2].(string)))
+	})
 	if err := store.Insert(ctx, tx, "value", []string{"field", "value", "ord", "record", "valid_from", "valid_to"}, values); err != nil {
 		return fmt.Errorf("write the index: %w", err)
 	}

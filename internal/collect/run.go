@@ -26,7 +26,7 @@ import (
 )
 
 const (
-	batchSize    = 1000
+	batchSize    = 500
 	maxExchanges = 10_000 // kept one by one; beyond that only counted
 )
 

@@ -230,7 +230,7 @@ func TestARunThatWasKilledIsMarkedByTheNext(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		s := &shelf{boxes: map[string]string{}, items: map[string]string{"i": `{"id":"i"}`}}
 		c := collector(t, db, s)
-		for i := range 2500 {
+		for i := range 2300 {
 			s.boxes[fmt.Sprint(i)] = fmt.Sprintf(`{"id":"%d"}`, i)
 		}
 		func() {
@@ -240,9 +240,9 @@ func TestARunThatWasKilledIsMarkedByTheNext(t *testing.T) {
 		}()
 		s.then = nil
 		if n := count(t, c, "box"); n != 2000 {
-			t.Errorf("%d boxes were kept before the end, two batches were expected", n)
+			t.Errorf("%d boxes were kept before the end, four batches were expected", n)
 		}
-		if got := run(t, c); got.Outcome != collect.Complete || count(t, c, "box") != 2500 || got.Kinds[0].New != 500 {
+		if got := run(t, c); got.Outcome != collect.Complete || count(t, c, "box") != 2300 || got.Kinds[0].New != 300 {
 			t.Errorf("%+v", got.Kinds)
 		}
 		v, err := c.Book.Get(context.Background(), collect.RunKind, "1", 0)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"tickmark/internal/fault"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
 	"tickmark/internal/store/storetest"
@@ -107,6 +108,37 @@ func TestTheFirstOfManyThatIsWrongIsNamed(t *testing.T) {
 		}
 		if n, err := b.Count(ctx, record.Query{Kind: "worker"}); err != nil || n.N != 0 {
 			t.Errorf("something was written: %+v %v", n, err)
+		}
+	})
+}
+
+func TestAKindThatLooksAtOthersSeesThoseOfTheSameBatch(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		seat := record.Kind{Name: "seat", Fields: []record.Field{{Name: "row", Type: record.Text, Indexed: true}},
+			Check: func(look record.Look, before, after map[string]any, _ record.Actor) error {
+				found, err := look.Find("seat", "row", after["row"])
+				if err == nil && before == nil && len(found) > 0 {
+					err = fault.New(fault.Conflict, "The row is taken.")
+				}
+				return err
+			},
+			Follows: func(look record.Look, key string, before, after map[string]any) ([]record.Change, error) {
+				return []record.Change{{Kind: "thing", Key: "for-" + key, Body: json.RawMessage(`{"name":"came along"}`)}}, nil
+			}}
+		ctx, b := context.Background(), open(t, db, seat)
+		in := func(key, row string) record.Change {
+			return record.Change{Kind: "seat", Key: key, Body: json.RawMessage(`{"row":"` + row + `"}`)}
+		}
+		_, err := b.Put(ctx, me, in("a", "1"), in("b", "1"))
+		var r *record.Refused
+		if !errors.As(err, &r) || r.Change != 1 || !fault.Is(err, fault.Conflict) {
+			t.Errorf("two took one row in one batch: %v", err)
+		}
+		if _, err := b.Put(ctx, me, in("a", "1"), in("b", "2")); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := b.Count(ctx, record.Query{Kind: "thing"}); err != nil || n.N != 2 {
+			t.Errorf("%+v came along, %v", n, err)
 		}
 	})
 }

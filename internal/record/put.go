@@ -78,7 +78,8 @@ type stopped struct {
 func (s *stopped) Error() string { return s.err.Error() }
 
 // putSome writes the first changes that can go together: of one kind and source and of different records, so that none has to
-// see what another did. What is refused is refused in the order of the changes.
+// see what another did; where a kind looks at other records, one by one. What is refused is refused in the order of the
+// changes.
 func (b *Book) putSome(ctx context.Context, tx *ledger.Tx, by Authority, changes []Change) ([]Version, error) {
 	var list []*proposal
 	var refused error
@@ -97,6 +98,9 @@ func (b *Book) putSome(ctx context.Context, tx *ledger.Tx, by Authority, changes
 		}
 		seen[p.draft.key] = true
 		list = append(list, p)
+		if k := p.draft.kind; k.Check != nil || k.Follows != nil {
+			break
+		}
 	}
 	drafts := make([]*draft, len(list))
 	for i, p := range list {
@@ -133,7 +137,25 @@ func (b *Book) putSome(ctx context.Context, tx *ledger.Tx, by Authority, changes
 	if err := b.putVolatile(ctx, tx, volatiles); err != nil {
 		return nil, err
 	}
+	for _, d := range fresh {
+		if err := b.follow(ctx, tx, d); err != nil {
+			return nil, err
+		}
+	}
 	return b.holding(ctx, tx, list)
+}
+
+// follow writes what a change brings with it.
+func (b *Book) follow(ctx context.Context, tx *ledger.Tx, d *draft) error {
+	if d.kind.Follows == nil || d.gone {
+		return nil
+	}
+	more, err := d.kind.Follows(b.look(ctx, tx, tx.Now.Time(), 0), d.key, d.before, d.after)
+	if err != nil || len(more) == 0 {
+		return err
+	}
+	_, err = b.PutIn(ctx, tx, Job("job:"+d.kind.Name), more...)
+	return err
 }
 
 // proposal is a change on its way to be a draft.
@@ -362,6 +384,12 @@ func (b *Book) judge(ctx context.Context, tx *ledger.Tx, p *proposal) (same bool
 	if err := b.validate(ctx, tx, ki, after); err != nil {
 		return false, err
 	}
+	if ki.Check != nil {
+		if err := ki.Check(b.look(ctx, tx, tx.Now.Time(), 0), before, after, p.actor); err != nil {
+			return false, err
+		}
+	}
+	d.before, d.after = before, after
 	canon, err := encode(after)
 	if err != nil {
 		return false, err

@@ -8,8 +8,8 @@ import (
 	"tickmark/internal/access"
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
-	"tickmark/internal/control"
 	"tickmark/internal/fault"
+	"tickmark/internal/standing"
 	"tickmark/internal/store"
 )
 
@@ -151,7 +151,7 @@ func (c *call) status() (any, error) {
 	if to == 0 {
 		from, to = now-30*24*3600*1_000_000, now
 	}
-	st, err := control.Stand(ctx, c.s.Book, c.s.Monitor, at)
+	st, err := standing.At(ctx, c.s.Book, c.s.Monitor, at)
 	if err != nil {
 		return nil, err
 	}

@@ -270,12 +270,12 @@ type ControlState struct {
 }
 
 // Control sums up a control from the states of Summary. A check that applies to nothing neither helps nor harms; a control
-// without a check that judged something is unknown.
-func Control(id string, states []State) ControlState {
+// without a check that judged something is unknown. Its checks are those about it and those that it names itself.
+func Control(id string, states []State, named ...string) ControlState {
 	c := ControlState{Control: id}
 	var all []Status
 	for _, s := range states {
-		if slices.Contains(s.Controls, id) {
+		if slices.Contains(s.Controls, id) || slices.Contains(named, s.ID) {
 			c.Checks = append(c.Checks, s)
 			if s.Status != NotApplicable {
 				all = append(all, s.Status)

@@ -10,8 +10,8 @@ import (
 	"tickmark/content"
 	"tickmark/internal/access"
 	"tickmark/internal/check"
-	"tickmark/internal/control"
 	"tickmark/internal/fault"
+	"tickmark/internal/standing"
 	"tickmark/internal/store"
 	"tickmark/internal/workspace"
 )
@@ -285,7 +285,7 @@ func (c *statusCommand) Run(s *session) error {
 		return err
 	}
 	return s.with(func(w *workspace.Workspace, _ access.Session) error {
-		st, err := control.Stand(s, w.Book, w.Monitor, asOf)
+		st, err := standing.At(s, w.Book, w.Monitor, asOf)
 		if err != nil {
 			return err
 		}

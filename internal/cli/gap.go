@@ -2,8 +2,8 @@ package cli
 
 import (
 	"tickmark/internal/access"
-	"tickmark/internal/control"
 	"tickmark/internal/gap"
+	"tickmark/internal/standing"
 	"tickmark/internal/workspace"
 )
 
@@ -19,7 +19,7 @@ func (c *gapsCommand) Run(s *session) error {
 		return err
 	}
 	return s.with(func(w *workspace.Workspace, _ access.Session) error {
-		standing, err := control.Stand(s, w.Book, w.Monitor, at)
+		standing, err := standing.At(s, w.Book, w.Monitor, at)
 		if err != nil {
 			return err
 		}

@@ -13,9 +13,9 @@ import (
 	"tickmark/internal/access"
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
-	"tickmark/internal/control"
 	"tickmark/internal/fault"
 	"tickmark/internal/server"
+	"tickmark/internal/standing"
 	"tickmark/internal/workspace"
 )
 
@@ -152,7 +152,7 @@ func (s *session) collect(w *workspace.Workspace, names []string) ([]collect.Sum
 
 // summary tells a person where they stand and what to do next.
 func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error {
-	st, err := control.Stand(s, w.Book, w.Monitor, 0)
+	st, err := standing.At(s, w.Book, w.Monitor, 0)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 }
 
 // nextSteps are the three most useful things to do.
-func (s *session) nextSteps(w *workspace.Workspace, st control.Standing, needs map[string][]string) []string {
+func (s *session) nextSteps(w *workspace.Workspace, st standing.Summary, needs map[string][]string) []string {
 	var steps []string
 	for _, p := range w.Monitor.Set.Problems {
 		steps = append(steps, p.Next())

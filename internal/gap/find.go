@@ -11,6 +11,7 @@ import (
 	"tickmark/internal/check"
 	"tickmark/internal/control"
 	"tickmark/internal/framework"
+	"tickmark/internal/standing"
 )
 
 // catalogue is read once; it comes with the binary, and so do the criteria.
@@ -21,7 +22,7 @@ var (
 
 // Gaps are all gaps of the world, the worst first.
 func (w World) Gaps() []Gap {
-	f := finding{World: w, inScope: map[string]bool{}, today: w.Now.Format(time.DateOnly), judged: map[string]control.State{}}
+	f := finding{World: w, inScope: map[string]bool{}, today: w.Now.Format(time.DateOnly), judged: map[string]standing.Control{}}
 	excluded := map[string]bool{}
 	for _, c := range w.Standing.Criteria {
 		excluded[c.ID] = c.Excluded
@@ -55,7 +56,7 @@ type finding struct {
 	World
 	gaps    []Gap
 	inScope map[string]bool // by criterion
-	judged  map[string]control.State
+	judged  map[string]standing.Control
 	today   string
 }
 

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"tickmark/internal/check"
-	"tickmark/internal/control"
 	"tickmark/internal/framework"
 	"tickmark/internal/period"
+	"tickmark/internal/standing"
 	"tickmark/internal/system"
 )
 
@@ -22,9 +22,9 @@ func whole() World {
 			{ID: "CC6.1", Title: "Access", AppliesWhen: framework.When{AnyCategory: []string{"security"}}},
 			{ID: "P1.1", Title: "Notice", AppliesWhen: framework.When{AnyCategory: []string{"privacy"}}},
 		},
-		Standing: control.Standing{
-			Criteria: []control.CriterionState{{ID: "CC6.1", Title: "Access", Controls: []string{"AC-01"}}, {ID: "P1.1", Title: "Notice"}},
-			Controls: []control.State{{Key: "AC-01", Life: "active", Criteria: []string{"CC6.1"}, ControlState: check.ControlState{Status: check.Pass,
+		Standing: standing.Summary{
+			Criteria: []standing.Criterion{{ID: "CC6.1", Title: "Access", Controls: []string{"AC-01"}}, {ID: "P1.1", Title: "Notice"}},
+			Controls: []standing.Control{{Key: "AC-01", Life: "active", Criteria: []string{"CC6.1"}, ControlState: check.ControlState{Status: check.Pass,
 				Checks: []check.State{{Setup: check.Setup{Check: &check.Check{ID: "X-01", Title: "Access is asked for", For: "account", Severity: "high"}}, Status: check.Pass}}}}},
 		},
 		Controls:     []Control{{Key: "AC-01", ID: "AC-01", Title: "Access is asked for", Owner: "ada", State: "active", Stage: "startup", Criteria: []string{"CC6.1"}}},

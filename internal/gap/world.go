@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"tickmark/internal/check"
-	"tickmark/internal/control"
 	"tickmark/internal/fault"
 	"tickmark/internal/framework"
 	"tickmark/internal/organisation"
 	"tickmark/internal/period"
 	"tickmark/internal/record"
+	"tickmark/internal/standing"
 	"tickmark/internal/system"
 )
 
@@ -22,7 +22,7 @@ type World struct {
 	Period *period.Period
 	System *system.System
 
-	Standing     control.Standing
+	Standing     standing.Summary
 	Criteria     []framework.Criterion
 	Controls     []Control
 	People       map[string]Person
@@ -82,7 +82,7 @@ type task struct {
 }
 
 // Load reads the world as of a moment; zero is now. Standing is how the controls stand then.
-func Load(ctx context.Context, book *record.Book, monitor *check.Monitor, standing control.Standing, at record.Moment) (World, error) {
+func Load(ctx context.Context, book *record.Book, monitor *check.Monitor, standing standing.Summary, at record.Moment) (World, error) {
 	w := World{Now: book.Log.Clock(), Standing: standing, People: map[string]Person{}, Due: map[string]string{}, Readers: readers(monitor)}
 	if at != 0 {
 		w.Now = at.Time()

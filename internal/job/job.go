@@ -21,6 +21,9 @@ func steps() []step {
 		{"exceptions", exceptions},
 		{"findings", findings},
 		{"policies", policies},
+		{"occurrences", occurrences},
+		{"what was missed", missed},
+		{"tasks", tasks},
 	}
 }
 

@@ -67,6 +67,9 @@ type Due struct {
 // by then is not asked for.
 func Scheduled(terms []Term, from, to calendar.Day) []Due {
 	var out []Due
+	if n := len(terms); n > 0 && !terms[n-1].To.IsZero() && terms[n-1].To.Before(to) {
+		to = terms[n-1].To // retired
+	}
 	promised := calendar.Day{} // the last day of the span in progress when the last term ended
 	for i, t := range terms {
 		begins := t.From

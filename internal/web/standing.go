@@ -12,9 +12,9 @@ import (
 
 	"tickmark/internal/access"
 	"tickmark/internal/check"
-	"tickmark/internal/control"
 	"tickmark/internal/framework"
 	"tickmark/internal/record"
+	stands "tickmark/internal/standing"
 	"tickmark/internal/store"
 	"tickmark/internal/web/part"
 )
@@ -51,6 +51,7 @@ type controlState struct {
 	Criteria                                        []string
 	status                                          part.Status
 	why                                             string
+	parts                                           []stands.Part
 	checks                                          []checkState
 	results                                         part.Counts
 }
@@ -93,7 +94,7 @@ func (s *site) stand(ctx context.Context) (*standing, error) {
 }
 
 func (s *site) sum(ctx context.Context, m store.Moment, st *standing) error {
-	whole, err := control.Stand(ctx, s.Book, s.Monitor, m)
+	whole, err := stands.At(ctx, s.Book, s.Monitor, m)
 	if err != nil {
 		return err
 	}
@@ -195,8 +196,8 @@ func (s *site) each(ctx context.Context, q record.Query, fn func(record.Version)
 	}
 }
 
-func (s *site) sumControls(ctx context.Context, m store.Moment, st *standing, judged []control.State) error {
-	byKey := map[string]control.State{}
+func (s *site) sumControls(ctx context.Context, m store.Moment, st *standing, judged []stands.Control) error {
+	byKey := map[string]stands.Control{}
 	for _, j := range judged {
 		byKey[j.Key] = j
 	}
@@ -241,10 +242,11 @@ func (s *site) sumControls(ctx context.Context, m store.Moment, st *standing, ju
 			c.results.Add(k.status)
 		}
 		c.status = statusOf(j.Status)
-		if c.status == part.Failing && c.results.Failing == 0 {
-			c.status = part.Attention // every failing check is inside its due date
+		c.parts = j.Parts
+		if c.status == part.Failing && c.results.Failing == 0 && !missed(j.Parts) {
+			c.status = part.Attention // all that fails is checks inside their due dates
 		}
-		if c.why == "" {
+		if c.why == "" || c.status == part.Attention || c.status == part.Failing && !missed(j.Parts) {
 			c.why = whyOf(c.checks)
 		}
 		st.controls = append(st.controls, c)
@@ -264,6 +266,11 @@ func (s *site) sumControls(ctx context.Context, m store.Moment, st *standing, ju
 		}
 	}
 	return nil
+}
+
+// missed reports whether something other than the checks fails: what was missed has no due date left.
+func missed(parts []stands.Part) bool {
+	return slices.ContainsFunc(parts, func(p stands.Part) bool { return p.Name != "checks" && p.Status == check.Fail })
 }
 
 // whyOf says in a sentence how some checks make their control stand.
@@ -286,12 +293,12 @@ func whyOf(checks []checkState) string {
 }
 
 // sumCriteria shows each criterion as the programme judges it; a failure that is inside its due date everywhere is attention.
-func sumCriteria(st *standing, judged []control.CriterionState) error {
+func sumCriteria(st *standing, judged []stands.Criterion) error {
 	all, err := criteriaOnce()
 	if err != nil {
 		return err
 	}
-	byID := map[string]control.CriterionState{}
+	byID := map[string]stands.Criterion{}
 	for _, j := range judged {
 		byID[j.ID] = j
 	}

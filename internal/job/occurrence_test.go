@@ -1,0 +1,272 @@
+package job
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"tickmark/internal/calendar"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/standing"
+	"tickmark/internal/store"
+)
+
+// operate puts a control of one's own into operation: written by ada, approved by bob.
+func (w *world) operate(t *testing.T, key string, body map[string]any) {
+	t.Helper()
+	whole := map[string]any{"id": key, "title": "Access is reviewed", "statement": "The owner reviews access.", "criteria": []any{"CC6.1"}, "type": "manual",
+		"owner": "ada", "evidence": []any{"Signed list"}}
+	for k, v := range body {
+		whole[k] = v
+	}
+	w.put(t, "ada", "control", key, whole)
+	w.act(t, "bob", "control", key, "approve")
+	w.act(t, "ada", "control", key, "activate")
+}
+
+func (w *world) say(t *testing.T, by, kind, key, move string, said map[string]any) error {
+	t.Helper()
+	_, err := w.Book.Put(t.Context(), person(by), record.Change{Kind: kind, Key: key, Move: move, Said: said})
+	return err
+}
+
+func (w *world) library(t *testing.T) {
+	t.Helper()
+	if _, err := w.Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// how a control stands, each judged part with its status.
+func (w *world) stands(t *testing.T, key string, at store.Moment) string {
+	t.Helper()
+	s, err := standing.At(t.Context(), w.Book, w.Monitor, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range s.Controls {
+		if c.Key == key {
+			out := []string{string(c.Status)}
+			for _, p := range c.Parts {
+				if !p.Nothing {
+					out = append(out, p.Name+":"+string(p.Status))
+				}
+			}
+			return strings.Join(out, " ")
+		}
+	}
+	t.Fatalf("there is no control %s", key)
+	return ""
+}
+
+func (w *world) evidence(t *testing.T, key, from, to string) {
+	t.Helper()
+	w.put(t, "ada", "evidence", key, map[string]any{"title": key, "sort": "document", "link": "https://example.org/" + key, "controls": []any{"X-01"}, "covers_from": from, "covers_to": to})
+}
+
+func TestWhatIsMissedFailsAndStaysMissedInTheWindow(t *testing.T) {
+	w := newWorld(t)
+	w.library(t)
+	w.operate(t, "X-01", map[string]any{"frequency": "quarterly", "grace_days": 10})
+	w.due(t)
+	if got := w.lines(t, "occurrence", "from", "to", "due", "state", "owner"); !slices.Equal(got, []string{
+		"2026-01-05 2026-03-31 2026-04-10 scheduled ada", "2026-04-01 2026-06-30 2026-07-10 scheduled ada", "2026-07-01 2026-09-30 2026-10-10 scheduled ada", "2026-10-01 2026-12-31 2027-01-10 scheduled ada"}) {
+		t.Fatalf("made %q", got)
+	}
+	if got := w.stands(t, "X-01", 0); got != "unknown" {
+		t.Errorf("before anything is due it stands %s", got)
+	}
+	w.at("2026-04-10")
+	w.due(t)
+	if got := w.stands(t, "X-01", 0); got != "unknown" {
+		t.Errorf("on its due date it stands %s", got)
+	}
+	w.at("2026-04-11")
+	if got := w.stands(t, "X-01", 0); got != "fail occurrences:fail" {
+		t.Errorf("the day after, before the job ran, it stands %s", got)
+	}
+	w.due(t)
+	failing := store.At(w.Log.Clock())
+	w.at("2026-04-20")
+	w.evidence(t, "e1", "2026-01-01", "2026-03-31")
+	if err := w.say(t, "ada", "occurrence", "X-01.2026-01-05", "perform_late", map[string]any{"occurred_at": "2026-04-20T09:00:00Z", "evidence": []any{"e1"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.stands(t, "X-01", 0); got != "pass occurrences:pass" {
+		t.Errorf("done late it stands %s", got)
+	}
+	if got := w.stands(t, "X-01", failing); got != "fail occurrences:fail" {
+		t.Errorf("as of the day on which it was missed it stands %s", got)
+	}
+	s, err := standing.At(t.Context(), w.Book, w.Monitor, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fails []string
+	for _, v := range s.Intervals("X-01", calendar.Span{From: calendar.Parse("2026-01-01"), To: calendar.Parse("2026-12-31")}, nil) {
+		if v.Part == "occurrences" {
+			fails = append(fails, fmt.Sprintf("%s %s %s", v.Status, v.From.Format("01-02"), v.Reason))
+		}
+	}
+	if !slices.Equal(fails, []string{"fail 01-05 5 January to 31 March 2026 was done after its due date, 2026-04-10."}) {
+		t.Errorf("the window says %q", fails)
+	}
+	w.put(t, "bob", "comment", "c1", map[string]any{"on_kind": "control", "on": "control/X-01", "text": "Late."})
+	if err := w.say(t, "ada", "evidence", "e1", "withdraw", map[string]any{"withdrawn_reason": "Of another system."}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.stands(t, "X-01", 0); got != "unknown occurrences:unknown" {
+		t.Errorf("with its evidence withdrawn it stands %s", got)
+	}
+}
+
+func TestANewVersionLeavesWhatHadBegun(t *testing.T) {
+	w := newWorld(t)
+	w.library(t)
+	w.put(t, "ada", "period", "p", map[string]any{"id": "p", "name": "H1", "report": "soc_2", "type": "type_2", "categories": []any{"security"}, "from": "2026-01-01", "to": "2026-06-30"})
+	w.operate(t, "X-01", map[string]any{"frequency": "monthly"})
+	w.due(t)
+	if n := len(w.lines(t, "occurrence", "from")); n != 6 {
+		t.Fatalf("%d occurrences are made for half a year", n)
+	}
+	w.at("2026-03-15")
+	w.due(t)
+	w.operate(t, "X-01", map[string]any{"frequency": "quarterly", "owner": "bob"})
+	w.due(t)
+	want := []string{"2026-01-05 2026-01-31 missed ada", "2026-02-01 2026-02-28 missed ada", "2026-03-01 2026-03-31 scheduled bob", "2026-04-01 2026-06-30 scheduled bob", "2026-05-01 2026-05-31 withdrawn ada", "2026-06-01 2026-06-30 withdrawn ada"}
+	if got := w.lines(t, "occurrence", "from", "to", "state", "owner"); !slices.Equal(got, want) {
+		t.Errorf("after the change: %q", got)
+	}
+	w.at("2026-04-02")
+	w.operate(t, "X-01", map[string]any{"frequency": "monthly", "owner": "bob"})
+	w.due(t)
+	if got := w.lines(t, "occurrence", "from", "to", "state")[4]; got != "2026-05-01 2026-05-31 scheduled" {
+		t.Errorf("asked for again: %s", got)
+	}
+	w.at("2026-04-20")
+	if err := w.say(t, "ada", "control", "X-01", "retire", map[string]any{"retired_reason": "Merged."}); err != nil {
+		t.Fatal(err)
+	}
+	w.due(t)
+	for _, line := range w.lines(t, "occurrence", "from", "state") {
+		if from, state, _ := strings.Cut(line, " "); from >= "2026-04-01" && state != "withdrawn" {
+			t.Errorf("of the retired control %s is %s", from, state)
+		}
+	}
+}
+
+func TestEveryEventAsksForAPerformanceInTheOrganisationsZone(t *testing.T) {
+	w := newWorld(t)
+	w.library(t)
+	w.put(t, "ada", "organisation", "organisation", map[string]any{"name": "Example", "time_zone": "Pacific/Auckland"})
+	w.operate(t, "X-01", map[string]any{"frequency": "per_event", "grace_days": 1, "events": map[string]any{"kind": "person", "where": `has(r.end)`, "date": "end", "due_days": 2}})
+	w.due(t)
+	if got := w.lines(t, "occurrence", "event_key"); len(got) != 0 {
+		t.Fatalf("nobody left, and it asks for %q", got)
+	}
+	w.person(t, "bob", "2026-02-27")
+	w.put(t, "ada", "person", "dora", map[string]any{"id": "dora", "name": "Dora", "email": "dora@example.org", "start": "2020-01-01", "end": "2025-12-31"}) // before it was in operation
+	w.due(t)
+	if got := w.lines(t, "occurrence", "event_key", "from", "to", "due", "zone", "state"); !slices.Equal(got, []string{"bob 2026-02-27 2026-03-01 2026-03-02 Pacific/Auckland scheduled"}) {
+		t.Fatalf("made %q", got)
+	}
+	w.person(t, "bob", "2026-03-05") // stays a week longer
+	w.due(t)
+	if got := w.lines(t, "occurrence", "from", "due"); !slices.Equal(got, []string{"2026-03-05 2026-03-08"}) {
+		t.Errorf("moved with the event: %q", got)
+	}
+	w.person(t, "bob", "") // stays after all
+	w.due(t)
+	if got := w.lines(t, "occurrence", "state"); !slices.Equal(got, []string{"withdrawn"}) {
+		t.Errorf("without its event it is %q", got)
+	}
+}
+
+func TestEvidenceIsRequiredInItsTimeAndReviewed(t *testing.T) {
+	w := newWorld(t)
+	w.library(t)
+	w.operate(t, "X-01", map[string]any{"frequency": "continuous"})
+	w.put(t, "ada", "requirement", "r1", map[string]any{"control": "X-01", "title": "Signed list", "frequency": "monthly", "from": "2026-01-01"})
+	w.at("2026-02-02")
+	if got := w.stands(t, "X-01", 0); got != "unknown evidence:unknown" {
+		t.Errorf("with a gap it stands %s", got)
+	}
+	w.evidence(t, "e1", "2026-02-01", "2026-02-02")
+	if got := w.stands(t, "X-01", 0); got != "unknown evidence:unknown" {
+		t.Errorf("with evidence of another month it stands %s", got)
+	}
+	w.evidence(t, "e2", "2026-01-20", "2026-01-20")
+	if got := w.stands(t, "X-01", 0); got != "unknown evidence:unknown" {
+		t.Errorf("with evidence that nobody else looked at it stands %s", got)
+	}
+	for _, key := range []string{"e1", "e2"} {
+		if err := w.say(t, "bob", "evidence", key, "review", map[string]any{"review": "Compared with the system."}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.stands(t, "X-01", 0); got != "pass evidence:pass" {
+		t.Errorf("with reviewed evidence of each month it stands %s", got)
+	}
+	w.put(t, "ada", "requirement", "r2", map[string]any{"control": "X-01", "title": "Minutes", "frequency": "once", "from": "2026-01-01"})
+	if got := w.stands(t, "X-01", 0); got != "unknown evidence:unknown" {
+		t.Errorf("evidence that names no requirement met both: it stands %s", got)
+	}
+}
+
+func TestOnlyASmallTeamApprovesItsOwnAndSaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.library(t)
+	w.put(t, "ada", "control", "X-01", map[string]any{"id": "X-01", "title": "T", "statement": "S", "criteria": []any{"CC6.1"}, "type": "manual", "owner": "ada", "frequency": "daily", "evidence": []any{"List"}})
+	own := map[string]any{"review_due": "2026-02-01"}
+	if err := w.say(t, "ada", "control", "X-01", "approve_own", own); !fault.Is(err, fault.Denied) {
+		t.Fatalf("without the organisation saying so, the author approved: %v", err)
+	}
+	w.put(t, "ada", "organisation", "organisation", map[string]any{"name": "Example", "small_team": true})
+	if err := w.say(t, "ada", "control", "X-01", "approve_own", own); err != nil {
+		t.Fatal(err)
+	}
+	w.act(t, "ada", "control", "X-01", "activate")
+	w.due(t)
+	w.evidence(t, "e1", "2026-01-05", "2026-01-05")
+	if err := w.say(t, "ada", "occurrence", "X-01.2026-01-05", "perform", map[string]any{"occurred_at": w.now.Format("2006-01-02T15:04:05Z"), "evidence": []any{"e1"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.stands(t, "X-01", 0); got != "pass occurrences:pass" {
+		t.Fatalf("it stands %s", got)
+	}
+	for d := calendar.Parse("2026-01-06"); calendar.Text(d) <= "2026-02-02"; d = d.AddDate(0, 0, 1) {
+		w.at(calendar.Text(d))
+		if err := w.say(t, "ada", "occurrence", "X-01."+calendar.Text(d), "perform", map[string]any{"occurred_at": w.now.Format("2006-01-02T15:04:05Z"), "evidence": []any{"e1"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.stands(t, "X-01", 0); got != "unknown occurrences:pass" {
+		t.Errorf("with the later review overdue it stands %s", got)
+	}
+	if err := w.say(t, "bob", "control", "X-01", "late_review", map[string]any{"late_review": "Read it."}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.stands(t, "X-01", 0); got != "pass occurrences:pass" {
+		t.Errorf("reviewed by another person it stands %s", got)
+	}
+}
+
+func TestATaskSaysSinceWhenItIsOverdue(t *testing.T) {
+	w := newWorld(t)
+	w.put(t, "ada", "task", "t1", map[string]any{"title": "Write it", "sort": "document", "due": "2026-01-10"})
+	w.at("2026-01-10")
+	w.due(t)
+	if got := w.lines(t, "task", "overdue_since"); got[0] != "<nil>" {
+		t.Errorf("on its due date it is overdue since %s", got[0])
+	}
+	w.at("2026-01-15")
+	w.due(t)
+	if err := w.say(t, "ada", "task", "t1", "finish", map[string]any{"outcome": "Written."}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.lines(t, "task", "overdue_since", "state"); got[0] != "2026-01-11 done" {
+		t.Errorf("done late it says %s", got[0])
+	}
+}

@@ -1,0 +1,358 @@
+package standing
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"tickmark/internal/calendar"
+	"tickmark/internal/check"
+	"tickmark/internal/control"
+	"tickmark/internal/fault"
+	"tickmark/internal/organisation"
+	"tickmark/internal/period"
+	"tickmark/internal/record"
+	"tickmark/internal/requirement"
+)
+
+// Operation is what was done for the controls: their occurrences and their evidence, as known at a moment.
+type Operation struct {
+	Zone   *time.Location
+	Today  calendar.Day  // of the moment, in the organisation's zone
+	Window calendar.Span // what is judged: the current period, or the twelve months up to today
+
+	Period       *period.Period           // nil without one
+	Occurrences  map[string][]Occurrence  // by control, by day
+	Requirements map[string][]Requirement // by control, by title
+	Evidence     map[string]Evidence      // by key, withdrawn ones too
+
+	bodies    []body
+	byControl map[string][]string // keys of evidence that was not withdrawn
+}
+
+// body is what a control's own record says.
+type body struct {
+	key, label string
+	approval   control.Approval
+	State      string   `json:"state"`
+	Criteria   []string `json:"criteria"`
+	Catalogue  string   `json:"catalogue_id"`
+	Type       string   `json:"type"`
+	Frequency  string   `json:"frequency"`
+	Grace      int      `json:"grace_days"`
+	Checks     []string `json:"checks"`
+	Owner      string   `json:"owner"`
+	ReviewEach bool     `json:"review_each"`
+	ReviewDue  string   `json:"review_due"`
+	ApprovedBy string   `json:"approved_by"`
+	Reviewer   string   `json:"late_reviewed_by"`
+}
+
+func (b body) catalogued() string { return cmp.Or(b.Catalogue, b.key) }
+
+// Occurrence is one due performance.
+type Occurrence struct {
+	Key         string
+	Title       string   `json:"title"`
+	Control     string   `json:"control"`
+	From        string   `json:"from"`
+	To          string   `json:"to"`
+	Due         string   `json:"due"`
+	Owner       string   `json:"owner"`
+	State       string   `json:"state"`
+	Occurred    string   `json:"occurred_at"`
+	PerformedAt string   `json:"performed_at"`
+	PerformedBy string   `json:"performed_by"`
+	ReviewedBy  string   `json:"reviewed_by"`
+	Evidence    []string `json:"evidence"`
+	EventKind   string   `json:"event_kind"`
+	EventKey    string   `json:"event_key"`
+}
+
+// Requirement is an evidence requirement with its spans.
+type Requirement struct {
+	Key       string
+	Control   string `json:"control"`
+	Title     string `json:"title"`
+	Help      string `json:"help"`
+	Frequency string `json:"frequency"`
+	Owner     string `json:"owner"`
+	From      string `json:"from"`
+	To        string `json:"to"`
+	Spans     []requirement.Span
+}
+
+// Evidence is one piece of it.
+type Evidence struct {
+	Key         string
+	Title       string   `json:"title"`
+	Controls    []string `json:"controls"`
+	Requirement string   `json:"requirement"`
+	Item        string   `json:"item"`
+	From        string   `json:"covers_from"`
+	To          string   `json:"covers_to"`
+	State       string   `json:"state"`
+	Source      string   `json:"source"`
+	ReceivedBy  string   `json:"received_by"`
+	ReceivedAt  string   `json:"received_at"`
+	SHA256      string   `json:"sha256"`
+	Link        string   `json:"link"`
+	Origin      record.Origin
+}
+
+// Load reads what was done for the controls as of a moment; zero is now.
+func Load(ctx context.Context, book *record.Book, asOf record.Moment) (*Operation, error) {
+	o := &Operation{Zone: time.UTC, Occurrences: map[string][]Occurrence{}, Requirements: map[string][]Requirement{}, Evidence: map[string]Evidence{}, byControl: map[string][]string{}}
+	if v, err := book.Get(ctx, "organisation", organisation.Key, asOf); err == nil {
+		o.Zone = organisation.Zone(v.Body)
+	} else if !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	now := book.Log.Clock()
+	if asOf != 0 {
+		now = asOf.Time()
+	}
+	o.Today = calendar.Of(now, o.Zone)
+	p, ok, err := period.Current(ctx, book, asOf)
+	if err != nil {
+		return nil, err
+	}
+	o.Window = calendar.Span{From: o.Today.AddDate(-1, 0, 1), To: o.Today}
+	if ok {
+		o.Period = &p
+		if from, to := calendar.Parse(p.From), calendar.Parse(p.To); !from.IsZero() && !to.Before(from) && !o.Today.Before(from) {
+			o.Window = calendar.Span{From: from, To: to}
+		}
+	}
+	for kind, keep := range map[string]func(record.Version) error{"control": o.keepControl, "evidence": o.keepEvidence, "requirement": o.keepRequirement, "occurrence": o.keepOccurrence} {
+		if err := book.EachAt(ctx, book.DB, kind, asOf, keep); err != nil {
+			return nil, fmt.Errorf("read every %s: %w", kind, err)
+		}
+	}
+	for _, list := range o.Occurrences {
+		slices.SortFunc(list, func(a, b Occurrence) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Key, b.Key)) })
+	}
+	grace := map[string]int{}
+	for _, b := range o.bodies {
+		grace[b.key] = b.Grace
+	}
+	for key, list := range o.Requirements {
+		slices.SortFunc(list, func(a, b Requirement) int { return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.Key, b.Key)) })
+		for i, r := range list {
+			list[i].Spans = requirement.Spans(requirement.Required{Frequency: r.Frequency, From: calendar.Parse(r.From), To: calendar.Parse(r.To), Grace: grace[key]},
+				o.pieces(r, len(list) == 1), o.Window.From, o.Window.To, o.Today)
+		}
+	}
+	return o, nil
+}
+
+func read[T any](v record.Version) (x T, err error) {
+	if err = json.Unmarshal(v.Body, &x); err != nil {
+		err = fmt.Errorf("read %s %s: %w", v.Kind, v.Key, err)
+	}
+	return x, err
+}
+
+func (o *Operation) keepControl(v record.Version) error {
+	b, err := read[body](v)
+	b.key, b.label = v.Key, v.Label
+	switch {
+	case b.ApprovedBy == "" || b.State == "draft":
+	case b.ReviewDue == "":
+		b.approval = control.Ordinary
+	case b.Reviewer == "":
+		b.approval = control.ByAuthor
+	default:
+		b.approval = control.LaterReview
+	}
+	o.bodies = append(o.bodies, b)
+	return err
+}
+
+func (o *Operation) keepEvidence(v record.Version) error {
+	e, err := read[Evidence](v)
+	e.Key, e.Origin = v.Key, v.Origin
+	o.Evidence[v.Key] = e
+	if e.State != "withdrawn" {
+		for _, c := range e.Controls {
+			o.byControl[c] = append(o.byControl[c], v.Key)
+		}
+	}
+	return err
+}
+
+func (o *Operation) keepRequirement(v record.Version) error {
+	r, err := read[Requirement](v)
+	r.Key = v.Key
+	o.Requirements[r.Control] = append(o.Requirements[r.Control], r)
+	return err
+}
+
+func (o *Operation) keepOccurrence(v record.Version) error {
+	x, err := read[Occurrence](v)
+	x.Key = v.Key
+	o.Occurrences[x.Control] = append(o.Occurrences[x.Control], x)
+	return err
+}
+
+// pieces are the evidence that speaks for a requirement: what names it, or is for the item it asks for. Evidence that says
+// neither counts only where the control has no other requirement.
+func (o *Operation) pieces(r Requirement, only bool) []requirement.Piece {
+	var out []requirement.Piece
+	for _, key := range o.byControl[r.Control] {
+		e := o.Evidence[key]
+		if e.Requirement != r.Key && (e.Requirement != "" || e.Item != r.Title) && !(only && e.Requirement == "" && e.Item == "") {
+			continue
+		}
+		out = append(out, requirement.Piece{Key: key, Covers: calendar.Span{From: calendar.Parse(e.From), To: calendar.Parse(e.To)}, Reviewed: e.State == "reviewed"})
+	}
+	slices.SortFunc(out, func(a, b requirement.Piece) int { return cmp.Compare(a.Key, b.Key) })
+	return out
+}
+
+// Missed reports whether the due date of an occurrence is over and it was not done by then, whatever was done since.
+func (o *Operation) Missed(x Occurrence) bool {
+	return x.State == "missed" || x.State == "performed_late" || x.State == "scheduled" && x.Due < calendar.Text(o.Today)
+}
+
+// judged is what an occurrence says of its control now: nothing before it is due; done, also when late, is a pass as long as
+// its evidence stands.
+func (o *Operation) judged(b body, x Occurrence) (status check.Status, why string) {
+	switch x.State {
+	case "performed", "performed_late":
+		stands := false
+		for _, key := range x.Evidence {
+			stands = stands || o.Evidence[key].State != "withdrawn"
+		}
+		switch {
+		case !stands:
+			return check.Unknown, fmt.Sprintf("%s was recorded as done, and all evidence of it was withdrawn.", o.Span(x).Words())
+		case b.ReviewEach && x.ReviewedBy == "":
+			return check.Unknown, fmt.Sprintf("%s was recorded as done, and waits for another person's review.", o.Span(x).Words())
+		}
+		return check.Pass, ""
+	}
+	if o.Missed(x) {
+		return check.Fail, fmt.Sprintf("%s was missed: it was due on %s.", o.Span(x).Words(), x.Due)
+	}
+	return "", ""
+}
+
+// Span are the days an occurrence is for.
+func (o *Operation) Span(x Occurrence) calendar.Span {
+	return calendar.Span{From: calendar.Parse(x.From), To: calendar.Parse(x.To)}
+}
+
+// within reports whether an occurrence belongs to what is judged: its span ends in the window.
+func (o *Operation) within(x Occurrence) bool { return o.Window.Has(calendar.Parse(x.To)) }
+
+func (o *Operation) occurrences(b body) Part {
+	p := Part{Name: "occurrences", Status: check.NotApplicable, Nothing: true}
+	var statuses []check.Status
+	var worst Occurrence
+	for _, x := range o.Occurrences[b.key] {
+		if !o.within(x) {
+			continue
+		}
+		status, why := o.judged(b, x)
+		if status == "" {
+			if x.State == "scheduled" {
+				p.Open++
+			}
+			continue
+		}
+		p.Of++
+		if status == check.Fail {
+			p.Bad++
+		}
+		statuses = append(statuses, status)
+		if all := check.Worst(statuses...); all != p.Status || p.Nothing {
+			p.Status, p.Reason, p.Nothing, worst = all, why, false, x
+			p.Since = o.since(x, status)
+		} else if all == check.Pass {
+			p.Since = o.since(x, status)
+		}
+	}
+	switch {
+	case p.Nothing && p.Open > 0:
+		p.Reason = fmt.Sprintf("None of %s is due yet.", count(p.Open, "scheduled performance", "scheduled performances"))
+	case p.Nothing && b.Frequency == "continuous":
+		p.Reason = "It works continuously, so nothing is scheduled; its checks and its evidence speak for it."
+	case p.Nothing && b.Frequency == "per_event":
+		p.Reason = "Nothing called for it in the window, as far as the records say."
+	case p.Nothing && b.State != "active":
+		p.Reason = "It is not in operation, so nothing is scheduled."
+	case p.Nothing:
+		p.Reason = "Nothing was due in the window."
+	case p.Status == check.Fail && p.Bad > 1:
+		p.Reason = fmt.Sprintf("%d of %d were missed, the first for %s.", p.Bad, p.Of, o.Span(worst).Words())
+	case p.Status == check.Pass:
+		p.Reason = fmt.Sprintf("All %d that were due are on record as done.", p.Of)
+		if p.Of == 1 {
+			p.Reason = "The one that was due is on record as done."
+		}
+	}
+	return p
+}
+
+// since is from when on an occurrence says what it says.
+func (o *Operation) since(x Occurrence, status check.Status) time.Time {
+	if status == check.Fail {
+		return calendar.Ends(calendar.Parse(x.Due), o.Zone)
+	}
+	t, _ := time.Parse(time.RFC3339Nano, x.PerformedAt)
+	return t
+}
+
+func (o *Operation) evidence(b body) Part {
+	p := Part{Name: "evidence", Status: check.NotApplicable, Nothing: true}
+	waiting := 0
+	var first requirement.Span
+	var title string
+	for _, r := range o.Requirements[b.key] {
+		for _, s := range r.Spans {
+			switch s.State {
+			case requirement.Open:
+				p.Open++
+				continue
+			case requirement.Waiting:
+				waiting++
+			case requirement.Gap:
+				if p.Bad++; p.Bad == 1 || s.From.Before(first.From) {
+					first, title = s, r.Title
+				}
+			}
+			p.Of++
+			p.Nothing = false
+		}
+	}
+	switch {
+	case p.Bad > 0:
+		p.Status, p.Reason = check.Unknown, fmt.Sprintf("Nothing covers %s of “%s”.", first.Words(), title)
+		if p.Bad > 1 {
+			p.Reason = fmt.Sprintf("%d spans are not covered, the first %s of “%s”.", p.Bad, first.Words(), title)
+		}
+		p.Since = calendar.Ends(first.Due, o.Zone)
+	case waiting > 0:
+		p.Status, p.Reason = check.Unknown, fmt.Sprintf("%s for review by another person than the one who handed it in.", count(waiting, "span waits", "spans wait"))
+	case !p.Nothing:
+		p.Status, p.Reason = check.Pass, "Reviewed evidence covers everything that was required so far."
+	case p.Open > 0:
+		p.Reason = fmt.Sprintf("%s not due yet.", count(p.Open, "span is", "spans are"))
+	case len(o.Requirements[b.key]) > 0:
+		p.Reason = "None is required in the window."
+	default:
+		p.Reason = "No evidence is required of it yet."
+	}
+	return p
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n) + " " + many
+}

@@ -1,0 +1,74 @@
+package standing
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tickmark/internal/calendar"
+	"tickmark/internal/check"
+	"tickmark/internal/store"
+)
+
+func stretch(from, to int, s check.Status) check.Stretch {
+	return check.Stretch{From: store.Moment(from), To: store.Moment(to), Status: s}
+}
+
+func TestOverEachOtherChecksStandAsTheWorstOfThem(t *testing.T) {
+	got := worst([][]check.Stretch{
+		{stretch(0, 10, check.Pass), stretch(10, 20, check.Fail), stretch(20, 40, check.Pass)},
+		{stretch(5, 15, check.Unknown), stretch(15, 30, check.NotApplicable)},
+		{stretch(60, 70, check.NotApplicable)},
+	})
+	var out []string
+	for _, x := range got {
+		out = append(out, fmt.Sprintf("%d-%d %s", x.From, x.To, x.Status))
+	}
+	if s := strings.Join(out, ", "); s != "0-5 pass, 5-10 unknown, 10-20 fail, 20-40 pass" {
+		t.Errorf("together: %s", s)
+	}
+}
+
+func TestACellIsTheWorstThatWasSoInIt(t *testing.T) {
+	day := func(s string) time.Time { return calendar.Begins(calendar.Parse(s), time.UTC) }
+	span := calendar.Span{From: calendar.Parse("2026-01-01"), To: calendar.Parse("2026-01-04")}
+	cells := Cells([]Interval{
+		{Status: check.Pass, From: day("2026-01-01"), To: day("2026-01-04")},
+		{Status: check.Fail, From: day("2026-01-02"), To: day("2026-01-03"), Reason: "missed"},
+		{Status: check.NotApplicable, From: day("2026-01-04"), To: day("2026-01-05")},
+	}, span, 4, time.UTC)
+	var out []string
+	for _, c := range cells {
+		out = append(out, string(c.Status)+c.Reason)
+	}
+	if s := strings.Join(out, ","); s != "pass,failmissed,pass," {
+		t.Errorf("cells: %s", s)
+	}
+	if two := Cells(nil, span, 12, time.UTC); len(two) != 4 || two[0].Status != "" {
+		t.Errorf("nothing judged is drawn as %v", two)
+	}
+}
+
+func TestPassingChecksAloneAreNotEnoughForWhatPeopleDo(t *testing.T) {
+	part := func(name string, s check.Status) Part { return Part{Name: name, Status: s, Reason: name} }
+	nothing := Part{Name: "occurrences", Nothing: true}
+	for _, c := range []struct {
+		typ   string
+		parts []Part
+		want  check.Status
+	}{
+		{"automated", []Part{part("checks", check.Pass), nothing}, check.Pass},
+		{"hybrid", []Part{part("checks", check.Pass), nothing}, check.Unknown},
+		{"", []Part{part("checks", check.Pass), nothing}, check.Unknown},
+		{"hybrid", []Part{part("checks", check.Pass), part("evidence", check.Pass)}, check.Pass},
+		{"manual", []Part{{Name: "checks", Nothing: true}, part("occurrences", check.Pass)}, check.Pass},
+		{"manual", []Part{part("checks", check.Pass), part("occurrences", check.Fail), part("evidence", check.Unknown)}, check.Fail},
+		{"manual", []Part{part("checks", check.Pass), part("occurrences", check.Pass), part("evidence", check.Unknown)}, check.Unknown},
+		{"automated", []Part{{Name: "checks", Nothing: true}, nothing}, check.Unknown},
+	} {
+		if got, why := combine(c.typ, c.parts); got != c.want || got != check.Pass && why == "" {
+			t.Errorf("%s %v: %s (%s), want %s", c.typ, c.parts, got, why, c.want)
+		}
+	}
+}

@@ -42,6 +42,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TICKMARK_DATA", filepath.Join(e.WorkDir, "data"))
+			e.Setenv("TODAY", time.Now().UTC().Format(time.DateOnly))
 			e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 			for _, who := range []string{"AUTHOR", "COMMITTER"} {
 				e.Setenv("GIT_"+who+"_NAME", "Ada")

@@ -201,6 +201,7 @@ type resultsCommand struct {
 	Status string `enum:"pass,fail,unknown,not_applicable," default:"" help:"Only pass, fail, unknown or not_applicable."`
 	Kind   string `help:"Only records of this kind."`
 	Key    string `help:"Only this record."`
+	System string `placeholder:"ID" help:"Only about records inside the boundary of this system at the moment, or on a day of the window."`
 	AsOf   string `placeholder:"TIME" help:"As known at a past moment."`
 	From   string `placeholder:"TIME" help:"With --to: every interval in the window."`
 	To     string `placeholder:"TIME"`
@@ -218,6 +219,10 @@ func (c *resultsCommand) Run(s *session) error {
 	}
 	return s.with(func(w *workspace.Workspace, _ access.Session) error {
 		f := check.Filter{Check: c.Check, Status: check.Status(c.Status), Kind: c.Kind, Key: c.Key, AsOf: asOf, From: win[0], To: win[1], Limit: 500}
+		in, err := s.boundary(w, c.System, asOf, win)
+		if err != nil {
+			return err
+		}
 		limit := c.Limit
 		if limit == 0 && !s.flags.JSON {
 			limit = 100
@@ -229,6 +234,9 @@ func (c *resultsCommand) Run(s *session) error {
 			}
 			page, err := w.Monitor.Results(s, f)
 			if err != nil {
+				return err
+			}
+			if page.Results, err = in.answers(s, w, page.Results); err != nil {
 				return err
 			}
 			var rows [][]string
@@ -261,6 +269,7 @@ func (c *resultsCommand) Run(s *session) error {
 				if page.Next != "" && !s.flags.JSON {
 					s.say("There are more; --limit shows them.")
 				}
+				in.say(s)
 				s.endList(n, "No answer matches.")
 				return nil
 			}

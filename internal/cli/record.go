@@ -31,6 +31,7 @@ type recordsCommand struct {
 	Key     string `help:"Only the record of this key."`
 	History string `placeholder:"KEY" help:"Every version of one record."`
 	Source  string `help:"Only records of this connection."`
+	System  string `placeholder:"ID" help:"Only records inside the boundary of this system at the moment, or on a day of the window."`
 	Limit   int    `default:"0" help:"At most so many; 0 is all with --json and 100 otherwise."`
 }
 
@@ -82,7 +83,11 @@ func (c *recordsCommand) Run(s *session) error {
 			v, err = w.Book.GetFrom(s, c.Kind, c.Key, c.Source, asOf, record.Company)
 			list = []record.Version{v}
 		default:
-			return c.list(s, w, record.Query{Kind: c.Kind, Where: c.Where, Sort: c.Sort, AsOf: asOf, During: during, Source: c.Source, Limit: 500, Latest: true})
+			in, err := s.boundary(w, c.System, asOf, during)
+			if err != nil {
+				return err
+			}
+			return c.list(s, w, in, record.Query{Kind: c.Kind, Where: c.Where, Sort: c.Sort, AsOf: asOf, During: during, Source: c.Source, Limit: 500, Latest: true})
 		}
 		if err != nil {
 			return err
@@ -91,7 +96,7 @@ func (c *recordsCommand) Run(s *session) error {
 	})
 }
 
-func (c *recordsCommand) list(s *session, w *workspace.Workspace, q record.Query) error {
+func (c *recordsCommand) list(s *session, w *workspace.Workspace, in *boundary, q record.Query) error {
 	limit := c.Limit
 	if limit == 0 && !s.flags.JSON {
 		limit = 100
@@ -105,6 +110,7 @@ func (c *recordsCommand) list(s *session, w *workspace.Workspace, q record.Query
 		if err != nil {
 			return err
 		}
+		page.Versions = in.keep(page.Versions)
 		if s.flags.JSON {
 			for _, v := range page.Versions {
 				b, err := json.Marshal(factOf(v))
@@ -124,6 +130,7 @@ func (c *recordsCommand) list(s *session, w *workspace.Workspace, q record.Query
 			if page.Next != "" && !s.flags.JSON {
 				s.say("There are more; --limit shows them.")
 			}
+			in.say(s)
 			s.endList(n, "No record matches.")
 			return nil
 		}

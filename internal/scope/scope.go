@@ -16,7 +16,10 @@ import (
 )
 
 // Boundary is what a system is made of, ready to be asked.
-type Boundary struct{ parts []part }
+type Boundary struct {
+	parts []part
+	zone  *time.Location
+}
 
 // part is a component that stands for records. Where holds its condition by kind; nil where it has none.
 type part struct {
@@ -27,7 +30,7 @@ type part struct {
 
 // Of reads a system's boundary. A condition that does not work on a kind it names is refused.
 func Of(kinds *record.Kinds, s system.System) (*Boundary, error) {
-	b := &Boundary{}
+	b := &Boundary{zone: time.UTC}
 	for _, c := range s.Components {
 		p := part{Component: c, where: map[string]*expr.Program{}, wrong: map[string]string{}}
 		if c.Source == "" && len(c.Kinds) == 0 {
@@ -101,22 +104,29 @@ func (p part) fits(v record.Version) (expr.Answer, string) {
 	return r.Answer, ""
 }
 
-// At reads the boundary of a system as it was recorded at a moment, zero being now, and the day that is there then.
-func At(look record.Look, kinds *record.Kinds, key string) (b *Boundary, day string, err error) {
+// At reads the boundary of a system as it was recorded at a moment.
+func At(look record.Look, kinds *record.Kinds, key string) (*Boundary, error) {
 	v, err := look.Get(system.Kind().Name, key)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	s, err := system.Read(v)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	zone := time.UTC
-	if o, err := look.Get("organisation", organisation.Key); err == nil {
-		zone = organisation.Zone(o.Body)
-	} else if !fault.Is(err, fault.NotFound) {
-		return nil, "", err
+	b, err := Of(kinds, s)
+	if err != nil {
+		return nil, err
 	}
-	b, err = Of(kinds, s)
-	return b, look.At.In(zone).Format(time.DateOnly), err
+	o, err := look.Get("organisation", organisation.Key)
+	switch {
+	case err == nil:
+		b.zone = organisation.Zone(o.Body)
+	case !fault.Is(err, fault.NotFound):
+		return nil, err
+	}
+	return b, nil
 }
+
+// Day is the day of a moment where the organisation is, as Holds takes it.
+func (b *Boundary) Day(at time.Time) string { return at.In(b.zone).Format(time.DateOnly) }

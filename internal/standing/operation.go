@@ -246,15 +246,15 @@ func (o *Operation) Span(x Occurrence) calendar.Span {
 	return calendar.Span{From: calendar.Parse(x.From), To: calendar.Parse(x.To)}
 }
 
-// within reports whether an occurrence belongs to what is judged: its span ends in the window.
-func (o *Operation) within(x Occurrence) bool { return o.Window.Has(calendar.Parse(x.To)) }
+// Within reports whether an occurrence belongs to what is judged: its span ends in the window.
+func (o *Operation) Within(x Occurrence) bool { return o.Window.Has(calendar.Parse(x.To)) }
 
 func (o *Operation) occurrences(b body) Part {
 	p := Part{Name: "occurrences", Status: check.NotApplicable, Nothing: true}
 	var statuses []check.Status
 	var worst Occurrence
 	for _, x := range o.Occurrences[b.key] {
-		if !o.within(x) {
+		if !o.Within(x) {
 			continue
 		}
 		status, why := o.judged(b, x)

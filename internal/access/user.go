@@ -60,6 +60,9 @@ func (u User) Actor() record.Actor {
 	return a
 }
 
+// May reports whether a signed-in session of the user may do the verb on the kind; k is nil for the workspace itself.
+func (u User) May(verb string, k *record.Kind) bool { return !u.Disabled && may(u.Roles, verb, k) }
+
 // subject names the user in an action, as kind/key like every record.
 func (u User) subject() string { return UserKind + "/" + u.Key }
 

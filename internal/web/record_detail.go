@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -21,7 +20,6 @@ import (
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
-	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
 )
 
@@ -477,35 +475,4 @@ func (s *site) recordAttachments(ctx context.Context, d *RecordPage) error {
 	})
 	slices.SortStableFunc(d.Attachments, func(a, b Attachment) int { return a.At.Compare(b.At) })
 	return err
-}
-
-// moves are the steps of a record's life cycle that this reader may take now, and those that something stands against, with what.
-func (s *site) moves(ctx context.Context, v record.Version) ([]Move, error) {
-	k, err := s.Book.Kinds.Named(v.Kind)
-	if err != nil {
-		return nil, err
-	}
-	who := session(ctx)
-	if k.States == nil || part.Past(ctx) || !v.Open() || v.Erased || who.May(ctx, access.Act, k) != nil {
-		return nil, nil
-	}
-	var body map[string]any
-	if err := json.Unmarshal(v.Body, &body); err != nil {
-		return nil, fmt.Errorf("read %s %s: %w", v.Kind, v.Key, err)
-	}
-	state, _ := body[record.StateField].(string)
-	var out []Move
-	look := s.Book.LookAt(ctx, time.Time{})
-	for _, m := range k.States.MovesFrom(cmp.Or(state, k.States.Initial)) {
-		move := Move{Name: m.Name, Title: cmp.Or(m.Title, part.Sentence(m.Name)), Form: form.New(m.Fields, nil)}
-		for i := range move.Form.Inputs {
-			move.Form.Inputs[i].ID = m.Name + "-"
-		}
-		var f *fault.Fault
-		if err := k.Refusal(look, body, m.Name, who.Actor()); errors.As(err, &f) && (f.Kind == fault.Denied || f.Kind == fault.Conflict) {
-			move.Blocked = sentenceOf(err)
-		}
-		out = append(out, move)
-	}
-	return out, nil
 }

@@ -158,7 +158,10 @@ type Attachment struct {
 type Move struct {
 	Name, Title string
 	Form        form.Form
-	Blocked     string // why it cannot be taken and who can
+	Blocked     string // why this reader cannot take it
+	Who         string // who can, when it is blocked
+	Unlinked    bool   // it is blocked because the reader is linked to no person
+	Seen        string // the version that the reader looks at; empty: not bound to one
 }
 
 // RecordForm makes or edits a record.
@@ -171,6 +174,7 @@ type RecordForm struct {
 	Cancel            string
 	Seen              string // the version that was edited; another since is a conflict
 	File              bool   // takes a file: evidence
+	Conflict          *Conflict
 }
 
 func rawFacts(ctx context.Context, r Raw) []part.Fact {

@@ -247,27 +247,39 @@ func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	key := segment(r, "key")
-	v, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, record.Company)
+	seen, err := time.Parse(time.RFC3339Nano, r.Form.Get("_seen"))
 	if err != nil {
-		return err
+		return fault.New(fault.Usage, "The form does not say which version it changes.").WithNext("Open the record again and edit it there.")
 	}
 	fields, err := s.fieldsOf(r, k)
 	if err != nil {
 		return err
 	}
-	seen, err := time.Parse(time.RFC3339Nano, r.Form.Get("_seen"))
-	if err != nil {
-		return fault.New(fault.Usage, "The form does not say which version it changes.").WithNext("Open the record again and edit it there.")
+	fields = typed(k, fields)
+	base := store.At(seen)
+	v, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, record.Company)
+	if fault.Is(err, fault.NotFound) {
+		return s.savedTooLate(w, r, k, fields, key, base, err)
 	}
-	body, filled, ok := form.Parse(typed(k, fields), r.Form, v.Body)
+	if err != nil {
+		return err
+	}
+	body, filled, ok := form.Parse(fields, r.Form, v.Body)
 	if filled.Reason == "" && ok {
 		filled.Wrong, ok = "A change needs its reason, for the history and the auditor.", false
 	}
 	if !ok {
 		return s.showForm(w, r, http.StatusUnprocessableEntity, k, RecordForm{Key: key, Seen: r.Form.Get("_seen"), Form: filled})
 	}
-	when := store.At(seen)
-	_, err = s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: k.Name, Key: key, Body: body, Reason: filled.Reason, If: &when})
+	if v.From != base {
+		return s.conflicted(w, r, k, fields, v, base, body, filled.Reason)
+	}
+	_, err = s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: k.Name, Key: key, Body: body, Reason: filled.Reason, If: &base})
+	if fault.Is(err, fault.Conflict) { // another may have saved between the reading above and the writing
+		if now, e := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, record.Company); e == nil && now.From != base {
+			return s.conflicted(w, r, k, fields, now, base, body, filled.Reason)
+		}
+	}
 	if known(err) && !fault.Is(err, fault.Denied) {
 		filled.Wrong = sentenceOf(err)
 		return s.showForm(w, r, fault.Status(err), k, RecordForm{Key: key, Seen: r.Form.Get("_seen"), Form: filled})
@@ -276,6 +288,17 @@ func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return done(w, r, s.pathOf(k.Name, key), k.Title+" is saved.")
+}
+
+// savedTooLate gives back what was written over a record that was ended in the meantime.
+func (s *site) savedTooLate(w http.ResponseWriter, r *http.Request, k *record.Kind, fields []record.Field, key string, base store.Moment, gone error) error {
+	v, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, base, record.Company)
+	if err != nil {
+		return gone
+	}
+	_, filled, _ := form.Parse(fields, r.Form, v.Body)
+	filled.Wrong = "It was ended while you were writing, so this cannot be saved. What you wrote stands below: copy what you need, or make a new one with it."
+	return s.showForm(w, r, http.StatusConflict, k, RecordForm{Key: key, Seen: r.Form.Get("_seen"), Form: filled})
 }
 
 // recordMove takes a step of the life cycle.
@@ -309,8 +332,24 @@ func (s *site) recordMove(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	_, err = s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: k.Name, Key: key, Move: name, Said: said, Reason: strings.TrimSpace(r.PostForm.Get("_reason"))})
-	if err != nil {
+	change := record.Change{Kind: k.Name, Key: key, Move: name, Said: said, Reason: strings.TrimSpace(r.PostForm.Get("_reason"))}
+	if typed := r.PostForm.Get("_seen"); typed != "" {
+		seen, err := time.Parse(time.RFC3339Nano, typed)
+		if err != nil {
+			return fault.New(fault.Usage, "The form does not say which version it acts on.").WithNext("Open the record again and do it there.")
+		}
+		base := store.At(seen)
+		now, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, record.Company)
+		if err != nil {
+			return err
+		}
+		if now.From != base {
+			return fault.New(fault.Conflict, "%s changed this %s since you looked at it, so nothing was done.", plain(now.Actor), strings.ToLower(k.Title)).
+				WithNext("Look at what changed in its history, and do it again there.")
+		}
+		change.If = &base
+	}
+	if _, err = s.Book.Put(r.Context(), session(r.Context()), change); err != nil {
 		return err
 	}
 	return done(w, r, s.pathOf(k.Name, key), "Done: "+strings.ReplaceAll(name, "_", " ")+".")

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,7 +13,9 @@ import (
 
 	"tickmark/internal/access"
 	"tickmark/internal/fault"
+	"tickmark/internal/record"
 	"tickmark/internal/store"
+	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
 )
 
@@ -47,6 +51,9 @@ func (s *site) showUsers(w http.ResponseWriter, r *http.Request, status int, l U
 		return err
 	}
 	l.Roles = roleNames(access.Roles())
+	if l.People, err = s.peopleOptions(ctx); err != nil {
+		return err
+	}
 	for _, u := range all {
 		row := UserRow{Key: u.Key, Name: u.Name, Email: u.Email, Person: u.Person, Roles: roleNames(u.Roles), Disabled: u.Disabled, Me: u.Key == session(ctx).User.Key}
 		keys, err := s.Access.Passkeys(ctx, u.Key)
@@ -114,6 +121,14 @@ func (s *site) userRoles(w http.ResponseWriter, r *http.Request) error {
 	}
 	u, err := s.Access.SetRoles(r.Context(), session(r.Context()), segment(r, "key"), rolesOf(r.PostForm["role"]), strings.TrimSpace(r.PostForm.Get("reason")))
 	return s.userDone(w, r, err, "The roles of "+u.Name+" are set.")
+}
+
+func (s *site) userPerson(w http.ResponseWriter, r *http.Request) error {
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	u, err := s.Access.SetPerson(r.Context(), session(r.Context()), segment(r, "key"), strings.TrimSpace(r.PostForm.Get("person")), strings.TrimSpace(r.PostForm.Get("reason")))
+	return s.userDone(w, r, err, u.Name+" is linked.")
 }
 
 func (s *site) userDisabled(w http.ResponseWriter, r *http.Request) error {
@@ -211,9 +226,13 @@ func (s *site) tokenRevoke(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) me(w http.ResponseWriter, r *http.Request) error {
+	return s.showMe(w, r, http.StatusOK, "")
+}
+
+func (s *site) showMe(w http.ResponseWriter, r *http.Request, status int, wrong string) error {
 	ctx := r.Context()
 	u := session(ctx).User
-	m := Me{Name: u.Name, Login: u.Email, Roles: roleNames(u.Roles)}
+	m := Me{Name: u.Name, Login: u.Email, Roles: roleNames(u.Roles), Says: s.mayAdmin(ctx) == nil, Wrong: wrong}
 	keys, err := s.Access.Passkeys(ctx, u.Key)
 	if err != nil {
 		return err
@@ -224,7 +243,91 @@ func (s *site) me(w http.ResponseWriter, r *http.Request) error {
 	if _, m.Password, err = s.Access.Password(ctx, u.Key); err != nil {
 		return err
 	}
-	return s.show(w, r, Page{Title: "My sign-in methods"}, func(p Page) templ.Component { return mePage(p, m) })
+	if u.Person != "" {
+		m.Person = &part.Link{Text: s.personName(ctx, u.Person), Href: s.pathOf("person", u.Person)}
+	} else if m.Says {
+		if m.People, err = s.peopleOptions(ctx); err != nil {
+			return err
+		}
+	}
+	return s.showAs(w, r, status, Page{Title: "My account"}, func(p Page) templ.Component { return mePage(p, m) })
+}
+
+// mePerson links the reader's own account to a person: the one named, the one with the account's address, or a new one. Only
+// who administers users may, because everything that keeps duties apart rests on it; the ledger keeps who said so.
+func (s *site) mePerson(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	if err := s.mayAdmin(ctx); err != nil {
+		return err
+	}
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	u := session(ctx).User
+	person := strings.TrimSpace(r.PostForm.Get("person"))
+	if u.Person != "" {
+		return done(w, r, "/settings/me", "")
+	}
+	if person == "" {
+		var err error
+		if person, err = s.personAt(ctx, u); err != nil {
+			return err
+		}
+	}
+	if _, err := s.Book.GetFrom(ctx, "person", person, record.Program, 0, record.Company); err != nil {
+		return s.showMe(w, r, http.StatusUnprocessableEntity, "There is no person "+person+".")
+	}
+	if _, err := s.Access.SetPerson(ctx, session(ctx), u.Key, person, "Said so of the own account"); err != nil {
+		if known(err) && !fault.Is(err, fault.Denied) {
+			return s.showMe(w, r, fault.Status(err), sentenceOf(err))
+		}
+		return err
+	}
+	return done(w, r, "/settings/me", "You are "+s.personName(ctx, person)+" from now on.")
+}
+
+// personAt is the person with the user's address; one is made when there is none.
+func (s *site) personAt(ctx context.Context, u access.User) (string, error) {
+	for _, field := range []string{"email", "other_emails"} {
+		found, err := s.Book.Find(ctx, s.Book.DB, "person", field, u.Email, 0)
+		if err != nil {
+			return "", err
+		}
+		if len(found) == 1 {
+			return found[0].Key, nil
+		}
+		if len(found) > 1 {
+			return "", fault.New(fault.Conflict, "%d people have the address %s.", len(found), u.Email).WithNext("Choose which of them you are under My account.")
+		}
+	}
+	body, err := json.Marshal(map[string]any{"id": u.Key, "name": u.Name, "email": u.Email})
+	if err != nil {
+		return "", err
+	}
+	none := store.Moment(0)
+	out, err := s.Book.Put(ctx, session(ctx), record.Change{Kind: "person", Key: u.Key, Body: body, Reason: "The person behind the user " + u.Key, If: &none})
+	if err != nil {
+		return "", err
+	}
+	return out[0].Key, nil
+}
+
+// personName is a person's name, or the key where there is none.
+func (s *site) personName(ctx context.Context, key string) string {
+	if v, err := s.Book.Get(ctx, "person", key, at(ctx)); err == nil && v.Label != "" {
+		return v.Label
+	}
+	return key
+}
+
+// peopleOptions are the people to choose from.
+func (s *site) peopleOptions(ctx context.Context) ([]form.Option, error) {
+	var out []form.Option
+	page, err := s.Book.List(ctx, record.Query{Kind: "person", Limit: 500})
+	for _, v := range page.Versions {
+		out = append(out, form.Option{Key: v.Key, Label: cmp.Or(v.Label, v.Key)})
+	}
+	return out, err
 }
 
 func (s *site) passkeyRemove(w http.ResponseWriter, r *http.Request) error {

@@ -2,15 +2,19 @@ package web
 
 import (
 	"time"
+
+	"tickmark/internal/web/form"
+	"tickmark/internal/web/part"
 )
 
 // UserList shows who can sign in.
 type UserList struct {
-	Rows  []UserRow
-	Roles []string
-	Link  string // a one-time link just made, shown once
-	For   string // for whom
-	Wrong string
+	Rows   []UserRow
+	Roles  []string
+	People []form.Option
+	Link   string // a one-time link just made, shown once
+	For    string // for whom
+	Wrong  string
 }
 
 // UserRow is one user.
@@ -45,6 +49,10 @@ type Me struct {
 	Roles       []string
 	Passkeys    []PasskeyRow
 	Password    bool
+	Person      *part.Link    // who the reader is; nil: nobody known
+	People      []form.Option // who they may be, for those who may say so
+	Says        bool          // may say so
+	Wrong       string
 }
 
 // PasskeyRow is one passkey.

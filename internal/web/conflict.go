@@ -100,3 +100,12 @@ func stated(v any) string {
 	}
 	return part.Plain(v)
 }
+
+// readBody is a record's content; nothing when it cannot be read.
+func readBody(raw []byte) map[string]any {
+	var b map[string]any
+	if json.Unmarshal(raw, &b) != nil {
+		return nil
+	}
+	return b
+}

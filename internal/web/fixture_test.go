@@ -38,7 +38,7 @@ func framed(title, section string, crumbs ...part.Crumb) Page {
 }
 
 func fixtures() []fixture {
-	return []fixture{
+	all := []fixture{
 		{path: "/", page: func() templ.Component { return homePage(framed("Home", "/"), fixtureHome()) }},
 		{path: "/criteria", page: func() templ.Component {
 			return criteriaPage(framed("Criteria", "/criteria", part.Crumb{Text: "Program"}, part.Crumb{Text: "Criteria"}), CriteriaList{
@@ -166,6 +166,12 @@ func fixtures() []fixture {
 			return recoveryPage(framed("Recovery", "/sign-in"), Recovery{Codes: []string{"abcd-efgh", "ijkl-mnop", "qrst-uvwx", "yzab-cdef"}})
 		}},
 	}
+	for _, more := range [][]fixture{
+		personFixtures(),
+	} {
+		all = append(all, more...)
+	}
+	return all
 }
 
 const (

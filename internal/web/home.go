@@ -143,8 +143,13 @@ func (s *site) event(v record.Version) part.Event {
 }
 
 // pathOf is the best page about a record: its own, where its kind has one.
-func (s *site) pathOf(kind, key string) string {
+func (s *site) pathOf(kind, key string) string { return pageOf(kind, key) }
+
+// pageOf is the page of a record: its own where its kind has one.
+func pageOf(kind, key string) string {
 	switch kind {
+	case "person":
+		return part.Path("people", key)
 	case "control":
 		return part.Path("controls", key)
 	case "criterion":

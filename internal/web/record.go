@@ -144,7 +144,9 @@ func (s *site) records(w http.ResponseWriter, r *http.Request) error {
 // sectionOf is the sidebar's entry that records of a kind belong to.
 func sectionOf(kind string) string {
 	switch kind {
-	case "person", "evidence":
+	case "person":
+		return "/people"
+	case "evidence", "policy", "commitment", "system":
 		return "/records/" + kind
 	case "control":
 		return "/controls"
@@ -295,7 +297,7 @@ func cellOf(f record.Field, raw json.RawMessage) Cell {
 	case f.Type == record.Ref && isText && f.Refers == "person" && strings.Contains(text, ":"): // a job, or a user who is nobody's
 		c.Text = plain(text)
 	case f.Type == record.Ref && isText && f.Refers != "":
-		c.Text, c.Href = text, recordPath(f.Refers, text)
+		c.Text, c.Href = text, pageOf(f.Refers, text)
 	default:
 		c.Text = part.Plain(x)
 	}

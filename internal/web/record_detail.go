@@ -239,7 +239,7 @@ func fieldValue(f record.Field, raw json.RawMessage) templ.Component {
 	if f.Type == record.Ref && f.List && json.Unmarshal(raw, &list) == nil {
 		var links []part.Link
 		for _, key := range list {
-			l := part.Link{Text: plain(key), Href: recordPath(f.Refers, key)}
+			l := part.Link{Text: plain(key), Href: pageOf(f.Refers, key)}
 			if f.Refers == "person" && strings.Contains(key, ":") { // a job, or a user who is nobody's
 				l.Href = ""
 			}

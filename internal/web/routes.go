@@ -25,6 +25,11 @@ func (s *site) routes() []route {
 		{"GET /findings", s.findings, false},
 		{"GET /findings/{key}", s.finding, false},
 
+		{"GET /people", s.people, false},
+		{"GET /people/unresolved", s.unresolved, false},
+		{"POST /people/unresolved", s.personAccount, false},
+		{"GET /people/{id}", s.person, false},
+
 		{"GET /records", s.kinds, false},
 		{"GET /records/{kind}", s.records, false},
 		{"GET /records/{kind}/{key}", s.record, false},
@@ -36,6 +41,8 @@ func (s *site) routes() []route {
 		{"POST /records/{kind}/{key}/move/{move}", s.recordMove, false},
 		{"POST /records/{kind}/{key}/comments", s.recordComment, false},
 		{"POST /records/{kind}/{key}/attachments", s.recordAttach, false},
+		{"GET /import/{kind}", s.importBegin, false},
+		{"POST /import/{kind}", s.importLook, false},
 		{"GET /new/{kind}", s.recordNew, false},
 		{"POST /new/{kind}", s.recordCreate, false},
 

@@ -53,6 +53,8 @@ type site struct {
 	mu       sync.Mutex
 	standing map[store.Moment]*standing // what was summed up lately, by moment; zero is now
 
+	waiting map[string]staged // files that somebody is about to import
+
 	dayCounts map[time.Time]part.Counts // checks at the ends of past days, which do not change
 	summing   bool                      // past days are being summed up
 }

@@ -121,6 +121,33 @@ func Read(kind *record.Kind, name string, r io.Reader, m Mapping) ([]Row, error)
 	return c.rows, nil
 }
 
+// Columns returns the names in a table's first line, as the file writes them; none for JSON, whose members name themselves.
+func Columns(kind *record.Kind, name string, r io.Reader) ([]string, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "The file %s could not be read: %w.", name, err)
+	}
+	if len(data) > MaxBytes {
+		return nil, fault.New(fault.TooLarge, "The file %s is larger than %d MB.", name, MaxBytes>>20).WithNext("Divide it into several files.")
+	}
+	c := &reader{kind: kind, name: filepath.Base(name), keys: map[string]int{}, headOnly: true}
+	switch formatOf(name, data) {
+	case XLSX:
+		err = c.xlsx(data)
+	case JSON, JSONL:
+		return nil, nil
+	default:
+		err = c.csv(data, strings.EqualFold(filepath.Ext(name), ".tsv"))
+	}
+	return c.head, err
+}
+
+// Named returns the field that a column's name stands for, dotted for members of objects; empty when it names none.
+func Named(kind *record.Kind, column string) string {
+	c := &reader{kind: kind}
+	return strings.Join(c.pathOf(column), ".")
+}
+
 // formatOf goes by the file's ending, else by its first bytes.
 func formatOf(name string, data []byte) Format {
 	switch strings.ToLower(filepath.Ext(name)) {
@@ -153,6 +180,8 @@ type reader struct {
 	keys     map[string]int // key to its line
 	problems []Problem
 	more     bool
+	headOnly bool     // nothing but the head is asked for
+	head     []string // the names of the columns
 }
 
 func (c *reader) problem(line int, column, format string, args ...any) {

@@ -89,6 +89,9 @@ func (c *reader) empty() error {
 
 // header settles the columns; nil when they are bad, which is a problem already.
 func (c *reader) header(names []string) *plan {
+	if c.head = names; c.headOnly {
+		return nil
+	}
 	if len(names) > MaxColumns {
 		c.problem(1, "", "a file may have at most %d columns", MaxColumns)
 		return nil

@@ -52,6 +52,8 @@ var looks = map[Status]look{
 	// Runs and sources.
 	"complete": {"Complete", "circle-check", OK}, "incomplete": {"Incomplete", "circle-alert", Unsure}, "running": {"Running", "refresh-cw", Info}, "failed": {"Failed", "circle-x", Bad}, "never": {"Never read", "circle-dashed", Idle}, "stale": {"Stale", "clock", Unsure},
 	"covered": {"Covered", "circle-check", OK}, "denied": {"Denied", "lock", Unsure},
+	// People.
+	"joining": {"Joining", "plus", Info}, "current": {"Current", "circle-check", OK}, "leaving": {"Leaving", "clock", Warn}, "left": {"Left", "archive", Idle}, "acknowledged": {"Acknowledged", "circle-check", OK},
 	// Severities.
 	"critical": {"Critical", "triangle-alert", Bad}, "high": {"High", "arrow-up", Warn}, "medium": {"Medium", "circle", Info}, "low": {"Low", "arrow-down", Idle},
 }

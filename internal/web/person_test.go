@@ -1,0 +1,130 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// upload posts a file to an import page.
+func (w *world) upload(t *testing.T, path, name, content string) (int, string) {
+	t.Helper()
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	f, _ := m.CreateFormFile("file", name)
+	f.Write([]byte(content))
+	m.Close()
+	r, err := w.http.Post(w.URL+path, m.FormDataContentType(), &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	var page bytes.Buffer
+	page.ReadFrom(r.Body)
+	return r.StatusCode, page.String()
+}
+
+func TestAFileOfPeopleIsLookedAtThenTakenWholeOrNotAtAll(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	w.put(t, "person", "ada", map[string]any{"id": "ada", "name": "Ada", "email": "ada@example.org", "start": "2024-01-01", "employment": "employee", "accounts": []string{"adm-ada"}})
+	people := func() int64 {
+		n, err := w.Book.Totals(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n["person"]
+	}
+	status, page := w.upload(t, "/import/person", "people.csv", "id;name;Mail;start\nada;Ada L;ada@example.org;2024-01-01\nbob;Bob;bob@example.org;soon\n")
+	if status != http.StatusUnprocessableEntity {
+		t.Fatalf("a bad file answers %d: %s", status, plainText(page))
+	}
+	if said := plainText(page); !strings.Contains(said, "What is wrong in the file") || !strings.Contains(said, "3") {
+		t.Errorf("it does not name the bad row: %s", said)
+	}
+	status, page = w.upload(t, "/import/person", "people.csv", "id;name;Mail;start\nada;Ada L;ada@example.org;2024-01-01\nbob;Bob;bob@example.org;2026-02-01\n")
+	again := filled(t, page, "/import/person")
+	if status != http.StatusUnprocessableEntity || again.Get("staged") == "" {
+		t.Fatalf("a file without the needed address answers %d: %s", status, plainText(page))
+	}
+	again.Set("column.2", "email")
+	again.Set("do", "look")
+	status, page = w.post(t, "/import/person", again)
+	if said := plainText(page); status != 200 || !strings.Contains(said, "1 would be new, 1 changed, 0 stay") {
+		t.Fatalf("looking again answers %d: %s", status, said)
+	}
+	if people() != 1 {
+		t.Fatal("looking wrote something")
+	}
+	take := filled(t, page, "/import/person")
+	take.Set("do", "import")
+	if status, page = w.post(t, "/import/person", take); status != 200 || !strings.Contains(page, "Bob") {
+		t.Fatalf("taking answers %d: %s", status, plainText(page))
+	}
+	v, err := w.Book.Get(t.Context(), "person", "ada", 0)
+	if err != nil || !strings.Contains(string(v.Body), "adm-ada") || !strings.Contains(string(v.Body), "Ada L") || !strings.Contains(v.Reason, "SHA-256") {
+		t.Errorf("ada is %s because %s (%v)", v.Body, v.Reason, err)
+	}
+	if status, _ = w.post(t, "/import/person", take); status != http.StatusNotFound {
+		t.Errorf("the same file can be taken again: %d", status)
+	}
+}
+
+func TestAccountsOfNobodyAreLinkedToWhomTheyBelong(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	_, page := w.get(t, "/people/unresolved?enabled=all&q=root")
+	if !strings.Contains(page, `value="root"`) {
+		t.Fatalf("the account root is not among those of nobody: %s", plainText(page))
+	}
+	status, page := w.post(t, "/people/unresolved", url.Values{"account": {"root", "daemon"}, "person": {"ada"}})
+	if status != 200 || strings.Contains(page, `value="root"`) {
+		t.Errorf("linking answers %d", status)
+	}
+	if _, page = w.get(t, "/people/ada"); !strings.Contains(plainText(page), "root") || !strings.Contains(plainText(page), "The accounts root, daemon are theirs") {
+		t.Errorf("the person does not show the account and why: %s", plainText(page))
+	}
+	if status, _ = w.post(t, "/people/unresolved", url.Values{"person": {"ada"}}); status != http.StatusUnprocessableEntity {
+		t.Errorf("linking nothing answers %d", status)
+	}
+}
+
+func TestTheCardsOfPeopleLeadToListsOfThatMany(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	now := time.Now()
+	day := func(n int) string { return now.AddDate(0, 0, n).Format("2006-01-02") }
+	for i, p := range []map[string]any{{"start": day(-400)}, {"start": day(-3)}, {"start": day(20)}, {"start": day(-400), "end": day(10)}, {"start": day(-400), "end": day(-5)}, {"start": day(-400), "end": day(-90)}} {
+		id := fmt.Sprintf("p%d", i)
+		p["id"], p["name"], p["email"] = id, "Person "+id, id+"@example.org"
+		w.put(t, "person", id, p)
+	}
+	for who, want := range map[string]int{"": 7, "current": 4, "joiners": 2, "leavers": 2, "left": 2} {
+		if n := w.rows(t, "/people?who="+who); n != want {
+			t.Errorf("%q lists %d people, want %d", who, n, want)
+		}
+	}
+}
+
+func BenchmarkPeople(b *testing.B) {
+	w := newWorld(b)
+	w.signIn(b)
+	for i := range 2000 {
+		id := fmt.Sprintf("p%04d", i)
+		w.put(b, "person", id, map[string]any{"id": id, "name": "Person " + id, "email": id + "@example.org", "start": "2024-01-01", "employment": "employee", "accounts": []string{id, "adm-" + id}})
+	}
+	for _, path := range []string{"/people", "/people?q=p19", "/people/p1000", "/people/unresolved", "/records/person", "/search?q=p1000"} {
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				if status, _ := w.get(b, path); status != 200 {
+					b.Fatal(status)
+				}
+			}
+		})
+	}
+}

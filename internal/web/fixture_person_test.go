@@ -28,7 +28,7 @@ func fixtureAccounts() []AccountRow {
 func personFixtures() []fixture {
 	crumb := part.Crumb{Text: "People", Href: "/people"}
 	filter := part.Filter{Action: "/people", Hint: "Filter by name, address or position", Found: "4 of 212", Groups: []part.Choice{{Name: "who", Label: "Who", Segments: true, Options: []part.Option{{Value: "", Text: "All"}, {Value: "current", Text: "Here now"}, {Value: "joiners", Text: "Joiners"}, {Value: "leavers", Text: "Leavers"}, {Value: "left", Text: "Left"}}}}}
-	cards := []part.Stat{{Word: "Here now", Icon: "users", N: 208, Href: "/people?who=current"}, {Word: "Joiners", Icon: "plus", N: 3, Small: "30 days and to come", Href: "/people?who=joiners"}, {Word: "Leavers", Icon: "log-out", N: 2, Small: "30 days and to come", Href: "/people?who=leavers"}, {Word: "Left", Icon: "archive", N: 4, Href: "/people?who=left"}}
+	cards := []part.Stat{{Word: "Here now", Icon: "users", N: 208, Href: "/people?who=current"}, {Word: "Joiners", Icon: "plus", N: 3, Small: "lately or to come", Href: "/people?who=joiners"}, {Word: "Leavers", Icon: "log-out", N: 2, Small: "lately or to come", Href: "/people?who=leavers"}, {Word: "Left", Icon: "archive", N: 4, Href: "/people?who=left"}}
 	return []fixture{
 		{path: "/people", page: func() templ.Component {
 			return peoplePageOf(framed("People", "/people", part.Crumb{Text: "Company"}, part.Crumb{Text: "People"}), PeopleList{Cards: cards, Filter: filter, Rows: fixturePeople(), Any: true, Makes: true, Pager: part.Pager{Shown: 4, Next: "/people?after=50", Note: "of 212"}})

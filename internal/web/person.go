@@ -100,7 +100,7 @@ func (s *site) people(w http.ResponseWriter, r *http.Request) error {
 	}
 	l := PeopleList{Any: len(all) > 0, Makes: session(ctx).May(ctx, access.Write, k) == nil}
 	filters, who := peopleFilters(ctx), q.Get("who")
-	for _, c := range []struct{ name, word, icon, small string }{{"current", "Here now", "users", ""}, {"joiners", "Joiners", "plus", "30 days and to come"}, {"leavers", "Leavers", "log-out", "30 days and to come"}, {"left", "Left", "archive", ""}} {
+	for _, c := range []struct{ name, word, icon, small string }{{"current", "Here now", "users", ""}, {"joiners", "Joiners", "plus", "lately or to come"}, {"leavers", "Leavers", "log-out", "lately or to come"}, {"left", "Left", "archive", ""}} {
 		n := 0
 		for _, p := range all {
 			if filters[c.name](p) {

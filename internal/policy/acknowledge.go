@@ -176,45 +176,12 @@ type Standing struct {
 	Ack    Acknowledgement // zero when none was opened yet
 }
 
-// Standings are where the audience of a policy stands with its version in force, and who of them has accepted it. What was
-// accepted before a minor change still counts.
-func Standings(look record.Look, d Document) (out []Standing, accepted int, err error) {
-	version, err := inForce(look, d.Key)
-	if fault.Is(err, fault.NotFound) {
-		return nil, 0, nil
-	}
-	if err != nil {
-		return nil, 0, err
-	}
-	audience, err := Audience(look, d)
-	if err != nil {
-		return nil, 0, err
-	}
-	acks, err := lineOf(look, version)
-	for _, p := range audience {
-		s := Standing{Person: p, Ack: acks[p.ID]}
-		if s.Ack.State == "acknowledged" {
-			accepted++
-		}
-		out = append(out, s)
-	}
-	return out, accepted, err
-}
-
 // lineOf are the acknowledgements, by person, that hold for a version: of it and of those before it with only minor changes
 // between. What was accepted goes before what is open.
-func lineOf(look record.Look, version Version) (map[string]Acknowledgement, error) {
-	all, err := Versions(look, version.Policy)
-	if err != nil {
-		return nil, err
-	}
+func lineOf(versions []Version, acks []Acknowledgement, version Version) map[string]Acknowledgement {
 	line := map[string]bool{}
-	for _, v := range all {
+	for _, v := range versions {
 		line[v.Key] = sameLine(v.Number, version.Number)
-	}
-	acks, err := Acknowledgements(look, version.Policy)
-	if err != nil {
-		return nil, err
 	}
 	out := map[string]Acknowledgement{}
 	for _, a := range acks {
@@ -222,5 +189,5 @@ func lineOf(look record.Look, version Version) (map[string]Acknowledgement, erro
 			out[a.Person] = a
 		}
 	}
-	return out, nil
+	return out
 }

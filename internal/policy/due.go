@@ -32,10 +32,15 @@ func Due(look record.Look, d Document, people []Person) ([]record.Change, error)
 	if err != nil {
 		return nil, err
 	}
-	line, err := lineOf(look, version)
+	versions, err := Versions(look, d.Key)
 	if err != nil {
 		return nil, err
 	}
+	acks, err := Acknowledgements(look, d.Key)
+	if err != nil {
+		return nil, err
+	}
+	line := lineOf(versions, acks, version)
 	var out []record.Change
 	day, here := today(look), map[string]bool{}
 	for _, p := range d.Audiences(people) {

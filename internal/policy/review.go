@@ -85,13 +85,17 @@ func LastApproval(look record.Look, d Document) (Approval, error) {
 	if err != nil {
 		return Approval{}, err
 	}
+	return approvalOf(v, reviews, d.Months(), Zone(look)), nil
+}
+
+func approvalOf(v Version, reviews []Review, months int, zone *time.Location) Approval {
 	at := v.ApprovedAt
 	for _, r := range reviews {
 		if r.Version == v.Key && r.State == "approved" && r.ApprovedAt.After(at) {
 			at = r.ApprovedAt
 		}
 	}
-	return Approval{v, at, through(at, d.Months(), Zone(look))}, nil
+	return Approval{v, at, through(at, months, zone)}
 }
 
 func through(approved time.Time, months int, zone *time.Location) time.Time {

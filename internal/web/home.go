@@ -156,6 +156,8 @@ func pageOf(kind, key string) string {
 		return part.Path("criteria", key)
 	case "finding":
 		return part.Path("findings", key)
+	case "policy":
+		return part.Path("policies", key)
 	case "connection":
 		return part.Path("sources", key)
 	case "user":

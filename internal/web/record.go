@@ -150,6 +150,8 @@ func sectionOf(kind string) string {
 		return "/records/" + kind
 	case "control":
 		return "/controls"
+	case "policy", "policy_version", "policy_review", "acknowledgement":
+		return "/policies"
 	case "finding":
 		return "/findings"
 	case "criterion":

@@ -352,7 +352,11 @@ func (s *site) recordMove(w http.ResponseWriter, r *http.Request) error {
 	if _, err = s.Book.Put(r.Context(), session(r.Context()), change); err != nil {
 		return err
 	}
-	return done(w, r, s.pathOf(k.Name, key), "Done: "+strings.ReplaceAll(name, "_", " ")+".")
+	to := s.pathOf(k.Name, key)
+	if k.Name == "policy_version" || k.Name == "policy_review" {
+		to = s.policyOf(r.Context(), k.Name, key)
+	}
+	return done(w, r, to, "Done: "+strings.ReplaceAll(name, "_", " ")+".")
 }
 
 func (s *site) recordComment(w http.ResponseWriter, r *http.Request) error {

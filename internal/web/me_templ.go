@@ -789,7 +789,7 @@ func dutyPage(p Page, d DutyPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = blocks(d.Changes).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = blocks(d.Changes, false).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"regexp"
 	"strings"
 
 	"tickmark/internal/markdown"
@@ -129,5 +130,40 @@ func unchanged(blocks []BlockChange) bool {
 	return true
 }
 
-// pieces are the words of a changed block: kept, taken out, put in.
-func pieces(c BlockChange) []part.Piece { return part.WordDiff(c.Before, c.After) }
+// pieces are the words of a changed block: kept, taken out, put in. Readers see it without the marks of Markdown; where only
+// those differ, and for writers, they stay.
+func pieces(c BlockChange, raw bool) []part.Piece {
+	before, after := unmarked(c.Before), unmarked(c.After)
+	if raw || before == after {
+		before, after = c.Before, c.After
+	}
+	return part.WordDiff(before, after)
+}
+
+var (
+	clauseMark = regexp.MustCompile(`\s*\{#[A-Z][A-Z0-9 ,\-]*\}`)
+	ruleMark   = regexp.MustCompile(`(?m)^\|[\s:|-]+\|\s*\n?`)
+	cellMark   = regexp.MustCompile(`\s*\|\s*`)
+	leadMark   = regexp.MustCompile(`(?m)^(#{1,6}|>)\s+`)
+)
+
+// unmarked is a block without the marks of headings, quotes, tables and clauses.
+func unmarked(block string) string {
+	out := clauseMark.ReplaceAllString(leadMark.ReplaceAllString(block, ""), "")
+	if strings.HasPrefix(block, "|") {
+		var rows []string
+		for _, row := range strings.Split(strings.TrimSpace(ruleMark.ReplaceAllString(out, "")), "\n") {
+			rows = append(rows, cellMark.ReplaceAllString(strings.Trim(row, "| "), " · "))
+		}
+		return strings.Join(rows, "\n")
+	}
+	return out
+}
+
+// blockText is a block as readers see it, or as writers do.
+func blockText(block string, raw bool) string {
+	if raw {
+		return block
+	}
+	return unmarked(block)
+}

@@ -548,7 +548,7 @@ func theirText(t TheirText) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = blocks(t.Diff).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = blocks(t.Diff, true).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

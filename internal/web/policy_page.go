@@ -146,6 +146,7 @@ func (s *site) policyMoves(ctx context.Context, p *PolicyPage, sum policy.Summar
 			return err
 		}
 		p.Act = recordPath("policy_version", sum.Working.Key)
+		p.Under = part.Path("policies", sum.Key) + "?version=" + sum.Working.Key
 	}
 	if sum.State == "active" {
 		moves, err := get("policy", sum.Key)

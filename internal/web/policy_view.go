@@ -47,6 +47,7 @@ type PolicyPage struct {
 	Moves   []Move // of the text under way
 	Act     string // where those moves are posted, without the move
 	Retire  *Move  // of the policy itself
+	Under   string // where the text under way is read
 	Begins  bool   // a next version can be begun
 	Reviews []ReviewRow
 	CanSay  bool // the reader may record a review without change

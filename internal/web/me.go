@@ -53,7 +53,7 @@ func (s *site) dutiesOf(ctx context.Context, who string) (open, accepted []polic
 	return open, accepted, versions, nil
 }
 
-func (s *site) duties(w http.ResponseWriter, r *http.Request) error {
+func (s *site) mine(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	me := session(ctx)
 	d := Duties{Name: me.User.Name, Working: s.may(ctx, "policy") == nil}
@@ -67,10 +67,10 @@ func (s *site) duties(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	zone, now := part.Of(ctx).Zone, part.Of(ctx).Moment()
-	row := func(a policy.Acknowledgement) DutyRow {
+	row := func(a policy.Acknowledgement) AcceptDuty {
 		v := versions[a.Version]
 		due := endOfDay(a.Due, zone)
-		x := DutyRow{Title: v.Title, Number: v.Number, Href: part.Path("me", "policies", a.Key), Minutes: max(1, len(strings.Fields(v.Text))/200), Due: due, At: a.AcknowledgedAt, Late: a.OverdueSince != "", Status: "due"}
+		x := AcceptDuty{Title: v.Title, Number: v.Number, Href: part.Path("me", "policies", a.Key), Minutes: max(1, len(strings.Fields(v.Text))/200), Due: due, At: a.AcknowledgedAt, Late: a.OverdueSince != "", Status: "due"}
 		switch {
 		case a.State == "acknowledged":
 			x.Status = "acknowledged"

@@ -10,14 +10,14 @@ import (
 type Duties struct {
 	Name     string
 	Unlinked bool // the account is linked to no person
-	Open     []DutyRow
+	Open     []AcceptDuty
 	Tasks    []DutyTask
-	Done     []DutyRow
+	Done     []AcceptDuty
 	Working  bool // the reader has the company's pages too
 }
 
-// DutyRow is a policy to accept, or one that was accepted.
-type DutyRow struct {
+// AcceptDuty is a policy to accept, or one that was accepted.
+type AcceptDuty struct {
 	Title, Href string
 	Number      string
 	Again       bool // an earlier version was accepted

@@ -146,7 +146,7 @@ func sectionOf(kind string) string {
 	switch kind {
 	case "person":
 		return "/people"
-	case "evidence", "policy", "commitment", "system":
+	case "evidence", "commitment", "system":
 		return "/records/" + kind
 	case "control":
 		return "/controls"

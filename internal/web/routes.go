@@ -37,7 +37,7 @@ func (s *site) routes() []route {
 		{"POST /policies/{id}/edit", s.policySave, false},
 		{"POST /policies/{id}/draft", s.policyDraft, false},
 		{"POST /policies/{id}/review", s.policyReview, false},
-		{"GET /me", s.duties, false},
+		{"GET /me", s.mine, false},
 		{"GET /me/policies/{key}", s.duty, false},
 		{"POST /me/policies/{key}", s.dutyDone, false},
 

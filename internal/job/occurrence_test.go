@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -39,12 +40,26 @@ func (w *world) library(t *testing.T) {
 	}
 }
 
+var keepers = map[*world]*standing.Keeper{}
+
 // how a control stands, each judged part with its status.
 func (w *world) stands(t *testing.T, key string, at store.Moment) string {
 	t.Helper()
 	s, err := standing.At(t.Context(), w.Book, w.Monitor, at)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if at == 0 { // what is kept up to date with each write says the same
+		if keepers[w] == nil {
+			keepers[w] = &standing.Keeper{}
+		}
+		kept, err := keepers[w].Now(t.Context(), w.Book, w.Monitor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(kept.Controls, s.Controls) {
+			t.Errorf("kept up to date, the controls stand otherwise: %+v, want %+v", kept.Controls, s.Controls)
+		}
 	}
 	for _, c := range s.Controls {
 		if c.Key == key {

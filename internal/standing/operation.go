@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,6 +38,9 @@ type Operation struct {
 type body struct {
 	key, label string
 	approval   control.Approval
+	ID         string   `json:"id"`
+	Family     string   `json:"family"`
+	Stage      string   `json:"stage"`
 	State      string   `json:"state"`
 	Criteria   []string `json:"criteria"`
 	Catalogue  string   `json:"catalogue_id"`
@@ -105,7 +109,48 @@ type Evidence struct {
 
 // Load reads what was done for the controls as of a moment; zero is now.
 func Load(ctx context.Context, book *record.Book, asOf record.Moment) (*Operation, error) {
-	o := &Operation{Zone: time.UTC, Occurrences: map[string][]Occurrence{}, Requirements: map[string][]Requirement{}, Evidence: map[string]Evidence{}, byControl: map[string][]string{}}
+	var d done
+	if err := d.read(ctx, book, asOf); err != nil {
+		return nil, err
+	}
+	return d.operation(ctx, book, asOf)
+}
+
+// done is what grows over a window, by key: performances and evidence. Neither kind is ever deleted.
+type done struct {
+	occurrences map[string]Occurrence
+	evidence    map[string]Evidence
+}
+
+func (d *done) read(ctx context.Context, book *record.Book, asOf record.Moment) error {
+	d.occurrences, d.evidence = map[string]Occurrence{}, map[string]Evidence{}
+	for _, kind := range []string{"occurrence", "evidence"} {
+		if err := book.EachAt(ctx, book.DB, kind, asOf, d.keep); err != nil {
+			return fmt.Errorf("read every %s: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+func (d *done) keep(v record.Version) error {
+	switch v.Kind {
+	case "occurrence":
+		x, err := read[Occurrence](v)
+		x.Key = v.Key
+		d.occurrences[v.Key] = x
+		return err
+	case "evidence":
+		e, err := read[Evidence](v)
+		e.Key, e.Origin = v.Key, v.Origin
+		d.evidence[v.Key] = e
+		return err
+	}
+	return nil
+}
+
+// operation lays what was done beside what is asked for.
+func (d *done) operation(ctx context.Context, book *record.Book, asOf record.Moment) (*Operation, error) {
+	o := &Operation{Zone: time.UTC, Occurrences: map[string][]Occurrence{}, Requirements: map[string][]Requirement{}, Evidence: maps.Clone(d.evidence), byControl: map[string][]string{}}
 	if v, err := book.Get(ctx, "organisation", organisation.Key, asOf); err == nil {
 		o.Zone = organisation.Zone(v.Body)
 	} else if !fault.Is(err, fault.NotFound) {
@@ -127,9 +172,19 @@ func Load(ctx context.Context, book *record.Book, asOf record.Moment) (*Operatio
 			o.Window = calendar.Span{From: from, To: to}
 		}
 	}
-	for kind, keep := range map[string]func(record.Version) error{"control": o.keepControl, "evidence": o.keepEvidence, "requirement": o.keepRequirement, "occurrence": o.keepOccurrence} {
+	for kind, keep := range map[string]func(record.Version) error{"control": o.keepControl, "requirement": o.keepRequirement} {
 		if err := book.EachAt(ctx, book.DB, kind, asOf, keep); err != nil {
 			return nil, fmt.Errorf("read every %s: %w", kind, err)
+		}
+	}
+	for _, x := range d.occurrences {
+		o.Occurrences[x.Control] = append(o.Occurrences[x.Control], x)
+	}
+	for key, e := range d.evidence {
+		if e.State != "withdrawn" {
+			for _, c := range e.Controls {
+				o.byControl[c] = append(o.byControl[c], key)
+			}
 		}
 	}
 	for _, list := range o.Occurrences {
@@ -172,18 +227,6 @@ func (o *Operation) keepControl(v record.Version) error {
 	return err
 }
 
-func (o *Operation) keepEvidence(v record.Version) error {
-	e, err := read[Evidence](v)
-	e.Key, e.Origin = v.Key, v.Origin
-	o.Evidence[v.Key] = e
-	if e.State != "withdrawn" {
-		for _, c := range e.Controls {
-			o.byControl[c] = append(o.byControl[c], v.Key)
-		}
-	}
-	return err
-}
-
 func (o *Operation) keepRequirement(v record.Version) error {
 	r, err := read[Requirement](v)
 	r.Key = v.Key
@@ -191,12 +234,8 @@ func (o *Operation) keepRequirement(v record.Version) error {
 	return err
 }
 
-func (o *Operation) keepOccurrence(v record.Version) error {
-	x, err := read[Occurrence](v)
-	x.Key = v.Key
-	o.Occurrences[x.Control] = append(o.Occurrences[x.Control], x)
-	return err
-}
+// EvidenceOf are the keys of a control's evidence that was not withdrawn.
+func (o *Operation) EvidenceOf(control string) []string { return o.byControl[control] }
 
 // pieces are the evidence that speaks for a requirement: what names it, or is for the item it asks for. Evidence that says
 // neither counts only where the control has no other requirement.

@@ -4,11 +4,13 @@
 package standing
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tickmark/internal/calendar"
@@ -28,7 +30,11 @@ type Summary struct {
 // Control is how one adopted control stands. Its status is the worst of its parts.
 type Control struct {
 	Key       string // of the control's record
+	ID        string // as people say it; the key when it has none
 	Label     string
+	Family    string
+	Stage     string
+	Type      string
 	Life      string   // draft, approved, approved_by_author, active, retired
 	Criteria  []string // the primary one first
 	Frequency string
@@ -63,12 +69,67 @@ type Criterion struct {
 
 // At computes how everything stands as of a moment; zero is now.
 func At(ctx context.Context, book *record.Book, monitor *check.Monitor, asOf record.Moment) (Summary, error) {
-	var s Summary
+	o, err := Load(ctx, book, asOf)
+	if err != nil {
+		return Summary{}, err
+	}
+	return o.stand(ctx, book, monitor, asOf)
+}
+
+// Keeper computes how everything stands now, again and again, and reads only what was written since the last time. The
+// zero value is ready; it is safe for use by several at once.
+type Keeper struct {
+	mu   sync.Mutex
+	done done
+	size int64 // of the ledger, up to which everything was read
+	made time.Time
+}
+
+const (
+	keepLife = 5 * time.Minute // then everything is read again: what was erased meanwhile is gone by then
+	keepMost = 2_000           // versions read as news; with more, everything is read again
+)
+
+// Now is At for now.
+func (k *Keeper) Now(ctx context.Context, book *record.Book, monitor *check.Monitor) (Summary, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	head, err := book.Log.Head(ctx, book.DB) // before anything is read, so that what is written meanwhile is news the next time
+	if err != nil {
+		return Summary{}, err
+	}
+	whole := k.done.occurrences == nil || time.Since(k.made) > keepLife
+	if !whole && head.Size > k.size {
+		news, err := book.FromEntry(ctx, k.size, keepMost)
+		if err != nil {
+			return Summary{}, err
+		}
+		whole = len(news) == keepMost
+		for _, v := range news {
+			if err := k.done.keep(v); err != nil {
+				return Summary{}, err
+			}
+		}
+	}
+	if whole {
+		if err := k.done.read(ctx, book, 0); err != nil {
+			k.done = done{}
+			return Summary{}, err
+		}
+		k.made = time.Now()
+	}
+	k.size = head.Size
+	o, err := k.done.operation(ctx, book, 0)
+	if err != nil {
+		return Summary{}, err
+	}
+	return o.stand(ctx, book, monitor, 0)
+}
+
+func (o *Operation) stand(ctx context.Context, book *record.Book, monitor *check.Monitor, asOf record.Moment) (Summary, error) {
+	s := Summary{Operation: o}
 	var err error
 	if s.Checks, err = monitor.Summary(ctx, asOf); err != nil {
-		return s, err
-	}
-	if s.Operation, err = Load(ctx, book, asOf); err != nil {
 		return s, err
 	}
 	serving := map[string][]Control{}
@@ -119,7 +180,7 @@ func At(ctx context.Context, book *record.Book, monitor *check.Monitor, asOf rec
 // occurrences or evidence show that they did it. An author's approval that nobody reviewed by its promised day is not enough
 // for a pass either.
 func (o *Operation) judge(b body, states []check.State) Control {
-	c := Control{Key: b.key, Label: b.label, Life: b.State, Criteria: b.Criteria, Frequency: b.Frequency, Owner: b.Owner, Approval: b.approval, ReviewDue: b.ReviewDue}
+	c := Control{Key: b.key, ID: cmp.Or(b.ID, b.key), Label: b.label, Family: b.Family, Stage: b.Stage, Type: b.Type, Life: b.State, Criteria: b.Criteria, Frequency: b.Frequency, Owner: b.Owner, Approval: b.approval, ReviewDue: b.ReviewDue}
 	c.ControlState = checksOf(b, states)
 	c.Parts = []Part{checksPart(c.ControlState), o.occurrences(b), o.evidence(b)}
 	c.Status, c.Reason = combine(b.Type, c.Parts)

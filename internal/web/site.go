@@ -25,6 +25,7 @@ import (
 	"tickmark/internal/fault"
 	"tickmark/internal/organisation"
 	"tickmark/internal/record"
+	stands "tickmark/internal/standing"
 	"tickmark/internal/store"
 	"tickmark/internal/web/asset"
 	"tickmark/internal/web/part"
@@ -54,6 +55,7 @@ type site struct {
 	standing map[store.Moment]*standing // what was summed up lately, by moment; zero is now
 
 	waiting map[string]staged // files that somebody is about to import
+	keeper  stands.Keeper     // what the present is summed up from
 
 	dayCounts map[time.Time]part.Counts // checks at the ends of past days, which do not change
 	summing   bool                      // past days are being summed up

@@ -12,6 +12,7 @@ import (
 
 	"tickmark/internal/access"
 	"tickmark/internal/check"
+	"tickmark/internal/control"
 	"tickmark/internal/framework"
 	"tickmark/internal/record"
 	stands "tickmark/internal/standing"
@@ -28,6 +29,7 @@ type standing struct {
 	criteria []criterionState
 	evidence map[string]int    // pieces of evidence by control, withdrawn ones left out
 	people   map[string]string // names by key, of the owners that are named
+	whole    stands.Summary
 
 	size int64 // of the ledger, when it was summed up
 	made time.Time
@@ -47,13 +49,15 @@ type checkState struct {
 }
 
 type controlState struct {
-	ID, Key, Title, Family, Frequency, Owner, State string
-	Criteria                                        []string
-	status                                          part.Status
-	why                                             string
-	parts                                           []stands.Part
-	checks                                          []checkState
-	results                                         part.Counts
+	ID, Key, Title, Family, Stage, Frequency, Owner, State string
+	Criteria                                               []string
+	Approval                                               control.Approval
+	ReviewDue                                              string
+	status                                                 part.Status
+	why                                                    string
+	parts                                                  []stands.Part
+	checks                                                 []checkState
+	results                                                part.Counts
 }
 
 type criterionState struct {
@@ -94,10 +98,17 @@ func (s *site) stand(ctx context.Context) (*standing, error) {
 }
 
 func (s *site) sum(ctx context.Context, m store.Moment, st *standing) error {
-	whole, err := stands.At(ctx, s.Book, s.Monitor, m)
+	var whole stands.Summary
+	var err error
+	if m == 0 {
+		whole, err = s.keeper.Now(ctx, s.Book, s.Monitor)
+	} else {
+		whole, err = stands.At(ctx, s.Book, s.Monitor, m)
+	}
 	if err != nil {
 		return err
 	}
+	st.whole = whole
 	open, err := s.openFindings(ctx, m)
 	if err != nil {
 		return err
@@ -114,7 +125,7 @@ func (s *site) sum(ctx context.Context, m store.Moment, st *standing) error {
 		st.checks = append(st.checks, c)
 		st.byCheck[c.ID] = c
 	}
-	if err := s.sumControls(ctx, m, st, whole.Controls); err != nil {
+	if err := s.sumControls(ctx, m, st, whole); err != nil {
 		return err
 	}
 	return sumCriteria(st, whole.Criteria)
@@ -196,64 +207,30 @@ func (s *site) each(ctx context.Context, q record.Query, fn func(record.Version)
 	}
 }
 
-func (s *site) sumControls(ctx context.Context, m store.Moment, st *standing, judged []stands.Control) error {
-	byKey := map[string]stands.Control{}
-	for _, j := range judged {
-		byKey[j.Key] = j
-	}
-	err := s.each(ctx, record.Query{Kind: "evidence", AsOf: m}, func(v record.Version) error {
-		var e struct {
-			Controls []string
-			State    string
+func (s *site) sumControls(ctx context.Context, m store.Moment, st *standing, whole stands.Summary) error {
+	for _, j := range whole.Controls {
+		st.evidence[j.Key] = len(whole.EvidenceOf(j.Key))
+		if j.Life == "retired" {
+			continue
 		}
-		if err := json.Unmarshal(v.Body, &e); err != nil {
-			return err
-		}
-		if e.State != "withdrawn" {
-			for _, c := range e.Controls {
-				st.evidence[c]++
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = s.each(ctx, record.Query{Kind: "control", AsOf: m}, func(v record.Version) error {
-		var c controlState
-		if err := json.Unmarshal(v.Body, &c); err != nil {
-			return err
-		}
-		if c.State == "retired" {
-			return nil
-		}
-		c.Key = v.Key
-		if c.ID == "" {
-			c.ID = v.Key
-		}
-		j, ok := byKey[v.Key]
-		if !ok {
-			return nil // written since the checks were summed up
-		}
-		c.why = j.Reason
+		c := controlState{ID: j.ID, Key: j.Key, Title: j.Label, Family: j.Family, Stage: j.Stage, Frequency: j.Frequency, Owner: j.Owner, State: j.Life, Criteria: j.Criteria,
+			Approval: j.Approval, ReviewDue: j.ReviewDue, why: j.Reason, parts: j.Parts}
 		for _, x := range j.Checks {
 			k := st.byCheck[x.ID]
 			c.checks = append(c.checks, k)
 			c.results.Add(k.status)
 		}
 		c.status = statusOf(j.Status)
-		c.parts = j.Parts
 		if c.status == part.Failing && c.results.Failing == 0 && !missed(j.Parts) {
 			c.status = part.Attention // all that fails is checks inside their due dates
 		}
-		if c.why == "" || c.status == part.Attention || c.status == part.Failing && !missed(j.Parts) {
+		switch {
+		case c.status == part.Passing:
+			c.why = whyPassing(j.Parts)
+		case len(c.checks) > 0 && (c.status == part.Attention || c.status == part.Failing && !missed(j.Parts) || c.why == ""):
 			c.why = whyOf(c.checks)
 		}
 		st.controls = append(st.controls, c)
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	slices.SortFunc(st.controls, func(a, b controlState) int { return cmp.Compare(a.ID, b.ID) })
 	for _, c := range st.controls {
@@ -271,6 +248,17 @@ func (s *site) sumControls(ctx context.Context, m store.Moment, st *standing, ju
 // missed reports whether something other than the checks fails: what was missed has no due date left.
 func missed(parts []stands.Part) bool {
 	return slices.ContainsFunc(parts, func(p stands.Part) bool { return p.Name != "checks" && p.Status == check.Fail })
+}
+
+// whyPassing says what a control passes by.
+func whyPassing(parts []stands.Part) string {
+	var out []string
+	for _, p := range parts {
+		if !p.Nothing {
+			out = append(out, p.Reason)
+		}
+	}
+	return strings.Join(out, " ")
 }
 
 // whyOf says in a sentence how some checks make their control stand.

@@ -300,28 +300,6 @@ func plainDates(n *yaml.Node) {
 	}
 }
 
-type actCommand struct {
-	Kind   string            `arg:""`
-	Key    string            `arg:""`
-	Move   string            `arg:"" help:"The move, such as approve."`
-	Say    map[string]string `placeholder:"FIELD=TEXT" help:"What the move asks for."`
-	Reason string            `help:"Why; it stays on record."`
-}
-
-func (c *actCommand) Run(s *session) error {
-	said := map[string]any{}
-	for k, v := range c.Say {
-		said[k] = v
-	}
-	return s.with(func(w *workspace.Workspace, me access.Session) error {
-		v, err := w.Book.Put(s, me, record.Change{Kind: c.Kind, Key: c.Key, Move: c.Move, Said: said, Reason: c.Reason})
-		if err != nil {
-			return err
-		}
-		return s.written(v[0])
-	})
-}
-
 type endCommand struct {
 	Kind   string `arg:""`
 	Key    string `arg:""`

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -168,6 +169,20 @@ func (c *Check) Judge(s Subject, now time.Time, source expr.Source) Result {
 		r.Reason = c.sentence(doc, sc)
 	}
 	return r
+}
+
+// asked are the kinds and views that the check's where looks up.
+func (c *Check) asked() []string {
+	if c.where == nil {
+		return nil
+	}
+	out := slices.Clone(c.where.Joins)
+	for _, l := range c.Let {
+		if regexp.MustCompile(`\b` + l.Name + `\b`).MatchString(c.Where) {
+			out = append(out, l.Kind)
+		}
+	}
+	return out
 }
 
 // join looks a let up when it is first looked at.

@@ -245,7 +245,10 @@ func (m *Monitor) plural(kind string) string {
 // Records that are not collected, or were written by hand or from a file, have none.
 func (c *cover) subject(check *Check, kind, source, scope string, from, to store.Moment) []Gap {
 	k := c.m.Words.kinds[kind]
-	if k == nil || !k.Collected {
+	if k == nil {
+		return []Gap{{Kind: kind, From: from, To: to, Reason: fmt.Sprintf("Records of kind %s are no longer known.", kind)}}
+	}
+	if !k.Collected {
 		return nil
 	}
 	var out []Gap

@@ -53,6 +53,7 @@ type round struct {
 	current map[subjectID]*answer // in the present batch
 	past    map[store.Moment]*lookups
 	bounds  map[string][]store.Moment // by kind: moments of change since the last evaluation
+	merged  map[string]moments        // by check: those of all kinds that it looks up
 	doc     expr.Doc
 	parsed  int64 // the version in doc
 	report  *Evaluation
@@ -78,7 +79,7 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 	if err != nil {
 		return report, err
 	}
-	r := &round{m: m, now: m.Book.Log.Clock(), report: &report, past: map[store.Moment]*lookups{}, bounds: map[string][]store.Moment{}, touched: map[string]bool{}}
+	r := &round{m: m, now: m.Book.Log.Clock(), report: &report, past: map[store.Moment]*lookups{}, bounds: map[string][]store.Moment{}, merged: map[string]moments{}, touched: map[string]bool{}}
 	for _, s := range setups {
 		sr, ok := series[s.ID]
 		if !ok || len(o.Checks) > 0 && !slices.Contains(o.Checks, s.ID) {
@@ -234,13 +235,21 @@ func (r *round) newVersions(ctx context.Context, k *record.Kind) error {
 		if err := r.load(ctx, units, batch); err != nil {
 			return err
 		}
+		before, err := r.earlier(ctx, units, batch)
+		if err != nil {
+			return err
+		}
 		for _, v := range batch {
 			for _, u := range units {
 				if v.ID <= u.series.Upto || v.Erased {
 					continue
 				}
-				at := v.From
-				res, err := r.judge(ctx, u, v, at)
+				if before[v.Record] {
+					if err := r.meanwhile(ctx, u, v.Record, v.From); err != nil {
+						return err
+					}
+				}
+				res, err := r.judge(ctx, u, v, v.From)
 				if err != nil {
 					return err
 				}
@@ -249,9 +258,13 @@ func (r *round) newVersions(ctx context.Context, k *record.Kind) error {
 				}
 				r.become(u, v, r.since(u, v), res)
 				if v.Closed != nil {
+					if err := r.meanwhile(ctx, u, v.Record, v.To); err != nil {
+						return err
+					}
 					r.end(u, v)
 				}
 			}
+			before[v.Record] = true
 		}
 		if err := r.flush(ctx); err != nil {
 			return err
@@ -302,6 +315,9 @@ func (r *round) gone(ctx context.Context, k *record.Kind) error {
 			for _, u := range units {
 				// Later versions end where they are judged.
 				if v.To > u.series.Evaluated && (u.vol || v.ID <= u.series.Upto) {
+					if err := r.meanwhile(ctx, u, v.Record, v.To); err != nil {
+						return err
+					}
 					r.end(u, v)
 				}
 			}
@@ -355,70 +371,6 @@ func (r *round) everything(ctx context.Context, k *record.Kind) error {
 		return err
 	}
 	return work()
-}
-
-// settle judges a record now, and if the answer is another one, finds out since when.
-func (r *round) settle(ctx context.Context, u *unit, v record.Version) error {
-	final, err := r.judge(ctx, u, v, 0)
-	if err != nil {
-		return err
-	}
-	u.turns(final.Flip, r.now)
-	if r.stands(u, v, final) {
-		return nil
-	}
-	if u.fresh || !u.Clock && len(u.Joins) == 0 {
-		at := r.since(u, v)
-		if u.vol && !u.fresh && v.Occurred == nil {
-			at = max(at, store.At(r.now)) // when a volatile value changed is not known
-		}
-		r.become(u, v, at, final)
-		return nil
-	}
-	moments := r.changes(ctx, u)
-	for at := max(u.series.Evaluated, r.since(u, v)); at < store.At(r.now); {
-		res, err := r.judge(ctx, u, v, at)
-		if err != nil {
-			return err
-		}
-		r.become(u, v, at, res)
-		next := store.At(r.now)
-		if !res.Flip.IsZero() && res.Flip.Before(r.now) {
-			next = store.At(res.Flip)
-		}
-		if i, _ := slices.BinarySearch(moments, at+1); i < len(moments) && moments[i] < next {
-			next = moments[i]
-		}
-		at = next
-	}
-	r.become(u, v, store.At(r.now), final)
-	return nil
-}
-
-// changes are the moments since the last evaluation at which a record that the check looks up changed, in order; of very
-// many, only the last few are looked at.
-func (r *round) changes(ctx context.Context, u *unit) []store.Moment {
-	var all []store.Moment
-	for _, name := range u.Joins {
-		for _, k := range r.m.Words.Kinds(name) {
-			list, ok := r.bounds[k.Name]
-			if !ok {
-				list, _ = store.All[store.Moment](ctx, r.q, `SELECT DISTINCT v.valid_from FROM version v JOIN kind k ON k.id = v.kind
-					WHERE k.name = $1 AND v.id > $2 AND v.valid_from > $3
-					UNION SELECT DISTINCT v.valid_to FROM version v JOIN kind k ON k.id = v.kind WHERE k.name = $1 AND v.valid_to > $3 AND v.valid_to <= $4`,
-					k.Name, u.series.Upto, u.series.Evaluated, r.last)
-				r.bounds[k.Name] = list
-			}
-			all = append(all, list...)
-		}
-	}
-	slices.Sort(all)
-	all = slices.Compact(all)
-	const most = 16
-	if len(all) > most {
-		all = all[len(all)-most:]
-	}
-	return all
 }
 
 // judge judges a version as of a moment; zero is now.

@@ -157,12 +157,24 @@ func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series,
 		st.Status, st.Reason = Unknown, read
 	case st.Counts.Pass > 0:
 		st.Status = Pass
+	case st.Counts.NotApplicable > 0 && m.doubtful(l, c, t) != "":
+		st.Status, st.Reason = Unknown, m.doubtful(l, c, t)
 	case st.Counts.NotApplicable > 0:
 		st.Status, st.Reason = NotApplicable, "It applies to none of the records there are."
 	default:
 		st.Status, st.Reason = Unknown, "There is nothing to judge."
 	}
 	return st, nil
+}
+
+// doubtful says why it cannot be told which records a check applies to: what its where looks up was not read completely.
+func (m *Monitor) doubtful(l *listing, c *Check, t store.Moment) string {
+	for _, name := range c.asked() {
+		if gaps := l.cover.name(name, c.MaxGap, t, t+1); len(gaps) > 0 {
+			return gaps[0].Reason
+		}
+	}
+	return ""
 }
 
 // anyGap reports whether anything that the check rests on is not covered now; if nothing is, the tallies are the answer.

@@ -1,0 +1,93 @@
+package check_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"tickmark/internal/check"
+	"tickmark/internal/store"
+	"tickmark/internal/store/storetest"
+)
+
+var joiner = strings.NewReplacer("for: person\nwhere: r.end != null && age(r.end) > settings.days\n", "for: host_user\n", "accounts: account by email = r.email", "people: person by email = r.mail",
+	"accounts.all(a, !a.active)", "r.locked || people.all(p, !has(p.end) || p.end == null || age(p.end) <= settings.days)", `"the account of " + r.email + " is still active"`, `"the account of " + r.mail + " is still active"`,
+	"max_gap: 36h\n", "", leavers[strings.Index(leavers, "examples:"):], `examples:
+  - {name: left, record: {mail: a, locked: false}, others: {person: [{email: a, end: 2025-01-01}]}, expect: fail}
+  - {name: here, record: {mail: a, locked: false}, others: {person: [{email: a}]}, expect: pass}
+  - {name: unread, record: {mail: a}, others: {person: [{email: a, end: 2025-01-01}]}, expect: unknown}
+`).Replace(leavers)
+
+func TestADeviationThatBeganAndEndedBetweenTwoEvaluationsIsKept(t *testing.T) {
+	account := func(locked bool) string {
+		return fmt.Sprintf(`{"name":"bob","mail":"bob@example.org","human":true,"mfa":true,"locked":%t}`, locked)
+	}
+	fails := "The account of bob@example.org is still active."
+	for name, c := range map[string]struct {
+		meanwhile func(d *desk)
+		want      []string
+	}{
+		"another record made it fail, and it was mended itself": {func(d *desk) {
+			d.goTo("2026-01-05 10:00")
+			d.see("person", "bob", `{"email":"bob@example.org","end":"2026-01-02"}`)
+			d.goTo("2026-01-06 11:00")
+			d.see("host_user", "bob", account(true))
+		}, []string{"bob pass 01 00:00–05 10:00", "bob fail 05 10:00–06 11:00 " + fails, "bob pass 06 11:00–"}},
+		"another record made it fail, and took it back": {func(d *desk) {
+			d.goTo("2026-01-05 10:00")
+			d.see("person", "bob", `{"email":"bob@example.org","end":"2026-01-02"}`)
+			d.goTo("2026-01-06 11:00")
+			d.see("person", "bob", `{"email":"bob@example.org"}`)
+		}, []string{"bob pass 01 00:00–05 10:00", "bob fail 05 10:00–06 11:00 " + fails, "bob pass 06 11:00–"}},
+		"a day made it fail, and it was mended itself": {func(d *desk) {
+			d.see("person", "bob", `{"email":"bob@example.org","end":"2026-01-04"}`)
+			d.evaluate()
+			d.goTo("2026-01-07 11:00")
+			d.see("host_user", "bob", account(true))
+		}, []string{"bob pass 01 00:00–05 00:00", "bob fail 05 00:00–07 11:00 " + fails, "bob pass 07 11:00–"}},
+		"it was gone before anybody looked": {func(d *desk) {
+			d.goTo("2026-01-05 10:00")
+			d.see("person", "bob", `{"email":"bob@example.org","end":"2026-01-02"}`)
+			d.goTo("2026-01-06 11:00")
+			d.see("host_user", "bob", "")
+		}, []string{"bob pass 01 00:00–05 10:00", "bob fail 05 10:00–06 11:00 " + fails}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				d := open(t, db, joiner)
+				d.covered("host_user", "2026-01-01 00:00", "", "")
+				d.see("host_user", "bob", account(false))
+				d.see("person", "bob", `{"email":"bob@example.org"}`)
+				d.evaluate()
+				c.meanwhile(d)
+				d.goTo("2026-01-08 00:00")
+				d.evaluate()
+				d.want(check.Filter{From: d.at("2026-01-01 00:00"), To: d.at("2026-01-08 00:00")}, c.want...)
+				if e := d.evaluate(); e.Flips != 0 {
+					t.Errorf("it was answered again: %+v", e)
+				}
+				if _, err := d.m.Verify(d.ctx, nil); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatCouldNotAllBeJudgedIsUnknown(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, joiner)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.see("host_user", "bob", `{"name":"bob","mail":"bob@example.org","human":true,"mfa":true,"locked":false}`)
+		d.see("person", "bob", `{"email":"bob@example.org"}`)
+		d.evaluate()
+		for i := range 40 {
+			d.goTo(fmt.Sprintf("2026-01-02 00:%02d", i))
+			d.see("person", "bob", fmt.Sprintf(`{"email":"bob@example.org","end":"2030-01-%02d"}`, i%28+1))
+		}
+		d.goTo("2026-01-03 00:00")
+		d.evaluate()
+		d.want(check.Filter{From: d.at("2026-01-01 00:00"), To: d.at("2026-01-03 00:00")}, "bob pass 01 00:00–02 00:00",
+			"bob unknown 02 00:00–02 00:24 So much of what it looks up changed between two evaluations that not every moment was judged.", "bob pass 02 00:24–")
+	})
+}

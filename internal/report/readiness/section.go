@@ -1,0 +1,510 @@
+package readiness
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tickmark/internal/check"
+	"tickmark/internal/collect"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+)
+
+// openStates are the states in which a finding still has to be dealt with.
+var openStates = []string{"open", "assigned", "in_progress", "fixed", "verified", "claimed_false"}
+
+func (m *making) findings() error {
+	m.r.Findings = []Finding{}
+	return each(m, "finding", func(v record.Version, f struct {
+		Title, Severity, State, Owner, Due, Check string
+		Opened                                    time.Time
+		Closed                                    time.Time `json:"closed_at"`
+		Overdue                                   string    `json:"overdue_since"`
+		Controls                                  []string
+	}) error {
+		open := slices.Contains(openStates, f.State)
+		if old := m.due[f.Check]; open && f.Check != "" && f.Due != "" && (old == "" || f.Due < old) {
+			m.due[f.Check] = f.Due
+		}
+		if !open && store.At(f.Opened) < m.r.From && (f.Closed.IsZero() || store.At(f.Closed) < m.r.From) {
+			return nil
+		}
+		m.r.Findings = append(m.r.Findings, Finding{Title: f.Title, Severity: f.Severity, State: f.State, Open: open, Owner: m.name(f.Owner), Opened: f.Opened, Due: f.Due,
+			Overdue: f.Overdue, Check: f.Check, Controls: orNone(f.Controls), Ref: m.ref(v)})
+		if open {
+			m.r.Counts.Findings++
+		}
+		return nil
+	})
+}
+
+func orNone(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func (m *making) controls() error {
+	occurrences, err := m.occurrences()
+	if err != nil {
+		return err
+	}
+	evidence, err := m.evidence()
+	if err != nil {
+		return err
+	}
+	needs, err := m.requirements()
+	if err != nil {
+		return err
+	}
+	m.r.Controls = []Control{}
+	i := map[string]int{}
+	for n, s := range m.state.Controls {
+		i[s.Key] = n
+	}
+	err = each(m, "control", func(v record.Version, c struct {
+		Control
+		Owner     string
+		OwnerRole string `json:"owner_role"`
+		State     string
+		Checks    []string
+		Evidence  json.RawMessage
+	}) error {
+		if c.State == "retired" {
+			return nil
+		}
+		x := c.Control
+		x.ID, x.Owner, x.OwnerRole, x.State, x.Status = v.Key, m.name(c.Owner), c.OwnerRole, c.State, Unknown
+		x.Parts, x.Checks, x.Ref = []Part{}, []string{}, m.ref(v)
+		x.Criteria, x.Requirements, x.Evidence = orNone(x.Criteria), append([]Requirement{}, needs[v.Key]...), append([]Evidence{}, evidence[v.Key]...)
+		x.Occurrences = occurrences[v.Key]
+		if n, ok := i[v.Key]; ok {
+			s := m.state.Controls[n]
+			x.Status, x.Why = cmp.Or(m.word(s.Status, s.Checks), Unknown), s.Reason
+			for _, k := range s.Checks {
+				x.Checks = append(x.Checks, k.ID)
+				x.Parts = append(x.Parts, Part{Name: k.ID, Status: m.status(k), Why: k.Reason})
+			}
+			if x.Why == "" {
+				x.Why = m.whyChecks(s.Checks)
+			}
+		}
+		m.r.Controls = append(m.r.Controls, x)
+		m.r.Counts.Controls.Add(x.Status)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	kept := map[string]int{}
+	for _, c := range m.r.Controls {
+		kept[c.ID] = len(c.Evidence)
+	}
+	for n := range m.r.Criteria {
+		for _, c := range m.r.Criteria[n].Controls {
+			m.r.Criteria[n].Evidence += kept[c]
+		}
+	}
+	return nil
+}
+
+// whyChecks says in a sentence how some checks make their control stand.
+func (m *making) whyChecks(checks []check.State) string {
+	by := map[string][]string{}
+	for _, c := range checks {
+		s := m.status(c)
+		by[s] = append(by[s], c.ID)
+	}
+	for _, s := range []string{Failing, Attention, Unknown} {
+		if n := len(by[s]); n > 0 {
+			say := map[string]string{Failing: "Failing", Attention: "Failing inside its due date", Unknown: "Unknown"}[s]
+			return fmt.Sprintf("%s, %d of %s: %s.", say, n, count(len(checks), "check"), list(by[s], 5))
+		}
+	}
+	return fmt.Sprintf("All that %s judged passes.", count(len(by[Passing]), "check"))
+}
+
+func count(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+func (m *making) occurrences() (map[string]Occurrences, error) {
+	out := map[string]Occurrences{}
+	first, last := m.days()
+	return out, each(m, "occurrence", func(v record.Version, o struct{ Control, Due, State string }) error {
+		if o.Due < first || o.Due > last && o.State != "performed" && o.State != "performed_late" {
+			return nil
+		}
+		c := out[o.Control]
+		c.Due++
+		switch o.State {
+		case "performed":
+			c.OnTime++
+		case "performed_late":
+			c.Late++
+			c.Refs = append(c.Refs, m.ref(v))
+		case "missed":
+			c.Missed++
+			c.Refs = append(c.Refs, m.ref(v))
+		case "not_applicable":
+			c.Due--
+			c.NotApplicable++
+		default:
+			c.Open++
+		}
+		out[o.Control] = c
+		return nil
+	})
+}
+
+// days are the first and last day of the window in the organisation's zone.
+func (m *making) days() (first, last string) {
+	return m.r.From.Time().In(m.zone).Format(time.DateOnly), (m.r.To - 1).Time().In(m.zone).Format(time.DateOnly)
+}
+
+func (m *making) evidence() (map[string][]Evidence, error) {
+	out := map[string][]Evidence{}
+	return out, each(m, "evidence", func(v record.Version, e struct {
+		Title, State, SHA256 string
+		Controls             []string
+		From                 string `json:"covers_from"`
+		To                   string `json:"covers_to"`
+		Reviewed             string `json:"reviewed_by"`
+	}) error {
+		if e.State == "withdrawn" {
+			return nil
+		}
+		for _, c := range e.Controls {
+			out[c] = append(out[c], Evidence{Title: e.Title, State: e.State, Origin: string(v.Origin), From: e.From, To: e.To, Reviewed: m.name(e.Reviewed), SHA256: e.SHA256, Ref: m.ref(v)})
+		}
+		return nil
+	})
+}
+
+func (m *making) requirements() (map[string][]Requirement, error) {
+	out := map[string][]Requirement{}
+	return out, each(m, "requirement", func(v record.Version, r struct{ Control, Title, Frequency string }) error {
+		out[r.Control] = append(out[r.Control], Requirement{Title: r.Title, Frequency: r.Frequency, Unmet: []Days{}, Ref: m.ref(v)})
+		return nil
+	})
+}
+
+const hour = 3600 * 1e6 // in microseconds
+
+func (m *making) checks() error {
+	m.r.Checks = []Check{}
+	courses, err := m.Monitor.Courses(m.ctx, m.r.From, m.r.To)
+	if err != nil {
+		return err
+	}
+	went := map[string]check.Course{}
+	for _, c := range courses {
+		went[c.Check] = c
+	}
+	for _, s := range m.state.Checks {
+		c := Check{ID: s.ID, Title: s.Title, Severity: s.Severity, Controls: orNone(s.Controls), Status: m.status(s), Why: s.Reason, Off: s.Off, Due: m.due[s.ID],
+			Pass: s.Counts.Pass, Fail: s.Counts.Fail, Unknown: s.Counts.Unknown, NA: s.Counts.NotApplicable}
+		w := went[s.ID]
+		if w.Entry >= 0 {
+			c.Ref = m.refer([2]string{AnswersKind, s.ID}, "Answers of "+s.ID, w.From, w.Entry)
+		}
+		if c.Course, err = m.course(w); err != nil {
+			return err
+		}
+		m.r.Checks = append(m.r.Checks, c)
+		m.r.Counts.Checks.Add(c.Status)
+	}
+	return nil
+}
+
+func (m *making) course(w check.Course) (Course, error) {
+	c := Course{Spans: []Span{}, Gaps: []CourseGap{}, Records: [3]int64{w.Pass, w.Fail, w.Unknown}, Covered: w.Percent, Partial: w.Partial}
+	for _, s := range w.Spans {
+		word := map[check.Status]string{check.Pass: Passing, check.Fail: Failing, check.Unknown: Unknown}[s.Status]
+		if word == "" {
+			word = "nothing"
+		}
+		c.Spans = append(c.Spans, Span{word, s.From, s.To})
+		hours := float64(s.To-s.From) / hour
+		switch word {
+		case Passing:
+			c.PassHours += hours
+		case Failing:
+			c.FailHours += hours
+		case Unknown:
+			c.UnknownHours += hours
+		default:
+			c.NothingHours += hours
+		}
+	}
+	for _, g := range w.Gaps {
+		x := CourseGap{g.From, g.To, g.Reason}
+		if x.To-x.From > 1000 && !slices.Contains(c.Gaps, x) {
+			c.Gaps = append(c.Gaps, x)
+		}
+	}
+	slices.SortStableFunc(c.Gaps, func(a, b CourseGap) int { return cmp.Compare(a.From, b.From) })
+	f := w.Longest
+	if f == nil {
+		return c, nil
+	}
+	c.Longest = &Failure{Kind: f.Kind, Key: f.Key, Label: cmp.Or(f.Label, f.Key), Why: f.Reason, From: f.Began, To: f.To, Goes: f.To >= w.To}
+	v, err := m.Book.Get(m.ctx, f.Kind, f.Key, min(f.To-1, m.r.AsOf))
+	switch {
+	case err == nil:
+		c.Longest.Ref = m.ref(v)
+	case !fault.Is(err, fault.NotFound):
+		return c, err
+	}
+	return c, nil
+}
+
+func (m *making) exceptions() error {
+	m.r.Exceptions = []Exception{}
+	first, last := m.days()
+	return each(m, "exception", func(v record.Version, e struct {
+		Title, State, Start, Expiry, Reason string
+		Approved                            string    `json:"approved_by"`
+		Ended                               time.Time `json:"ended_at"`
+	}) error {
+		if e.Start > last || e.Expiry < first || !e.Ended.IsZero() && store.At(e.Ended) < m.r.From {
+			return nil
+		}
+		m.r.Exceptions = append(m.r.Exceptions, Exception{Title: e.Title, State: e.State, From: e.Start, To: e.Expiry, Approved: m.name(e.Approved), Reason: e.Reason, Ref: m.ref(v)})
+		return nil
+	})
+}
+
+// unwatched lists what people alone can answer: no check of it judged anything at the moment.
+func (m *making) unwatched() error {
+	m.r.Unwatched = Unwatched{Criteria: []string{}, Controls: []string{}}
+	judged := map[string]bool{}
+	for _, c := range m.r.Checks {
+		judged[c.ID] = c.Pass+c.Fail+c.Unknown > 0
+	}
+	any := func(checks []string) bool {
+		return slices.ContainsFunc(checks, func(id string) bool { return judged[id] })
+	}
+	for _, c := range m.r.Criteria {
+		if !any(c.Checks) {
+			m.r.Unwatched.Criteria = append(m.r.Unwatched.Criteria, c.ID)
+		}
+	}
+	for _, c := range m.r.Controls {
+		if !any(c.Checks) {
+			m.r.Unwatched.Controls = append(m.r.Unwatched.Controls, c.ID)
+		}
+	}
+	return nil
+}
+
+func (m *making) policies() error {
+	m.r.Policies = []Policy{}
+	type text struct {
+		Policy, Number, State, Effective, SHA256 string
+		ApprovedBy                               string    `json:"approved_by"`
+		ApprovedAt                               time.Time `json:"approved_at"`
+		version                                  record.Version
+	}
+	force, draft := map[string]text{}, map[string]string{}
+	err := each(m, "policy_version", func(v record.Version, t text) error {
+		t.version = v
+		switch t.State {
+		case "published":
+			if old, ok := force[t.Policy]; !ok || t.ApprovedAt.After(old.ApprovedAt) {
+				force[t.Policy] = t
+			}
+		case "superseded", "retired":
+		default:
+			draft[t.Policy] = strings.ReplaceAll(t.State, "_", " ")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = each(m, "policy_review", func(v record.Version, r struct {
+		Policy, State string
+		ApprovedBy    string    `json:"approved_by"`
+		ApprovedAt    time.Time `json:"approved_at"`
+	}) error {
+		if t, ok := force[r.Policy]; ok && r.State == "approved" && r.ApprovedAt.After(t.ApprovedAt) {
+			t.ApprovedAt, t.ApprovedBy = r.ApprovedAt, r.ApprovedBy
+			force[r.Policy] = t
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	day := m.r.AsOf.Time().In(m.zone).Format(time.DateOnly)
+	asked := map[string]*Policy{} // by the key of the version
+	err = each(m, "acknowledgement", func(v record.Version, a struct{ Version, State, Due string }) error {
+		p := asked[a.Version]
+		if p == nil {
+			p = &Policy{}
+			asked[a.Version] = p
+		}
+		switch {
+		case a.State == "void":
+			return nil
+		case a.State == "acknowledged":
+			p.Acknowledged++
+		case a.Due < day:
+			p.Overdue++
+		}
+		p.Assigned++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return each(m, "policy", func(v record.Version, b struct{ Title, Sort, Owner, State string }) error {
+		if b.State == "retired" {
+			return nil
+		}
+		p := Policy{ID: v.Key, Title: b.Title, Sort: b.Sort, Owner: m.name(b.Owner), Draft: draft[v.Key], Ref: m.ref(v)}
+		if t, ok := force[v.Key]; ok {
+			p.Version, p.Effective, p.ApprovedBy, p.ApprovedAt, p.SHA256, p.VersionRef = t.Number, t.Effective, m.name(t.ApprovedBy), t.ApprovedAt, t.SHA256, m.ref(t.version)
+			if n := asked[t.version.Key]; n != nil {
+				p.Assigned, p.Acknowledged, p.Overdue = n.Assigned, n.Acknowledged, n.Overdue
+			}
+		}
+		m.r.Policies = append(m.r.Policies, p)
+		return nil
+	})
+}
+
+func (m *making) sources() error {
+	m.r.Sources = []Source{}
+	spans, err := collect.CoverageOf(m.ctx, m.Book.DB, collect.CoverageQuery{From: m.r.From, To: m.r.To})
+	if err != nil {
+		return err
+	}
+	return each(m, collect.ConnectionKind, func(v record.Version, c collect.Connection) error {
+		s := Source{Name: v.Key, Title: cmp.Or(c.Title, v.Key), Connector: c.Connector, Paused: c.Paused, Every: c.Every, Coverage: []SourceKind{}, Ref: m.ref(v)}
+		if err := m.lastRun(&s); err != nil {
+			return err
+		}
+		for n := 0; n < len(spans); {
+			x := spans[n]
+			end := n
+			for end < len(spans) && spans[end].Connection == x.Connection && spans[end].Kind == x.Kind && spans[end].Part == x.Part && spans[end].Scope == x.Scope {
+				end++
+			}
+			if x.Connection == v.Key {
+				s.Coverage = append(s.Coverage, m.covered(spans[n:end]))
+			}
+			n = end
+		}
+		m.r.Sources = append(m.r.Sources, s)
+		return nil
+	})
+}
+
+func (m *making) lastRun(s *Source) error {
+	page, err := m.Book.List(m.ctx, record.Query{Kind: collect.RunKind, AsOf: m.at, Where: fmt.Sprintf("r.connection == %q", s.Name), Limit: 3})
+	if err != nil {
+		return err
+	}
+	for _, v := range page.Versions {
+		var run collect.Summary
+		if err := json.Unmarshal(v.Body, &run); err != nil {
+			return err
+		}
+		if run.Outcome == collect.Running {
+			continue
+		}
+		s.Last = &Run{Ended: run.Ended, Outcome: run.Outcome, Missing: []string{}, Ref: m.ref(v)}
+		for _, g := range run.Missing {
+			s.Last.Missing = append(s.Last.Missing, m.title(g.Kind, g.Part, g.Scope)+": "+g.Reason)
+		}
+		break
+	}
+	return nil
+}
+
+// title is what a kind, a part of it and a scope are called.
+func (m *making) title(kind, part, scope string) string {
+	t := kind
+	if k, err := m.Book.Kinds.Named(kind); err == nil {
+		t = cmp.Or(k.Plural, k.Title, kind)
+	}
+	if part != "" {
+		t += ", " + strings.ReplaceAll(part, "_", " ")
+	}
+	if scope != "" {
+		t += " of " + scope
+	}
+	return t
+}
+
+// covered sums up the spans of one kind, part and scope, which are in order of time.
+func (m *making) covered(spans []collect.Coverage) SourceKind {
+	x := SourceKind{Kind: spans[0].Kind, Title: m.title(spans[0].Kind, spans[0].Part, spans[0].Scope), Gaps: []CourseGap{}}
+	at, known, why := m.r.From, store.Moment(0), "It was not yet read completely."
+	for _, s := range spans {
+		from, to := max(s.From, at), min(s.To, m.r.To)
+		if from > at {
+			x.Gaps = append(x.Gaps, CourseGap{at, from, why})
+		}
+		if to > from {
+			known += to - from
+			at = to
+		}
+		if why = "It was not read in time."; s.Ended != "" {
+			why = strings.ToUpper(s.Ended[:1]) + s.Ended[1:] + "."
+		}
+	}
+	if at < m.r.To {
+		x.Gaps = append(x.Gaps, CourseGap{at, m.r.To, why})
+	}
+	x.Percent = 100 * float64(known) / float64(m.r.To-m.r.From)
+	return x
+}
+
+// changes lists every setting of a check that held in the window, also those that were taken back in it.
+func (m *making) changes() error {
+	m.r.Changes = []Change{}
+	q := record.Query{Kind: check.SettingKind, During: [2]store.Moment{m.r.From, m.r.To}, Limit: 500}
+	for {
+		page, err := m.Book.List(m.ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, v := range page.Versions {
+			var s struct {
+				Off      bool
+				Settings json.RawMessage
+				Reason   string
+			}
+			if err := json.Unmarshal(v.Body, &s); err != nil {
+				return err
+			}
+			c := Change{Check: v.Key, Off: s.Off, Reason: s.Reason, By: m.name(v.Actor), At: v.From, Ended: v.To}
+			switch {
+			case s.Off:
+				c.What = "Turned off"
+			case len(s.Settings) > 0 && string(s.Settings) != "null" && string(s.Settings) != "{}":
+				c.What = "Thresholds set to " + string(s.Settings)
+			default:
+				c.What = "As in the library"
+			}
+			c.Ref = m.refer([2]string{v.Kind, fmt.Sprintf("%s@%d", v.Key, v.ID)}, v.Label, v.From, v.Entry)
+			m.r.References[len(m.r.References)-1].Key = v.Key // each version of a setting is a line of its own
+			m.r.Changes = append(m.r.Changes, c)
+		}
+		if q.After = page.Next; q.After == "" {
+			return nil
+		}
+	}
+}

@@ -69,21 +69,16 @@ func (m *making) controls() error {
 		i[s.Key] = n
 	}
 	err = each(m, "control", func(v record.Version, c struct {
-		Control
-		Owner     string
-		OwnerRole string `json:"owner_role"`
-		State     string
-		Checks    []string
-		Evidence  json.RawMessage
+		Title, Statement, Frequency, Type, Owner, State string
+		OwnerRole                                       string `json:"owner_role"`
+		Criteria                                        []string
 	}) error {
 		if c.State == "retired" {
 			return nil
 		}
-		x := c.Control
-		x.ID, x.Owner, x.OwnerRole, x.State, x.Status = v.Key, m.name(c.Owner), c.OwnerRole, c.State, Unknown
-		x.Parts, x.Checks, x.Ref = []Part{}, []string{}, m.ref(v)
-		x.Criteria, x.Requirements, x.Evidence = orNone(x.Criteria), append([]Requirement{}, needs[v.Key]...), append([]Evidence{}, evidence[v.Key]...)
-		x.Occurrences = occurrences[v.Key]
+		x := Control{ID: v.Key, Title: c.Title, Statement: c.Statement, Criteria: orNone(c.Criteria), Owner: m.name(c.Owner), OwnerRole: c.OwnerRole, Frequency: c.Frequency,
+			Type: c.Type, State: c.State, Status: Unknown, Parts: []Part{}, Checks: []string{}, Occurrences: occurrences[v.Key],
+			Requirements: append([]Requirement{}, needs[v.Key]...), Evidence: append([]Evidence{}, evidence[v.Key]...), Ref: m.ref(v)}
 		if n, ok := i[v.Key]; ok {
 			s := m.state.Controls[n]
 			x.Status, x.Why = cmp.Or(m.word(s.Status, s.Checks), Unknown), s.Reason

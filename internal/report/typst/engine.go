@@ -127,7 +127,7 @@ func compile(dir string, workers int) (wazero.Runtime, wazero.CompiledModule, er
 	if err != nil {
 		return nil, nil, fmt.Errorf("unpack the compiler: %w", err)
 	}
-	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(true).WithMemoryLimitPages(maxPages)
+	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(maxPages)
 	if dir != "" {
 		cache, err := wazero.NewCompilationCacheWithDir(filepath.Join(dir, "typst"))
 		if err != nil {
@@ -179,7 +179,9 @@ type Job struct {
 	Fonts [][]byte          // static TTF or OTF; there are no others
 }
 
-// Render sets a document. It waits its turn; ctx ends the waiting and the work.
+// Render sets a document. It waits its turn. When ctx ends it returns at once; what the compiler has begun it finishes behind,
+// and its turn with it: code that could be stopped at any point takes nearly twice as long, and a document of bounded size
+// comes to an end by itself.
 func (e *Engine) Render(ctx context.Context, j Job) ([]byte, error) {
 	size := 0
 	for _, b := range j.Files {
@@ -194,13 +196,23 @@ func (e *Engine) Render(ctx context.Context, j Job) ([]byte, error) {
 	}
 	select {
 	case <-e.turn:
-		defer func() { e.turn <- struct{}{} }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	pdf, err := e.render(ctx, j)
-	if ctx.Err() != nil {
+	type result struct {
+		pdf []byte
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer func() { e.turn <- struct{}{} }()
+		pdf, err := e.render(context.WithoutCancel(ctx), j)
+		done <- result{pdf, err}
+	}()
+	select {
+	case r := <-done:
+		return r.pdf, r.err
+	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return pdf, err
 }

@@ -37,7 +37,7 @@ func (e *Engine) render(ctx context.Context, j Job) (pdf []byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the compiler: %w", err)
 	}
-	defer s.module.Close(context.WithoutCancel(ctx))
+	defer s.module.Close(ctx)
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -118,9 +118,6 @@ func (s *session) call(name string, args ...uint64) uint64 {
 		var inner trapped
 		if errors.As(err, &inner) {
 			panic(inner)
-		}
-		if s.ctx.Err() != nil {
-			panic(trapped{s.ctx.Err()})
 		}
 		what, _, _ := strings.Cut(err.Error(), "\n") // the rest is a trace of numbers
 		panic(trap("%s: %s", name, what))

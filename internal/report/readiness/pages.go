@@ -1,0 +1,253 @@
+package readiness
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"tickmark/internal/report/document"
+	"tickmark/internal/store"
+)
+
+func (p *paper) checks() document.Section {
+	var rows, gaps []document.Row
+	for _, c := range p.r.Checks {
+		went := document.Cell{Strip: p.strip(c.Course), Sub: p.says(c.Course)}
+		if c.Course.Partial {
+			went.Sub += ". There are more answers than were summed"
+		}
+		stands := document.Cell{Status: status(c.Status), Sub: c.Why}
+		if c.Off {
+			stands.Status = &document.Status{Word: "Turned off", Tone: document.Unknown}
+		} else if c.Why == "" {
+			stands.Sub = fmt.Sprintf("%d pass, %d fail, %d unknown", c.Pass, c.Fail, c.Unknown)
+			if c.NA > 0 {
+				stands.Sub += fmt.Sprintf(", %d not applicable", c.NA)
+			}
+		}
+		longest := document.Cell{Text: "None"}
+		if f := c.Course.Longest; f != nil {
+			longest = document.Cell{Text: span(float64(f.To-f.From)/hour) + ", " + f.Label, Sub: "from " + p.day(f.From), Refs: p.ref(f.Ref)}
+			if f.Goes {
+				longest.Sub += ", goes on"
+			} else {
+				longest.Sub += " to " + p.day(f.To)
+			}
+		}
+		rows = append(rows, document.Row{Cells: []document.Cell{{Title: c.ID, Refs: p.ref(c.Ref)}, {Text: c.Title, Sub: plain(c.Severity) + controlsOf(c.Controls)},
+			stands, went, {Text: percent(c.Course.Covered)}, longest}})
+		for _, g := range c.Course.Gaps {
+			gaps = append(gaps, document.Row{Cells: []document.Cell{{Title: c.ID}, {Text: p.from(g.From, g.To)}, {Text: g.Reason}}})
+		}
+	}
+	const most = 400
+	s := document.Section{ID: "checks", Title: "Checks over the window", Blocks: []document.Block{
+		text("Each check as it stands, and as it went from %s to %s. The line shows the worst answer about any record: a full dark bar is failing, a hatched one unknown, a low light one passing, and nothing where there was nothing to judge. Covered is the share of the time in which everything the check rests on was read.", p.day(p.r.From), p.day(p.r.To-1)),
+		table(document.Table{Label: "Checks", Empty: "No checks are loaded.", Columns: []document.Column{{Title: "Id", Width: -52}, {Title: "Check", Width: 1.7}, {Title: "Stands", Width: 1.9}, {Title: "Over the window", Width: 1.7}, {Title: "Covered", Width: -42, Right: true}, {Title: "Longest failure", Width: 1.3}}, Rows: rows}),
+	}}
+	sub := document.Section{ID: "check-gaps", Title: "When checks could not speak", Blocks: []document.Block{table(document.Table{Label: "Times in which checks could not speak", Empty: "Every check was covered for the whole window.",
+		Columns: []document.Column{{Title: "Check", Width: -52}, {Title: "Time", Width: 1.3}, {Title: "Why", Width: 3}}, Rows: gaps[:min(most, len(gaps))]})}}
+	if len(gaps) > most {
+		sub.Blocks = append(sub.Blocks, small(fmt.Sprintf("%d more such times are in the JSON of this report.", len(gaps)-most)))
+	}
+	s.Sections = append(s.Sections, sub)
+	return s
+}
+
+func controlsOf(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return ", for " + strings.Join(list, ", ")
+}
+
+// percent never rounds up to the whole.
+func percent(v float64) string {
+	switch {
+	case v >= 100:
+		return "100%"
+	case v > 99.9:
+		return "99.9%"
+	case v <= 0:
+		return "0%"
+	}
+	return fmt.Sprintf("%.1f%%", v)
+}
+
+func (p *paper) from(a, b store.Moment) string {
+	if p.day(a) == p.day(b-1) {
+		return p.day(a)
+	}
+	return p.day(a) + " to " + p.day(b-1)
+}
+
+func (p *paper) findings() document.Section {
+	var rows, exceptions []document.Row
+	for _, open := range []bool{true, false} {
+		n := 0
+		for _, f := range p.r.Findings {
+			if f.Open != open {
+				continue
+			}
+			if n++; n == 1 {
+				rows = append(rows, document.Row{Group: map[bool]string{true: "Open", false: "Dealt with in the window"}[open]})
+			}
+			due := document.Cell{Text: "No date"}
+			if f.Due != "" {
+				due.Text = date(f.Due)
+			}
+			if f.Overdue != "" {
+				due.Status = &document.Status{Word: "Past due", Tone: document.Fail}
+				due.Sub = "since " + date(f.Overdue)
+			}
+			rows = append(rows, document.Row{Cells: []document.Cell{{Status: severity(f.Severity)}, {Title: f.Title, Sub: strings.TrimPrefix(strings.TrimSpace(f.Check+controlsOf(f.Controls)), ", "), Refs: p.ref(f.Ref)},
+				{Text: plain(f.State), Sub: "opened " + f.Opened.In(p.zone).Format("2 Jan 2006")}, {Text: cmp.Or(f.Owner, "Nobody")}, due}})
+		}
+	}
+	for _, e := range p.r.Exceptions {
+		exceptions = append(exceptions, document.Row{Cells: []document.Cell{{Title: e.Title, Sub: e.Reason, Refs: p.ref(e.Ref)}, {Text: plain(e.State)}, {Text: date(e.From) + " to " + date(e.To)}, {Text: cmp.Or(e.Approved, "Nobody")}}})
+	}
+	return document.Section{ID: "findings", Follows: true, Title: "Findings and exceptions", Blocks: []document.Block{
+		table(document.Table{Label: "Findings", Empty: "No findings are open, and none were in the window.", Columns: []document.Column{{Title: "Severity", Width: -62}, {Title: "Finding", Width: 3}, {Title: "State", Width: 1.1}, {Title: "Owner", Width: 1}, {Title: "Due", Width: 1}}, Rows: rows}),
+	}, Sections: []document.Section{{ID: "exceptions", Title: "Exceptions", Blocks: []document.Block{
+		text("An exception turns no failure into a pass; what it covers goes on failing."),
+		table(document.Table{Label: "Exceptions that held in the window", Empty: "No exception held in the window.", Columns: []document.Column{{Title: "Exception and reason", Width: 3}, {Title: "State", Width: 1}, {Title: "Days", Width: 1.3}, {Title: "Approved by", Width: 1}}, Rows: exceptions}),
+	}}}}
+}
+
+func (p *paper) unwatched() document.Section {
+	titles := map[string]Control{}
+	for _, c := range p.r.Controls {
+		titles[c.ID] = c
+	}
+	names := map[string]Criterion{}
+	for _, c := range p.r.Criteria {
+		names[c.ID] = c
+	}
+	var criteria, controls []document.Row
+	for _, id := range p.r.Unwatched.Criteria {
+		criteria = append(criteria, document.Row{Cells: []document.Cell{{Title: id, Refs: p.ref(names[id].Ref)}, {Text: names[id].Title}, {Words: names[id].Controls, Text: none(len(names[id].Controls), "No control")}}})
+	}
+	for _, id := range p.r.Unwatched.Controls {
+		controls = append(controls, document.Row{Cells: []document.Cell{{Title: id, Refs: p.ref(titles[id].Ref)}, {Text: titles[id].Title}, {Text: occurred(titles[id].Occurrences), Sub: proof(titles[id])}}})
+	}
+	return document.Section{ID: "people", Follows: true, Title: "What no machine checks", Blocks: []document.Block{
+		text("For these, no check judged any record. Only people can answer for them, by what they did and what they kept; the records say nothing by themselves."),
+	}, Sections: []document.Section{
+		{ID: "people-criteria", Title: fmt.Sprintf("Criteria (%d)", len(criteria)), Blocks: []document.Block{table(document.Table{Label: "Criteria that no check watches", Empty: "Every criterion in scope is watched by a check.", Columns: []document.Column{{Title: "Id", Width: -48}, {Title: "Criterion", Width: 3}, {Title: "Controls", Width: 1.4}}, Rows: criteria})}},
+		{ID: "people-controls", Title: fmt.Sprintf("Controls (%d)", len(controls)), Blocks: []document.Block{table(document.Table{Label: "Controls that no check watches", Empty: "Every control is watched by a check.", Columns: []document.Column{{Title: "Id", Width: -48}, {Title: "Control", Width: 2.4}, {Title: "In the window", Width: 2}}, Rows: controls})}},
+	}}
+}
+
+func (p *paper) policies() document.Section {
+	var rows []document.Row
+	for _, x := range p.r.Policies {
+		force := document.Cell{Status: &document.Status{Word: "Not in force", Tone: document.Fail}}
+		approved, read := document.Cell{Text: "Nobody"}, document.Cell{Text: "Nobody was asked"}
+		if x.Version != "" {
+			force = document.Cell{Text: "Version " + x.Version, Refs: p.ref(x.VersionRef)}
+			if x.Effective != "" {
+				force.Sub = "in force from " + date(x.Effective)
+			}
+			approved = document.Cell{Text: cmp.Or(x.ApprovedBy, "Nobody")}
+			if !x.ApprovedAt.IsZero() {
+				approved.Sub = x.ApprovedAt.In(p.zone).Format("2 Jan 2006")
+			}
+		}
+		if x.Draft != "" {
+			force.Sub = strings.TrimPrefix(force.Sub+"; a new text is "+x.Draft, "; ")
+		}
+		if x.Assigned > 0 {
+			read.Text = fmt.Sprintf("%d of %d", x.Acknowledged, x.Assigned)
+			if x.Overdue > 0 {
+				read.Sub = fmt.Sprintf("%d past due", x.Overdue)
+			}
+		}
+		rows = append(rows, document.Row{Cells: []document.Cell{{Title: x.Title, Sub: plain(x.Sort), Refs: p.ref(x.Ref)}, {Text: cmp.Or(x.Owner, "Nobody")}, force, approved, read}})
+	}
+	return document.Section{ID: "policies", Follows: true, Title: "Policies", Blocks: []document.Block{
+		table(document.Table{Label: "Policies", Empty: "No policies are on record.", Columns: []document.Column{{Title: "Policy", Width: 2.4}, {Title: "Owner", Width: 1}, {Title: "Text in force", Width: 1.6}, {Title: "Approved by", Width: 1.1}, {Title: "Acknowledged", Width: 1.1}}, Rows: rows}),
+	}}
+}
+
+func (p *paper) sources() document.Section {
+	s := document.Section{ID: "sources", Title: "Sources", Blocks: []document.Block{
+		text("Where the records come from, and for how much of the window each source was read completely. What was not read is unknown, and checks that rest on it are too."),
+	}}
+	if len(p.r.Sources) == 0 {
+		s.Blocks = append(s.Blocks, document.Block{Note: &document.Note{Tone: document.Attention, Title: "Nothing is connected", Text: "No source is read; every check that rests on one is unknown."}})
+	}
+	for _, x := range p.r.Sources {
+		facts := []document.Fact{{Name: "Connection", Value: x.Name + " (" + x.Connector + ")", Ref: p.one(x.Ref)}}
+		if x.Paused {
+			facts = append(facts, document.Fact{Name: "Paused", Value: "It is not read at present."})
+		}
+		if x.Last != nil {
+			facts = append(facts, document.Fact{Name: "Last run", Value: plain(x.Last.Outcome) + ", ended " + x.Last.Ended.In(p.zone).Format("2 Jan 2006, 15:04 MST"), Ref: p.one(x.Last.Ref)})
+			for i, g := range x.Last.Missing {
+				name := ""
+				if i == 0 {
+					name = "Not read"
+				}
+				facts = append(facts, document.Fact{Name: name, Value: g})
+			}
+		}
+		rows := []document.Row{}
+		for _, c := range x.Coverage {
+			why := []string{}
+			for _, g := range c.Gaps[:min(4, len(c.Gaps))] {
+				why = append(why, p.from(g.From, g.To)+": "+g.Reason)
+			}
+			if n := len(c.Gaps) - 4; n > 0 {
+				why = append(why, fmt.Sprintf("%d more", n))
+			}
+			cell := document.Cell{Text: "Covered throughout"}
+			if len(why) > 0 {
+				cell = document.Cell{Spans: lines(why)}
+			}
+			rows = append(rows, document.Row{Cells: []document.Cell{{Title: c.Title}, {Text: percent(c.Percent)}, cell}})
+		}
+		s.Sections = append(s.Sections, document.Section{ID: "source-" + slug(x.Name), Title: x.Title, Blocks: []document.Block{{Facts: facts},
+			table(document.Table{Label: "What " + x.Name + " vouches for", Empty: "It vouched for nothing in the window.", Columns: []document.Column{{Title: "Records", Width: 1.4}, {Title: "Covered", Width: -48, Right: true}, {Title: "Not covered", Width: 3}}, Rows: rows})}})
+	}
+	return s
+}
+
+func lines(list []string) []document.Span {
+	out := make([]document.Span, len(list))
+	for i, s := range list {
+		out[i] = document.Span{Text: s, Break: i < len(list)-1}
+	}
+	return out
+}
+
+func (p *paper) changes() document.Section {
+	var rows []document.Row
+	for _, c := range p.r.Changes {
+		until := "holds"
+		if c.Ended != store.Forever {
+			until = "until " + p.at(c.Ended)
+		}
+		rows = append(rows, document.Row{Cells: []document.Cell{{Title: c.Check, Refs: p.ref(c.Ref)}, {Text: c.What, Sub: c.Reason}, {Text: c.By}, {Text: "from " + p.at(c.At), Sub: until}}})
+	}
+	return document.Section{ID: "changes", Follows: true, Title: "Checks that were changed", Blocks: []document.Block{
+		text("Every check that was turned off or had its thresholds changed in the window, also where that was taken back."),
+		table(document.Table{Label: "Changed checks", Empty: "No check was turned off, and no threshold was changed.", Columns: []document.Column{{Title: "Check", Width: -60}, {Title: "Change and reason", Width: 3}, {Title: "By", Width: 1.2}, {Title: "When", Width: 1.5}}, Rows: rows}),
+	}}
+}
+
+func (p *paper) references() document.Section {
+	var rows []document.Row
+	for _, x := range p.r.References {
+		cell := document.Cell{Title: x.Label}
+		if p.link != nil {
+			cell.Href = p.link(x)
+		}
+		rows = append(rows, document.Row{Ref: x.Code, Cells: []document.Cell{{Code: x.Code}, cell, {Text: plain(x.Kind), Sub: x.Key}, {Text: p.at(x.VersionFrom)}, {Code: fmt.Sprint(x.Entry)}}})
+	}
+	return document.Section{ID: "references", Title: "References", Blocks: []document.Block{
+		text("What each tickmark was traced to: the record, the moment from which its version holds, and the entry of the ledger %s that commits to it. For the answers of a check it is the entry of their newest batch.", p.r.Ledger.Origin),
+		{Text: []document.Span{{Text: "To verify one, ask for its proof with "}, {Text: "tickmark ledger prove KIND KEY", Code: true}, {Text: " and check it, or a whole package, with "}, {Text: "tickmark verify", Code: true}, {Text: ", on any machine."}}},
+		table(document.Table{Label: "References", Empty: "There are none.", Columns: []document.Column{{Title: "Mark", Width: -44}, {Title: "Record", Width: 2.4}, {Title: "Kind and key", Width: 1.7}, {Title: "Version from", Width: 1.4}, {Title: "Entry", Width: -48, Right: true}}, Rows: rows}),
+	}}
+}

@@ -155,7 +155,7 @@ func table(t document.Table) document.Block {
 	return document.Block{Table: &t}
 }
 
-func standing(s Standing) []document.Count {
+func tally(s Standing) []document.Count {
 	var out []document.Count
 	for _, x := range []struct {
 		n int
@@ -182,9 +182,9 @@ func (p *paper) summary() document.Section {
 	}
 	s := document.Section{ID: "summary", Title: "Where it stands", Blocks: []document.Block{
 		{Tiles: []document.Tile{
-			{Title: "Criteria in scope", To: "criteria", Number: r.Counts.Criteria.Total(), Parts: standing(r.Counts.Criteria)},
-			{Title: "Controls", To: "controls", Number: r.Counts.Controls.Total(), Parts: standing(r.Counts.Controls)},
-			{Title: "Checks", To: "checks", Number: r.Counts.Checks.Total(), Parts: standing(r.Counts.Checks)},
+			{Title: "Criteria in scope", To: "criteria", Number: r.Counts.Criteria.Total(), Parts: tally(r.Counts.Criteria)},
+			{Title: "Controls", To: "controls", Number: r.Counts.Controls.Total(), Parts: tally(r.Counts.Controls)},
+			{Title: "Checks", To: "checks", Number: r.Counts.Checks.Total(), Parts: tally(r.Counts.Checks)},
 			findings,
 			{Title: "Gaps", To: "gaps", Number: r.Counts.Gaps, Parts: severities(r.Gaps)},
 		}},

@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"tickmark/internal/check"
-	"tickmark/internal/control"
 	"tickmark/internal/fault"
 	"tickmark/internal/framework"
 	"tickmark/internal/gap"
 	"tickmark/internal/organisation"
 	"tickmark/internal/period"
 	"tickmark/internal/record"
+	"tickmark/internal/standing"
 	"tickmark/internal/store"
 	"tickmark/internal/system"
 )
@@ -43,7 +43,7 @@ type making struct {
 	known map[[2]string]string // references given, by kind and key
 	names map[string]string    // of people, by key
 	due   map[string]string    // by check: the due date of its open finding
-	state control.Standing
+	state standing.Summary
 }
 
 // Make computes the report.
@@ -239,7 +239,7 @@ func (m *making) scope() error {
 }
 
 func (m *making) stand() (err error) {
-	m.state, err = control.Stand(m.ctx, m.Book, m.Monitor, m.at)
+	m.state, err = standing.At(m.ctx, m.Book, m.Monitor, m.at)
 	return err
 }
 
@@ -259,24 +259,47 @@ func (m *making) status(s check.State) string {
 	return Unknown
 }
 
-// word is the status of what is judged by several checks; it is attention when every failing one is.
-func (m *making) word(s check.Status, checks []check.State) string {
-	if s != check.Fail {
-		return map[check.Status]string{check.Pass: Passing, check.NotApplicable: NotApplicable}[s]
+// control is the word for a control: a failure is attention when it is only of checks that are.
+func (m *making) control(c standing.Control) string {
+	if c.Status != check.Fail {
+		return cmp.Or(map[check.Status]string{check.Pass: Passing, check.NotApplicable: NotApplicable}[c.Status], Unknown)
 	}
-	failing := 0
+	for _, p := range c.Parts {
+		if p.Name != "checks" && p.Status == check.Fail {
+			return Failing
+		}
+	}
+	return m.failing(c.Checks)
+}
+
+// failing is attention when every check that fails is, and there is one.
+func (m *making) failing(checks []check.State) string {
+	word := Failing
 	for _, c := range checks {
 		switch m.status(c) {
 		case Failing:
 			return Failing
 		case Attention:
-			failing++
+			word = Attention
 		}
 	}
-	if failing > 0 {
-		return Attention
+	return word
+}
+
+// criterion is the word for a criterion: a failure is attention when every control that fails it is.
+func (m *making) criterion(c standing.Criterion, byKey map[string]standing.Control) string {
+	if c.Status != check.Fail {
+		return cmp.Or(map[check.Status]string{check.Pass: Passing, check.NotApplicable: NotApplicable}[c.Status], Unknown)
 	}
-	return Failing // something else than a check fails
+	word := Failing
+	for _, key := range c.Controls {
+		if x := byKey[key]; x.Status == check.Fail {
+			if word = m.control(x); word == Failing {
+				return Failing
+			}
+		}
+	}
+	return word
 }
 
 func (m *making) criteria() error {
@@ -285,11 +308,11 @@ func (m *making) criteria() error {
 		return err
 	}
 	m.r.Criteria, m.r.OutOfScope = []Criterion{}, []string{}
-	byKey := map[string]control.State{}
+	byKey := map[string]standing.Control{}
 	for _, c := range m.state.Controls {
 		byKey[c.Key] = c
 	}
-	stood := map[string]control.CriterionState{}
+	stood := map[string]standing.Criterion{}
 	for _, c := range m.state.Criteria {
 		stood[c.ID] = c
 	}
@@ -301,17 +324,15 @@ func (m *making) criteria() error {
 		k := Criterion{ID: c.ID, Title: c.Title, Series: c.Series, Category: c.Category, Status: Unknown, Why: "The criteria were not in the workspace then.", Controls: []string{}, Checks: []string{}}
 		if s, ok := stood[c.ID]; ok {
 			k.Controls, k.Why = append(k.Controls, s.Controls...), s.Reason
-			var checks []check.State
 			for _, key := range s.Controls {
 				for _, x := range byKey[key].Checks {
 					if !slices.Contains(k.Checks, x.ID) {
 						k.Checks = append(k.Checks, x.ID)
-						checks = append(checks, x)
 					}
 				}
 			}
 			slices.Sort(k.Checks)
-			k.Status = cmp.Or(m.word(s.Status, checks), Unknown)
+			k.Status = m.criterion(s, byKey)
 			if k.Why == "" {
 				k.Why = m.whyCriterion(s, byKey)
 			}
@@ -328,10 +349,10 @@ func (m *making) criteria() error {
 }
 
 // whyCriterion names the controls that make the criterion stand as it does.
-func (m *making) whyCriterion(s control.CriterionState, byKey map[string]control.State) string {
+func (m *making) whyCriterion(s standing.Criterion, byKey map[string]standing.Control) string {
 	var like []string
 	for _, key := range s.Controls {
-		if c := byKey[key]; c.Status == s.Status && control.Speaks(c.Life, c.Status) {
+		if c := byKey[key]; c.Status == s.Status && standing.Speaks(c.Life, c.Status) {
 			like = append(like, key)
 		}
 	}

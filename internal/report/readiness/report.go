@@ -217,8 +217,9 @@ type Requirement struct {
 
 // Days is an inclusive span of days.
 type Days struct {
-	From string `json:"from"`
-	To   string `json:"to"`
+	From    string `json:"from"`
+	To      string `json:"to"`
+	Waiting bool   `json:"waiting,omitempty"` // covered by evidence that nobody else reviewed yet
 }
 
 // Evidence is a piece kept for a control.

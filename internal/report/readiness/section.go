@@ -8,10 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"tickmark/internal/calendar"
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
+	"tickmark/internal/requirement"
+	"tickmark/internal/standing"
 	"tickmark/internal/store"
 )
 
@@ -51,7 +54,7 @@ func orNone(list []string) []string {
 }
 
 func (m *making) controls() error {
-	occurrences, err := m.occurrences()
+	marks, err := m.operated()
 	if err != nil {
 		return err
 	}
@@ -59,14 +62,10 @@ func (m *making) controls() error {
 	if err != nil {
 		return err
 	}
-	needs, err := m.requirements()
-	if err != nil {
-		return err
-	}
 	m.r.Controls = []Control{}
-	i := map[string]int{}
-	for n, s := range m.state.Controls {
-		i[s.Key] = n
+	stood := map[string]standing.Control{}
+	for _, s := range m.state.Controls {
+		stood[s.Key] = s
 	}
 	err = each(m, "control", func(v record.Version, c struct {
 		Title, Statement, Frequency, Type, Owner, State string
@@ -77,18 +76,28 @@ func (m *making) controls() error {
 			return nil
 		}
 		x := Control{ID: v.Key, Title: c.Title, Statement: c.Statement, Criteria: orNone(c.Criteria), Owner: m.name(c.Owner), OwnerRole: c.OwnerRole, Frequency: c.Frequency,
-			Type: c.Type, State: c.State, Status: Unknown, Parts: []Part{}, Checks: []string{}, Occurrences: occurrences[v.Key],
-			Requirements: append([]Requirement{}, needs[v.Key]...), Evidence: append([]Evidence{}, evidence[v.Key]...), Ref: m.ref(v)}
-		if n, ok := i[v.Key]; ok {
-			s := m.state.Controls[n]
-			x.Status, x.Why = cmp.Or(m.word(s.Status, s.Checks), Unknown), s.Reason
-			for _, k := range s.Checks {
-				x.Checks = append(x.Checks, k.ID)
-				x.Parts = append(x.Parts, Part{Name: k.ID, Status: m.status(k), Why: k.Reason})
+			Type: c.Type, State: c.State, Status: Unknown, Parts: []Part{}, Checks: []string{}, Requirements: []Requirement{}, Evidence: append([]Evidence{}, evidence[v.Key]...), Ref: m.ref(v)}
+		s := stood[v.Key]
+		x.Status, x.Why = m.control(s), s.Reason
+		for _, p := range s.Parts {
+			word := map[check.Status]string{check.Pass: Passing, check.Fail: Failing, check.Unknown: Unknown}[p.Status]
+			if p.Nothing || word == "" {
+				word = NotApplicable
 			}
-			if x.Why == "" {
-				x.Why = m.whyChecks(s.Checks)
+			if p.Name == "checks" && p.Status == check.Fail {
+				word = m.failing(s.Checks)
 			}
+			x.Parts = append(x.Parts, Part{Name: p.Name, Status: word, Why: p.Reason})
+		}
+		for _, k := range s.Checks {
+			x.Checks = append(x.Checks, k.ID)
+		}
+		x.Occurrences = m.occurred(v.Key, marks)
+		for _, r := range m.state.Requirements[v.Key] {
+			x.Requirements = append(x.Requirements, m.required(r, marks))
+		}
+		if x.Why == "" {
+			x.Why = m.whyChecks(s.Checks)
 		}
 		m.r.Controls = append(m.r.Controls, x)
 		m.r.Counts.Controls.Add(x.Status)
@@ -132,33 +141,66 @@ func count(n int, word string) string {
 	return fmt.Sprintf("%d %ss", n, word)
 }
 
-func (m *making) occurrences() (map[string]Occurrences, error) {
-	out := map[string]Occurrences{}
-	first, last := m.days()
-	return out, each(m, "occurrence", func(v record.Version, o struct{ Control, Due, State string }) error {
-		if o.Due < first || o.Due > last && o.State != "performed" && o.State != "performed_late" {
+// operated reads the versions of occurrences and requirements, by kind and key, for their references.
+func (m *making) operated() (map[[2]string]record.Version, error) {
+	out := map[[2]string]record.Version{}
+	for _, kind := range []string{"occurrence", "requirement"} {
+		if err := m.Book.EachAt(m.ctx, m.Book.DB, kind, m.at, func(v record.Version) error {
+			out[[2]string{kind, v.Key}] = v
 			return nil
+		}); err != nil {
+			return nil, err
 		}
-		c := out[o.Control]
-		c.Due++
-		switch o.State {
-		case "performed":
-			c.OnTime++
-		case "performed_late":
-			c.Late++
-			c.Refs = append(c.Refs, m.ref(v))
-		case "missed":
-			c.Missed++
-			c.Refs = append(c.Refs, m.ref(v))
-		case "not_applicable":
-			c.Due--
+	}
+	return out, nil
+}
+
+// occurred counts the performances of a control whose span ends in the window.
+func (m *making) occurred(control string, marks map[[2]string]record.Version) Occurrences {
+	var c Occurrences
+	first, last := m.days()
+	for _, o := range m.state.Occurrences[control] {
+		if o.To < first || o.To > last {
+			continue
+		}
+		if o.State == "not_applicable" {
 			c.NotApplicable++
+			continue
+		}
+		c.Due++
+		switch {
+		case o.State == "performed":
+			c.OnTime++
+		case o.State == "performed_late":
+			c.Late++
+			c.Refs = append(c.Refs, m.ref(marks[[2]string{"occurrence", o.Key}]))
+		case m.state.Missed(o):
+			c.Missed++
+			c.Refs = append(c.Refs, m.ref(marks[[2]string{"occurrence", o.Key}]))
 		default:
 			c.Open++
 		}
-		out[o.Control] = c
-		return nil
-	})
+	}
+	return c
+}
+
+// required counts the spans of a requirement that are over and lie in the window; those waiting for a review are not met.
+func (m *making) required(r standing.Requirement, marks map[[2]string]record.Version) Requirement {
+	x := Requirement{Title: r.Title, Frequency: r.Frequency, Unmet: []Days{}, Ref: m.ref(marks[[2]string{"requirement", r.Key}])}
+	first, last := m.days()
+	for _, s := range r.Spans {
+		from, to := calendar.Text(s.From), calendar.Text(s.To)
+		if s.State == requirement.Open || to < first || from > last {
+			continue
+		}
+		x.Spans++
+		if s.State == requirement.Met {
+			x.Met++
+			continue
+		}
+		x.Unmet = append(x.Unmet, Days{from, to, s.State == requirement.Waiting})
+	}
+	return x
 }
 
 // days are the first and last day of the window in the organisation's zone.
@@ -185,23 +227,15 @@ func (m *making) evidence() (map[string][]Evidence, error) {
 	})
 }
 
-func (m *making) requirements() (map[string][]Requirement, error) {
-	out := map[string][]Requirement{}
-	return out, each(m, "requirement", func(v record.Version, r struct{ Control, Title, Frequency string }) error {
-		out[r.Control] = append(out[r.Control], Requirement{Title: r.Title, Frequency: r.Frequency, Unmet: []Days{}, Ref: m.ref(v)})
-		return nil
-	})
-}
-
 const hour = 3600 * 1e6 // in microseconds
 
 func (m *making) checks() error {
 	m.r.Checks = []Check{}
-	courses, err := m.Monitor.Courses(m.ctx, m.r.From, m.r.To)
+	courses, err := m.Monitor.Traces(m.ctx, m.r.From, m.r.To)
 	if err != nil {
 		return err
 	}
-	went := map[string]check.Course{}
+	went := map[string]check.Trace{}
 	for _, c := range courses {
 		went[c.Check] = c
 	}
@@ -221,9 +255,9 @@ func (m *making) checks() error {
 	return nil
 }
 
-func (m *making) course(w check.Course) (Course, error) {
+func (m *making) course(w check.Trace) (Course, error) {
 	c := Course{Spans: []Span{}, Gaps: []CourseGap{}, Records: [3]int64{w.Pass, w.Fail, w.Unknown}, Covered: w.Percent, Partial: w.Partial}
-	for _, s := range w.Spans {
+	for _, s := range w.Stretches {
 		word := map[check.Status]string{check.Pass: Passing, check.Fail: Failing, check.Unknown: Unknown}[s.Status]
 		if word == "" {
 			word = "nothing"

@@ -152,6 +152,9 @@ type connectKinds struct{}
 
 func (connectKinds) Run(s *session) error {
 	for _, k := range workspace.Connectors() {
+		if k.Demonstration {
+			continue
+		}
 		s.fact("%s: %s. %s", k.Name, k.Title, k.Help)
 		for _, v := range k.Settings {
 			s.fact("  setting     %s%s  %s", v.Name, word(v.Secret, " (secret)", word(v.Required, " (needed)", "")), v.Help)

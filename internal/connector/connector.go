@@ -15,6 +15,7 @@ type Connector struct {
 	Settings          []Setting
 	Permissions       []Permission
 	Kinds             []record.Kind // every kind it can hand over, Collected true
+	Demonstration     bool          // it reads what does not exist, in the kinds of other connectors; never offered
 	FreshFor          time.Duration // how long a complete read vouches for the state; zero: two collection intervals
 
 	// Read reads everything in scope. It reports what it could not read through Sink and returns an error only when

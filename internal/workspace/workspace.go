@@ -25,6 +25,7 @@ import (
 	"tickmark/internal/collect"
 	"tickmark/internal/commitment"
 	"tickmark/internal/connector"
+	"tickmark/internal/connector/demo"
 	"tickmark/internal/connector/file"
 	"tickmark/internal/connector/git"
 	"tickmark/internal/connector/host"
@@ -72,7 +73,8 @@ type Workspace struct {
 
 // Connectors are all connectors of this release.
 func Connectors() []connector.Connector {
-	return []connector.Connector{host.Connector(), git.Connector(), file.Connector(named)}
+	machine, repository := host.Connector(), git.Connector()
+	return []connector.Connector{machine, repository, file.Connector(named), demo.Connector(machine.Kinds, repository.Kinds)}
 }
 
 // named finds the kind that the rows of a file are.
@@ -93,7 +95,9 @@ func Kinds() (*record.Kinds, error) {
 	}
 	list = append(append(list, record.Builtin()...), collect.Kinds()...)
 	for _, c := range Connectors() {
-		list = append(list, c.Kinds...)
+		if !c.Demonstration { // whose kinds are those of others
+			list = append(list, c.Kinds...)
+		}
 	}
 	return record.NewKinds(list...)
 }

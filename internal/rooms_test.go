@@ -21,7 +21,7 @@ func rooms() []string {
 		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/policy
 		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task
 		internal/standing internal/gap internal/guide internal/work internal/programme
-		internal/workspace internal/job internal/report internal/api internal/web internal/server internal/cli
+		internal/workspace internal/job internal/report internal/demo internal/api internal/web internal/server internal/cli
 		internal cmd/tickmark`)
 }
 

@@ -30,6 +30,7 @@ type commands struct {
 	JSON     bool   `name:"json" help:"Print facts as JSON."`
 
 	Up      upCommand      `cmd:"" help:"Set up a workspace here, collect from this host and repository, check, serve."`
+	Demo    demoCommand    `cmd:"" help:"Make a workspace of an invented organisation, with a year behind it."`
 	Serve   serveCommand   `cmd:"" help:"Serve the pages and the API, and collect when it is time."`
 	Init    initCommand    `cmd:"" help:"Make a workspace, its keys and its first user."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
@@ -131,7 +132,11 @@ func (s *session) report(err error) int {
 func (s *session) open() (*workspace.Workspace, error) { return s.openAs(false, "") }
 
 func (s *session) openAs(create bool, base string) (*workspace.Workspace, error) {
-	return workspace.Open(s, workspace.Options{Data: s.flags.Data, Database: s.flags.Database, Create: create, BaseURL: base})
+	w, err := workspace.Open(s, workspace.Options{Data: s.flags.Data, Database: s.flags.Database, Create: create, BaseURL: base})
+	if err == nil && w.Demonstration(s) {
+		s.say("Demonstration data: everything in %s is invented.", w.Data)
+	}
+	return w, err
 }
 
 // with opens the workspace and acts as its owner on this machine.

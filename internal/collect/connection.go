@@ -51,7 +51,9 @@ func (c *Collector) Connector(name string) (connector.Connector, error) {
 		if k.Name == name {
 			return k, nil
 		}
-		names = append(names, k.Name)
+		if !k.Demonstration {
+			names = append(names, k.Name)
+		}
 	}
 	return connector.Connector{}, fault.New(fault.NotFound, "There is no connector %q.", name).WithNext("There are %s.", strings.Join(names, ", "))
 }
@@ -69,6 +71,11 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 	k, err := c.Connector(conn.Connector)
 	if err != nil {
 		return conn, err
+	}
+	if k.Demonstration {
+		if err := c.invented(ctx); err != nil {
+			return conn, err
+		}
 	}
 	if conn.Name == "" || len(conn.Name) > 60 || strings.ContainsAny(conn.Name, " /\t\n") || conn.Name == record.Program {
 		return conn, fault.New(fault.Invalid, "%q cannot be a connection's name.", conn.Name).WithNext("Use letters, digits and hyphens.")
@@ -143,6 +150,20 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 		return err
 	})
 	return conn, err
+}
+
+// invented refuses what reads an invention where the organisation is real, or both would stand beside each other.
+func (c *Collector) invented(ctx context.Context) error {
+	v, err := c.Book.Get(ctx, "organisation", "organisation", 0)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	var o struct{ Demo bool }
+	if err == nil && json.Unmarshal(v.Body, &o) == nil && o.Demo {
+		return nil
+	}
+	return fault.New(fault.Denied, "This connector reads what does not exist, and this workspace is of a real organisation.").
+		WithNext("Make a demonstration of its own with tickmark demo --data DIR.")
 }
 
 // onBehalf writes the program's own kinds in the name of a person who may.

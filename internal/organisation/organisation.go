@@ -27,6 +27,7 @@ func Kind() record.Kind {
 			{Name: "time_zone", Type: record.Text, Help: "In which days and windows are counted, such as Europe/Berlin."},
 			{Name: "small_team", Type: record.Bool, Hidden: true,
 				Help: "Nobody here is independent for some approvals. An author may then approve, and another person reviews that later, by a promised day; it is shown as exactly that."},
+			{Name: "demo", Title: "Demonstration", Type: record.Bool, Fixed: true, Hidden: true, Help: "The organisation is invented, and so is everything here. Set once, by what makes a demonstration."},
 		},
 		Schema: 2, Upcasts: []record.Upcast{scopeElsewhere},
 		Guard: written,

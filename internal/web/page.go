@@ -18,16 +18,17 @@ type Page struct {
 
 // Frame is the same for all pages that one reader sees.
 type Frame struct {
-	Organisation string
-	Period       string // what the organisation works towards, such as FY26 Type II
-	Side         []group
-	Settings     []item
-	Reader       Reader
-	Theme        string // light, dark, or empty for the system's
-	Toast        string // what was just done
-	Here         *url.URL
-	Counts       map[string]int // beside entries of the sidebar, by address
-	Asset        func(name string) string
+	Organisation  string
+	Demonstration bool   // everything here is invented, and every page says so
+	Period        string // what the organisation works towards, such as FY26 Type II
+	Side          []group
+	Settings      []item
+	Reader        Reader
+	Theme         string // light, dark, or empty for the system's
+	Toast         string // what was just done
+	Here          *url.URL
+	Counts        map[string]int // beside entries of the sidebar, by address
+	Asset         func(name string) string
 }
 
 // Reader is who is signed in.

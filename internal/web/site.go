@@ -139,8 +139,9 @@ func (s *site) zone(ctx context.Context) *time.Location {
 }
 
 type company struct {
-	Name string `json:"name"`
-	Zone string `json:"time_zone"`
+	Name          string `json:"name"`
+	Zone          string `json:"time_zone"`
+	Demonstration bool   `json:"demo"`
 }
 
 func (s *site) organisation(ctx context.Context, at store.Moment) company {
@@ -172,11 +173,13 @@ func session(ctx context.Context) access.Session {
 func (s *site) frame(r *http.Request) Frame {
 	ctx := r.Context()
 	f := Frame{Organisation: "Tickmark", Theme: theme(r), Here: r.URL, Asset: s.files.URL}
+	company := s.organisation(ctx, at(ctx))
+	f.Demonstration = company.Demonstration
 	who, ok := access.FromContext(ctx)
 	if !ok {
 		return f
 	}
-	f.Organisation = s.organisation(ctx, at(ctx)).Name
+	f.Organisation = company.Name
 	f.Reader = reader(ctx, who)
 	f.Side = existing(sidebar(), f.Reader, s.has)
 	for _, it := range settingPages() {

@@ -74,7 +74,7 @@ type Workspace struct {
 // Connectors are all connectors of this release.
 func Connectors() []connector.Connector {
 	machine, repository := host.Connector(), git.Connector()
-	return []connector.Connector{machine, repository, file.Connector(named), demo.Connector(machine.Kinds, repository.Kinds)}
+	return append([]connector.Connector{machine, repository, file.Connector(named)}, demo.Connectors(machine.Kinds, repository.Kinds)...)
 }
 
 // named finds the kind that the rows of a file are.
@@ -200,6 +200,13 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 
 // Close closes the workspace.
 func (w *Workspace) Close() error { return w.DB.Close() }
+
+// Demonstration reports whether the organisation is invented, and everything of it.
+func (w *Workspace) Demonstration(ctx context.Context) bool {
+	var o struct{ Demo bool }
+	v, err := w.Book.Get(ctx, organisation.Kind().Name, organisation.Key, 0)
+	return err == nil && json.Unmarshal(v.Body, &o) == nil && o.Demo
+}
 
 // Release is this program's version: the module's, or the commit it was built from.
 func Release() string {

@@ -16,59 +16,51 @@ import (
 	"tickmark/internal/record"
 )
 
-// Name is the connector's name.
-const Name = "demonstration"
-
-// What a connection reads.
+// The connectors' names.
 const (
-	Machines     = "machines"
-	Repositories = "repositories"
+	Machines     = "demonstration-machines"
+	Repositories = "demonstration-repositories"
 )
 
-// Connector hands over records of the given kinds, which are those of other connectors.
-func Connector(kinds ...[]record.Kind) connector.Connector {
-	c := connector.Connector{
-		Name: Name, Title: "Demonstration", Help: "Invented machines and repositories, for a demonstration only.",
-		Demonstration: true, FreshFor: 36 * time.Hour,
+// Connectors hand over records of the given kinds, which are those of the connectors that read real machines and repositories.
+func Connectors(machines, repositories []record.Kind) []connector.Connector {
+	return []connector.Connector{
+		one(Machines, "Demonstration: machines", machines, (*World).readMachines),
+		one(Repositories, "Demonstration: repositories", repositories, (*World).readRepositories),
+	}
+}
+
+func one(name, title string, kinds []record.Kind, read func(*World, context.Context, connector.Sink) error) connector.Connector {
+	var mu sync.Mutex
+	worlds := map[Plan]*World{}
+	return connector.Connector{
+		Name: name, Title: title, Help: "Invented, for a demonstration only.", Kinds: kinds, Demonstration: true, FreshFor: 36 * time.Hour,
 		Settings: []connector.Setting{
-			{Name: "part", Required: true, Help: "machines or repositories"},
 			{Name: "seed", Required: true, Help: "what the invention follows from"},
 			{Name: "people", Required: true, Help: "how many people"},
 			{Name: "begin", Required: true, Help: "first day"},
 			{Name: "end", Required: true, Help: "last planned day"},
 		},
+		Read: func(ctx context.Context, v connector.Values, out connector.Sink) error {
+			plan, err := PlanOf(v)
+			if err != nil {
+				return fmt.Errorf("read the plan of the demonstration: %w", err)
+			}
+			mu.Lock()
+			w := worlds[plan]
+			if w == nil {
+				w = Make(plan)
+				worlds[plan] = w
+			}
+			mu.Unlock()
+			return read(w, ctx, out)
+		},
 	}
-	for _, k := range kinds {
-		c.Kinds = append(c.Kinds, k...)
-	}
-	var mu sync.Mutex
-	worlds := map[Plan]*World{}
-	c.Read = func(ctx context.Context, v connector.Values, out connector.Sink) error {
-		plan, err := PlanOf(v)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		w := worlds[plan]
-		if w == nil {
-			w = Make(plan)
-			worlds[plan] = w
-		}
-		mu.Unlock()
-		switch v["part"] {
-		case Machines:
-			return w.readMachines(ctx, out)
-		case Repositories:
-			return w.readRepositories(ctx, out)
-		}
-		return fmt.Errorf("there is no part %q of the demonstration", v["part"])
-	}
-	return c
 }
 
-// Values are the settings of a connection that reads a part of a plan's world; PlanOf reads them back.
-func (p Plan) Values(part string) map[string]string {
-	return map[string]string{"part": part, "seed": strconv.FormatUint(p.Seed, 10), "people": strconv.Itoa(p.People),
+// Values are the settings of a connection that reads a plan's world; PlanOf reads them back.
+func (p Plan) Values() map[string]string {
+	return map[string]string{"seed": strconv.FormatUint(p.Seed, 10), "people": strconv.Itoa(p.People),
 		"begin": p.Begin.Format(time.DateOnly), "end": p.End.Format(time.DateOnly)}
 }
 

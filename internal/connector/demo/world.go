@@ -116,6 +116,9 @@ func (w *World) chance(what ...any) *rand.Rand {
 	return rand.New(rand.NewPCG(w.Seed, h.Sum64()))
 }
 
+// Chance is a number from 0 to below 1 that follows from the seed and what it is for.
+func (w *World) Chance(what ...any) float64 { return w.chance(what...).Float64() }
+
 func (w *World) people() {
 	r := w.chance("people")
 	titles := map[int]string{

@@ -1,0 +1,238 @@
+package demo
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tickmark/internal/check"
+	"tickmark/internal/connector/demo"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/report"
+	"tickmark/internal/report/verify"
+	"tickmark/internal/store"
+	"tickmark/internal/workspace"
+)
+
+var until = time.Date(2026, 10, 30, 20, 0, 0, 0, time.UTC)
+
+func small(t testing.TB, o Options) *workspace.Workspace {
+	t.Helper()
+	w, err := workspace.Open(t.Context(), workspace.Options{Data: t.TempDir(), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	if err := Make(t.Context(), w, o); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// TestDemonstration holds a small demonstration to what its story says. What is asked here is what a reader would be misled by
+// if it were otherwise.
+func TestDemonstration(t *testing.T) {
+	w := small(t, Options{People: 12, Months: 4, Until: until})
+	end := demo.Day(until)
+	world := demo.Make(demo.Plan{Seed: 1, People: 12, Begin: end.AddDate(0, -4, 0), End: end})
+	results := func(t *testing.T, f check.Filter) []check.Interval {
+		t.Helper()
+		f.From, f.To = store.At(world.Begin), store.At(until)
+		var out []check.Interval
+		for {
+			page, err := w.Monitor.Results(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, page.Results...)
+			if f.After = page.Next; f.After == "" {
+				return out
+			}
+		}
+	}
+
+	t.Run("an outage is unknown, from the first read that failed until the next that did not", func(t *testing.T) {
+		var gaps [][2]store.Moment
+		for _, r := range results(t, check.Filter{Check: "HOST-11", Key: "web-1/sshd"}) {
+			if r.Status == check.Unknown && off(r.From, r.To.Time()) { // the first read takes a moment
+				gaps = append(gaps, [2]store.Moment{r.From, r.To})
+			}
+		}
+		from, to := world.Outage().From.Add(2*time.Hour), world.Outage().To.Add(2*time.Hour)
+		if len(gaps) != 1 || off(gaps[0][0], from) || off(gaps[0][1], to) {
+			t.Errorf("it is unknown in %v, and the machines did not answer from %v to %v", gaps, from, to)
+		}
+	})
+	t.Run("a part that was denied leaves only what rests on it unknown", func(t *testing.T) {
+		at := store.At(world.Denied().From.Add(30 * time.Hour))
+		for _, c := range []struct {
+			check string
+			want  check.Status
+		}{{"HOST-06", check.Unknown}, {"HOST-21", check.Pass}} {
+			for _, r := range results(t, check.Filter{Check: c.check, Key: "database-1/root"}) {
+				if r.From <= at && at < r.To && r.Status != c.want {
+					t.Errorf("%s was %v while rights were denied: %s", c.check, r.Status, r.Reason)
+				}
+			}
+		}
+	})
+	t.Run("the late leaver's account fails until it is gone", func(t *testing.T) {
+		p := world.People[demo.LateLeaver]
+		removed := demo.Day(world.Gone(demo.LateLeaver)).AddDate(0, 0, 1).Add(2 * time.Hour)
+		found := 0
+		for _, r := range results(t, check.Filter{Check: "JOIN-02"}) {
+			if r.Status == check.Fail && strings.HasSuffix(r.Key, "/"+p.Login) {
+				found++
+				if off(r.From, p.End.AddDate(0, 0, 1)) || off(r.To, removed) {
+					t.Errorf("%s fails from %v to %v; its owner left on %v and it was gone at %v", r.Key, r.From, r.To, p.End, removed)
+				}
+			}
+		}
+		if found == 0 {
+			t.Error("no account of the late leaver fails")
+		}
+	})
+	t.Run("what was mended stays in view", func(t *testing.T) {
+		failed := slices.ContainsFunc(results(t, check.Filter{Check: "HOST-01", Status: check.Fail}), func(r check.Interval) bool {
+			return !off(r.From, world.PlainDisk().From.Add(2*time.Hour)) && !off(r.To, world.PlainDisk().To.Add(2*time.Hour))
+		})
+		if !failed {
+			t.Error("the disk without encryption is no longer seen to have failed")
+		}
+	})
+	t.Run("nobody approved what they wrote, and no job approved anything", func(t *testing.T) {
+		n := 0
+		for _, kind := range []string{"control", "policy_version", "exception", "system"} {
+			for _, v := range all(t, w, kind) {
+				b := body(v)
+				by := text(b, "approved_by")
+				if by == "" {
+					continue
+				}
+				n++
+				authors, _ := b["authors"].([]any)
+				if !strings.HasPrefix(by, "p") || slices.Contains(authors, any(by)) {
+					t.Errorf("%s %s was approved by %s and written by %v", kind, v.Key, by, authors)
+				}
+			}
+		}
+		if n < 20 {
+			t.Errorf("only %d things were approved", n)
+		}
+	})
+	t.Run("the past is smaller than the present", func(t *testing.T) {
+		count := func(at store.Moment) int {
+			n := 0
+			if err := w.Book.EachAt(t.Context(), w.DB, "git_commit", at, func(record.Version) error { n++; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if then, now := count(store.At(until.AddDate(0, -3, 0))), count(0); then == 0 || then >= now {
+			t.Errorf("three months ago there were %d commits, and now there are %d", then, now)
+		}
+	})
+	t.Run("everything is as the ledger committed to it", func(t *testing.T) {
+		if _, err := w.Book.Verify(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+		if _, err := w.Monitor.Verify(t.Context(), func(int64) {}); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("its package verifies, and says what it is of", func(t *testing.T) {
+		me, err := w.Local(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "demo.zip")
+		m, _, err := report.PackageFile(t.Context(), report.Options{Book: w.Book, Blobs: w.Blobs, By: me, Release: "test"}, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(m.Organisation, "demonstration") {
+			t.Errorf("it is a package of %q", m.Organisation)
+		}
+		if v, err := verify.File(t.Context(), file, verify.Options{Key: w.Log.VKey}); err != nil || !v.OK {
+			t.Errorf("it does not verify: %v %v", err, v)
+		}
+	})
+	t.Run("it is said to be one, and that cannot be taken back", func(t *testing.T) {
+		if done, err := Made(t.Context(), w); !done || err != nil {
+			t.Errorf("made %v %v", done, err)
+		}
+		if !w.Demonstration(t.Context()) {
+			t.Error("the workspace does not say that it is a demonstration")
+		}
+		me, err := w.Local(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		real, _ := json.Marshal(object{"name": "Real Ltd", "demo": false})
+		if _, err := w.Book.Put(t.Context(), me, record.Change{Kind: "organisation", Key: "organisation", Body: real}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("an owner took the mark away: %v", err)
+		}
+	})
+}
+
+func all(t *testing.T, w *workspace.Workspace, kind string) []record.Version {
+	t.Helper()
+	var out []record.Version
+	if err := w.Book.EachOpen(t.Context(), w.DB, kind, func(v record.Version) error { out = append(out, v); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// off reports whether a recorded moment is another than a planned one; a run takes a moment itself.
+func off(m store.Moment, t time.Time) bool { return m.Time().Sub(t).Abs() > time.Second }
+
+// fractions of a second are not the story's: they tell apart what one second wrote.
+var fractions = regexp.MustCompile(`\.[0-9]+Z`)
+
+func TestTheSameSeedMakesTheSameOrganisation(t *testing.T) {
+	said := func(seed uint64) map[string]string {
+		w := small(t, Options{People: 12, Months: 2, Seed: seed, Until: until})
+		out := map[string]string{}
+		for _, kind := range []string{"person", "control", "finding", "exception", "host_account", "git_commit", "policy_version", "evidence"} {
+			for _, v := range all(t, w, kind) {
+				out[kind+" "+v.Key] = fractions.ReplaceAllString(string(v.Body)+" "+v.From.String(), "Z")
+			}
+		}
+		return out
+	}
+	one, same := said(7), said(7)
+	for k, v := range one {
+		if same[k] != v {
+			t.Errorf("%s is\n%s\nand then\n%s", k, v, same[k])
+		}
+	}
+	if len(one) != len(same) {
+		t.Errorf("%d records, and then %d", len(one), len(same))
+	}
+	plan := demo.Plan{Seed: 7, People: 12, Begin: until.AddDate(0, -2, 0), End: until}
+	seven := demo.Make(plan)
+	plan.Seed = 8
+	if eight := demo.Make(plan); seven.People[0].Name == eight.People[0].Name && seven.People[1].Name == eight.People[1].Name {
+		t.Error("another seed makes the same people")
+	}
+}
+
+func TestARealWorkspaceIsNotMadeIntoADemonstration(t *testing.T) {
+	w, err := workspace.Open(t.Context(), workspace.Options{Data: t.TempDir(), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	if _, err := w.Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := Make(t.Context(), w, Options{People: 12, Months: 2}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("it was made into one: %v", err)
+	}
+}

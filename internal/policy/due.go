@@ -36,7 +36,11 @@ func Due(look record.Look, d Document, people []Person) ([]record.Change, error)
 	if err != nil {
 		return nil, err
 	}
-	acks, err := Acknowledgements(look, d.Key)
+	known, err := look.Find("acknowledgement", "policy", d.Key)
+	if err != nil {
+		return nil, err
+	}
+	acks, err := each(known, nil, ReadAcknowledgement)
 	if err != nil {
 		return nil, err
 	}
@@ -49,22 +53,21 @@ func Due(look record.Look, d Document, people []Person) ([]record.Change, error)
 			out = append(out, assign(d, version, p.ID, day, dueFor(d, p, day), ""))
 		}
 	}
-	open, err := look.Find("acknowledgement", "policy", d.Key)
-	if err != nil {
-		return nil, err
+	began := map[string]record.Moment{}
+	for _, v := range known {
+		began[v.Key] = v.From
 	}
-	for _, v := range open {
-		a, err := ReadAcknowledgement(v)
-		if err != nil {
-			return nil, err
+	for _, a := range acks {
+		if a.State != "assigned" { // of many acknowledgements few are open
+			continue
 		}
+		at := began[a.Key]
 		switch late := overdue(a.Due, look); {
-		case a.State != "assigned":
 		case !here[a.Person]:
-			out = append(out, record.Change{Kind: v.Kind, Key: v.Key, Move: "void", Reason: "the person left or is no longer in the audience", If: &v.From})
+			out = append(out, record.Change{Kind: "acknowledgement", Key: a.Key, Move: "void", Reason: "the person left or is no longer in the audience", If: &at})
 		case a.OverdueSince == "" && late != "":
 			body := map[string]any{"policy": a.Policy, "version": a.Version, "person": a.Person, "assigned": a.Assigned, "due": a.Due, "overdue_since": late, record.StateField: a.State}
-			out = append(out, record.Change{Kind: v.Kind, Key: v.Key, Body: encoded(body), Reason: "its due date passed", If: &v.From})
+			out = append(out, record.Change{Kind: "acknowledgement", Key: a.Key, Body: encoded(body), Reason: "its due date passed", If: &at})
 		}
 	}
 	task, err := reviewTask(look, d)

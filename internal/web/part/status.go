@@ -55,7 +55,7 @@ var looks = map[Status]look{
 	"complete": {"Complete", "circle-check", OK}, "incomplete": {"Incomplete", "circle-alert", Unsure}, "running": {"Running", "refresh-cw", Info}, "failed": {"Failed", "circle-x", Bad}, "never": {"Never read", "circle-dashed", Idle}, "stale": {"Stale", "clock", Unsure},
 	"covered": {"Covered", "circle-check", OK}, "denied": {"Denied", "lock", Unsure},
 	// People.
-	"joining": {"Joining", "plus", Info}, "current": {"Current", "circle-check", OK}, "leaving": {"Leaving", "clock", Warn}, "left": {"Left", "archive", Idle}, "acknowledged": {"Acknowledged", "circle-check", OK},
+	"joining": {"Joining", "plus", Info}, "current": {"Current", "circle-check", OK}, "leaving": {"Leaving", "clock", Warn}, "left": {"Left", "archive", Idle},
 	// Severities.
 	"critical": {"Critical", "triangle-alert", Bad}, "high": {"High", "arrow-up", Warn}, "medium": {"Medium", "circle", Info}, "low": {"Low", "arrow-down", Idle},
 }

@@ -19,7 +19,7 @@ func rooms() []string {
 		internal/collect internal/check internal/access
 		internal/calendar internal/framework internal/control
 		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/policy
-		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task
+		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/savedview
 		internal/standing internal/gap internal/guide internal/work internal/programme
 		internal/workspace internal/job internal/report internal/demo internal/api internal/web internal/server internal/cli
 		internal cmd/tickmark`)

@@ -94,7 +94,7 @@ func groupOf(k *record.Kind) group {
 		return everyone
 	case k.Name == "acknowledgement":
 		return duty
-	case k.Name == "evidence", k.Name == "finding", k.Name == "exception", k.Name == "comment", k.Name == "attachment":
+	case k.Name == "evidence", k.Name == "finding", k.Name == "exception", k.Name == "comment", k.Name == "attachment", k.Name == "saved_view":
 		return work
 	case k.System:
 		return machinery

@@ -43,7 +43,7 @@ func (s *site) findingRow(ctx context.Context, v record.Version) (FindingRow, er
 	if err != nil {
 		return FindingRow{}, err
 	}
-	row := FindingRow{Key: v.Key, Title: cmp.Or(f.Title, v.Label, v.Key), Href: part.Path("findings", v.Key), Severity: f.Severity, State: f.State, Opened: f.Opened, Due: endOfDay(f.Due, part.Of(ctx).Zone), Owner: f.Owner}
+	row := FindingRow{Key: v.Key, Title: cmp.Or(f.Title, v.Label, v.Key), Href: part.Path("findings", v.Key), Severity: f.Severity, State: f.State, Opened: f.Opened, Due: endOfDay(f.Due, part.Of(ctx).Zone), Owner: f.Owner, Pick: pickValue(v)}
 	if row.Opened.IsZero() {
 		row.Opened = v.From.Time()
 	}
@@ -147,6 +147,13 @@ func (s *site) findings(w http.ResponseWriter, r *http.Request) error {
 		l.Rows = append(l.Rows, f)
 	}
 	l.Filter = part.Filter{Action: "/findings", Q: q.Get("q"), Hint: "Filter by text, check or owner", Found: fmt.Sprintf("%d of %d", len(l.Rows), len(all)), Keep: map[string]string{"state": state}, Groups: []part.Choice{severity}}
+	k, err := s.Book.Kinds.Named("finding")
+	if err != nil {
+		return err
+	}
+	if l.Bulk, err = s.bulkOf(r, k); err != nil {
+		return err
+	}
 	p := Page{Title: "Findings", Section: "/findings", Crumbs: []part.Crumb{{Text: "Program"}, {Text: "Findings"}}}
 	return s.show(w, r, p, func(p Page) templ.Component { return findingsPage(p, l) })
 }

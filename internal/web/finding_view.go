@@ -13,11 +13,13 @@ type FindingList struct {
 	Rows   []FindingRow
 	Pager  part.Pager
 	Any    bool // there are findings, whatever the filter
+	Bulk   *Bulk
 }
 
 // FindingRow is one finding. Status is attention inside the due date and failing past it.
 type FindingRow struct {
 	Key, Title, Href string
+	Pick             string // what choosing it says
 	Check            part.Link
 	Severity, State  string
 	Status           part.Status

@@ -168,6 +168,7 @@ func fixtures() []fixture {
 	}
 	for _, more := range [][]fixture{
 		personFixtures(),
+		bulkFixtures(),
 		policyFixtures(),
 	} {
 		all = append(all, more...)
@@ -293,6 +294,7 @@ func fixtureRecords() (Page, RecordList) {
 		l.Rows = append(l.Rows, RecordRow{Label: "Refuse a control without an owner", Key: fmt.Sprintf("%s%d", sha[:39], i), Href: "/records/git_commit/a1", Cells: []Cell{{Text: "ada"}, {Status: "covered"}, {Text: "120", End: true}}, Source: "git", Since: ago(day)})
 	}
 	l.Rows[2].Cells[0] = Cell{}
+	l.Shown = []ColumnChoice{{"author", "Author", true}, {"signed", "Signed", true}, {"tree", "Tree", false}}
 	return framed("Commits", "/records", part.Crumb{Text: "Records", Href: "/records"}, part.Crumb{Text: "Commits"}), l
 }
 

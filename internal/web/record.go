@@ -98,6 +98,29 @@ func columns(k *record.Kind) []record.Field {
 	return out
 }
 
+// chosenColumns are the columns that the reader asked for, or those of the kind, and everything there is to choose from.
+func chosenColumns(k *record.Kind, asked []string) (cols []record.Field, all []ColumnChoice) {
+	if cols = columns(k); len(asked) > 0 {
+		cols = nil
+	}
+	for _, f := range k.Fields {
+		if f.Name == k.Label || f.Type == record.Long || f.Type == record.JSON || f.Type == record.Object || f.Secret {
+			continue
+		}
+		if contains(asked, f.Name) {
+			cols = append(cols, f)
+		}
+	}
+	for _, f := range k.Fields {
+		if f.Name == k.Label || f.Type == record.Long || f.Type == record.JSON || f.Type == record.Object || f.Secret {
+			continue
+		}
+		shown := slices.ContainsFunc(cols, func(c record.Field) bool { return c.Name == f.Name })
+		all = append(all, ColumnChoice{f.Name, titleOf(f), shown})
+	}
+	return cols, all
+}
+
 func titleOf(f record.Field) string { return cmp.Or(f.Title, part.Sentence(f.Name)) }
 
 func (s *site) records(w http.ResponseWriter, r *http.Request) error {
@@ -115,6 +138,7 @@ func (s *site) records(w http.ResponseWriter, r *http.Request) error {
 	l.Filter.Action, l.Filter.CEL, l.Filter.Where = base, true, q.Get("where")
 	l.Filter.Q, l.Filter.Hint, l.Filter.NoWords = q.Get("q"), "Filter by name", k.Label == ""
 	l.Filter.Keep = map[string]string{"sort": query.Sort, "source": query.Source}
+	l.Filter.Columns = q["col"]
 	page, err := s.Book.List(ctx, query)
 	if fault.Is(err, fault.Invalid) {
 		l.Wrong = sentenceOf(err)
@@ -131,10 +155,21 @@ func (s *site) records(w http.ResponseWriter, r *http.Request) error {
 		}
 		l.Pager = pagerOf(r, len(page.Versions), page.Next, "of "+counted(n))
 	}
-	cols := columns(k)
+	cols, choices := chosenColumns(k, q["col"])
+	l.Shown = choices
 	l.Columns = heads(k, cols, base, q)
+	if l.Bulk, err = s.bulkOf(r, k); err != nil {
+		return err
+	}
+	if l.Bulk != nil {
+		l.Columns = append([]part.Column{{Text: "Choose", Pick: true}}, l.Columns...)
+	}
 	for _, v := range page.Versions {
-		l.Rows = append(l.Rows, recordRow(k, cols, v))
+		row := recordRow(k, cols, v)
+		if l.Bulk != nil && v.Source == record.Program && !v.Erased {
+			row.Pick = pickValue(v)
+		}
+		l.Rows = append(l.Rows, row)
 	}
 	l.Exports = exports(k.Name, query)
 	p := Page{Title: l.Title, Section: sectionOf(k.Name), Crumbs: []part.Crumb{{Text: "Records", Href: "/records"}, {Text: l.Title}}}

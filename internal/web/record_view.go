@@ -39,11 +39,20 @@ type RecordList struct {
 	Exports           []part.Link
 	Makes             bool // a person can make one here
 	Filtered          bool
+	Bulk              *Bulk // what can be done with chosen rows; nil: nothing
+	Shown             []ColumnChoice
+}
+
+// ColumnChoice is a column that the list may show.
+type ColumnChoice struct {
+	Name, Text string
+	Shown      bool
 }
 
 // RecordRow is one of them; Cells match the columns after the label.
 type RecordRow struct {
 	Label, Key, Href string
+	Pick             string // what choosing it says; empty where it cannot be chosen
 	Cells            []Cell
 	Source           string
 	Since            time.Time

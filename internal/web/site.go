@@ -116,6 +116,9 @@ func (s *site) page(rt route) http.Handler {
 			if !at.IsZero() {
 				r = r.WithContext(part.With(ctx, part.View{Now: now, AsOf: at, Zone: part.Of(ctx).Zone}))
 			}
+			if r.Method == http.MethodGet {
+				r = s.withViews(r)
+			}
 			if part.Past(r.Context()) && r.Method != http.MethodGet && r.Method != http.MethodHead {
 				s.fail(w, r, fault.New(fault.Conflict, "The past cannot be changed.").WithNext("Go back to now, and do it there."))
 				return

@@ -43,6 +43,7 @@ import (
 	"tickmark/internal/policy"
 	"tickmark/internal/record"
 	"tickmark/internal/requirement"
+	"tickmark/internal/savedview"
 	"tickmark/internal/secret"
 	"tickmark/internal/store"
 	"tickmark/internal/system"
@@ -91,7 +92,7 @@ func Kinds() (*record.Kinds, error) {
 	list := []record.Kind{
 		framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), system.Kind(), period.Kind(), commitment.Kind(),
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
-		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), access.Kind(), check.Kind(),
+		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), access.Kind(), check.Kind(),
 	}
 	list = append(append(list, record.Builtin()...), collect.Kinds()...)
 	for _, c := range Connectors() {

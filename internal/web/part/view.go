@@ -16,6 +16,8 @@ type View struct {
 	AsOf time.Time      // the past moment shown; zero for now
 	Now  time.Time      // the clock of this answer
 	Zone *time.Location // the organisation's zone; UTC when nil
+
+	Saved *Saved // the views saved of the list that is shown; nil where there is none
 }
 
 // Past says that the reader looks at an earlier moment, where nothing can be changed.

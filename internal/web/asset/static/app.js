@@ -2,6 +2,7 @@
 import { palette } from './palette.js';
 import { drawer } from './drawer.js';
 import { keys } from './keys.js';
+import { bulk } from './bulk.js';
 import { passkeys } from './passkey.js';
 
 const root = document.documentElement;
@@ -9,6 +10,7 @@ root.classList.add('scripted');
 palette();
 drawer();
 keys();
+bulk();
 passkeys();
 
 // The theme changes at once; the cookie tells the server for the next page.

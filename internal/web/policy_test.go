@@ -176,6 +176,15 @@ func TestAPolicyFromItsTemplateToItsAcknowledgement(t *testing.T) {
 	}
 }
 
+func TestWrongWordsAreSaidWhenSomethingIsSaved(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	form := url.Values{"id": {"SC-01"}, "title": {"Security"}, "sort": {"service_commitment"}, "category": {"security"}, "statement": {"We are SOC 2 certified."}, "made_in": {"Terms"}}
+	if status, page := w.post(t, "/new/commitment", form); status != http.StatusOK || !strings.Contains(page, "is saved. But mind the words: instead of “SOC 2 certified” say examined by") {
+		t.Errorf("saving answered %d without a word", status)
+	}
+}
+
 func TestAnAccountOfNobodyIsToldWhatToDo(t *testing.T) {
 	w := newWorld(t)
 	w.signIn(t)

@@ -70,6 +70,18 @@ type PolicyPage struct {
 	History  []part.Event
 }
 
+// wide says that a table takes the place of the side column.
+func (x PolicyPage) wide() bool { return contains([]string{"versions", "acknowledgements"}, x.Tab) }
+
+// dated writes a date as people do.
+func dated(day string) string {
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return day
+	}
+	return t.Format("2 Jan 2006")
+}
+
 // VersionSummary is one text of a policy.
 type VersionSummary struct {
 	Key, Number, Change string

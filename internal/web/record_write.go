@@ -178,7 +178,7 @@ func (s *site) recordCreate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return done(w, r, s.pathOf(k.Name, out[0].Key), k.Title+" is saved.")
+	return done(w, r, s.pathOf(k.Name, out[0].Key), k.Title+" is saved."+wordingNote(k.Name, body))
 }
 
 // takeFile keeps the file of a form and puts its name, size and SHA-256 in place of what was typed for them.
@@ -287,7 +287,7 @@ func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return done(w, r, s.pathOf(k.Name, key), k.Title+" is saved.")
+	return done(w, r, s.pathOf(k.Name, key), k.Title+" is saved."+wordingNote(k.Name, body))
 }
 
 // savedTooLate gives back what was written over a record that was ended in the meantime.

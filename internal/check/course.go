@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"tickmark/internal/store"
@@ -15,8 +16,9 @@ type Stretch struct {
 	Reason   string // why it is unknown, when no record says so
 }
 
-// Courses are how each check that is not turned off stood over a time, as its answers were known at each moment, with what
-// was not covered put over them: a failure stands, a pass that nothing was read for is unknown. The end is cut at now.
+// Courses are how each check that is not turned off stood over a time: as its answers were known at each moment, worse where
+// it was found out later that a record failed then, with what was not covered put over them. A failure stands, a pass that
+// nothing was read for is unknown. The end is cut at now.
 func (m *Monitor) Courses(ctx context.Context, from, to store.Moment) (map[string][]Stretch, error) {
 	to = min(to, store.At(m.Book.Log.Clock()))
 	out := map[string][]Stretch{}
@@ -40,6 +42,10 @@ func (m *Monitor) Courses(ctx context.Context, from, to store.Moment) (map[strin
 		if err != nil {
 			return err
 		}
+		late, err := m.foundLate(ctx, tx, series, from, to)
+		if err != nil {
+			return err
+		}
 		for _, c := range setups {
 			if c.Off {
 				continue
@@ -52,17 +58,8 @@ func (m *Monitor) Courses(ctx context.Context, from, to store.Moment) (map[strin
 					course = append(course, counted(s, turns[s.ID], from, to)...)
 				}
 			}
-			gaps := slices.Concat(cover.name(c.For, c.MaxGap, from, to), idle(own, from, to))
-			for _, k := range m.Words.Kinds(c.For) {
-				for _, l := range cover.kinds[k.Name] {
-					if l.part != "" && cover.reads(c.Check, k.Name, l.part) {
-						gaps = append(gaps, cover.holes(l, c.MaxGap, from, to)...)
-					}
-				}
-			}
-			for _, j := range c.Joins {
-				gaps = append(gaps, cover.name(j, c.MaxGap, from, to)...)
-			}
+			course = found(course, late, own, from, to)
+			gaps := m.unspoken(cover, own, from, to)
 			out[c.ID] = covered(course, cut(gaps, from, to))
 		}
 		return nil
@@ -91,6 +88,90 @@ func (m *Monitor) turns(ctx context.Context, q store.Q, from, to store.Moment) (
 		out[r.Series] = append(out[r.Series], r)
 	}
 	return out, err
+}
+
+// spell is a time in which some record failed or was unknown.
+type spell struct {
+	Series int64        `db:"series"`
+	Status int64        `db:"status"`
+	From   store.Moment `db:"valid_from"`
+	To     store.Moment `db:"valid_to"`
+}
+
+// foundLate are the spells that were answered more than a minute after they began, by what is known now, by series: the counts
+// of their time do not have them.
+func (m *Monitor) foundLate(ctx context.Context, q store.Q, series []Series, from, to store.Moment) (map[int64][]spell, error) {
+	out := map[int64][]spell{}
+	for len(series) > 0 {
+		n := min(len(series), 200)
+		args := []any{store.Forever, to, from}
+		for _, s := range series[:n] {
+			args = append(args, s.ID)
+		}
+		err := store.Each(ctx, q, func(s spell) error { out[s.Series] = append(out[s.Series], s); return nil },
+			`SELECT DISTINCT a.series, a.status, a.valid_from, a.valid_to FROM result a WHERE a.series IN (`+store.Marks(4, n)+`) AND a.status IN (2, 3) AND a.valid_to > $3
+			AND a.superseded = $1 AND a.valid_from < $2 AND a.known > a.valid_from + 60000000`, args...)
+		if err != nil {
+			return nil, fmt.Errorf("read what was found late: %w", err)
+		}
+		series = series[n:]
+	}
+	return out, nil
+}
+
+// found puts what was found out late over a course.
+func found(course []Stretch, late map[int64][]spell, own []Series, from, to store.Moment) []Stretch {
+	type change struct{ fails, unknowns int }
+	changes := map[store.Moment]change{}
+	at := func(when store.Moment, status int64, by int) {
+		c := changes[when]
+		if status == codes[Fail] {
+			c.fails += by
+		} else {
+			c.unknowns += by
+		}
+		changes[when] = c
+	}
+	for _, s := range own {
+		for _, x := range late[s.ID] {
+			begins, ends := max(x.From, s.Started, from), min(x.To, s.Ended, to)
+			if begins < ends {
+				at(begins, x.Status, 1)
+				at(ends, x.Status, -1)
+			}
+		}
+	}
+	if len(changes) == 0 {
+		return course
+	}
+	for _, x := range course {
+		changes[x.From], changes[x.To] = changes[x.From], changes[x.To]
+	}
+	cuts := slices.Sorted(maps.Keys(changes))
+	var out []Stretch
+	fails, unknowns, k := 0, 0, 0
+	for i := 0; i+1 < len(cuts); i++ {
+		fails, unknowns = fails+changes[cuts[i]].fails, unknowns+changes[cuts[i]].unknowns
+		for k < len(course) && course[k].To <= cuts[i] {
+			k++
+		}
+		if k == len(course) || course[k].From > cuts[i] {
+			continue
+		}
+		x := Stretch{From: cuts[i], To: cuts[i+1], Status: course[k].Status, Reason: course[k].Reason}
+		switch {
+		case fails > 0:
+			x.Status, x.Reason = Fail, ""
+		case unknowns > 0 && x.Status != Fail:
+			x.Status = Unknown
+		}
+		if n := len(out); n > 0 && out[n-1].To == x.From && out[n-1].Status == x.Status && out[n-1].Reason == x.Reason {
+			out[n-1].To = x.To
+			continue
+		}
+		out = append(out, x)
+	}
+	return out
 }
 
 // counted is how a series stood by its counts alone; before its first answer there is none.

@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,12 @@ func TestADeviationThatBeganAndEndedBetweenTwoEvaluationsIsKept(t *testing.T) {
 				d.goTo("2026-01-08 00:00")
 				d.evaluate()
 				d.want(check.Filter{From: d.at("2026-01-01 00:00"), To: d.at("2026-01-08 00:00")}, c.want...)
+				courses, err := d.m.Courses(d.ctx, d.at("2026-01-01 00:00"), d.at("2026-01-08 00:00"))
+				if err != nil || !slices.ContainsFunc(courses["JOIN-01"], func(s check.Stretch) bool {
+					return s.Status == check.Fail && s.From <= d.at("2026-01-06 00:00") && s.To >= d.at("2026-01-06 11:00")
+				}) {
+					t.Errorf("the check's course has no failure: %+v %v", courses, err)
+				}
 				if e := d.evaluate(); e.Flips != 0 {
 					t.Errorf("it was answered again: %+v", e)
 				}

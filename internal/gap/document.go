@@ -2,7 +2,10 @@ package gap
 
 import (
 	"fmt"
-	"time"
+	"slices"
+
+	"tickmark/internal/calendar"
+	"tickmark/internal/requirement"
 )
 
 // maxMonths is how long an approval of a policy is good for; a policy may say less, never more.
@@ -52,26 +55,38 @@ func (f *finding) criteriaOf(controls []string) []string {
 	return out
 }
 
-// requirements finds evidence that is due and missing: for a requirement that returns, of the last span of the calendar that
-// ended; for one piece, any that speaks for a day since it is required; for the whole time, up to yesterday.
+// requirements finds evidence that is due and missing: of every span since the window began, or since it is required.
 func (f *finding) requirements() {
 	controls := map[string]Control{}
 	for _, c := range f.Controls {
 		controls[c.Key] = c
 	}
+	today := calendar.Of(f.Now, f.Now.Location())
 	for _, r := range f.Requirements {
 		c, ok := controls[r.Control]
 		bears := f.bears(c.Criteria)
-		if !ok || c.State == "retired" || len(bears) == 0 || r.From > f.today {
+		if !ok || c.State == "retired" || len(bears) == 0 {
 			continue
 		}
-		from, to, due := due(r, f.Now)
-		if !due || f.covered(r, from, to) {
+		from := calendar.Parse(r.From)
+		if f.Period != nil && f.Period.From != "" && f.Period.From > r.From && f.Period.From <= f.today {
+			from = calendar.Parse(f.Period.From)
+		}
+		var missing []requirement.Span
+		for _, s := range requirement.Spans(requirement.Required{Frequency: r.Frequency, From: calendar.Parse(r.From), To: calendar.Parse(r.To), Grace: c.Grace}, f.piecesFor(r), from, today, today) {
+			if s.State == requirement.Gap {
+				missing = append(missing, s)
+			}
+		}
+		if len(missing) == 0 {
 			continue
 		}
 		g := Gap{ID: id(Requirement, r.Key), Sort: Requirement, What: c.ID + ": " + r.Title + " is missing", Severity: "high", Remedy: "evidence", Stage: c.Stage, Criteria: bears, Control: c.Key,
 			Kind: "requirement", Key: r.Key, Next: "Keep evidence for " + c.ID + " whose own period covers it."}
-		g.Why = "No evidence covers " + day(from) + " to " + day(to) + "."
+		g.Why = "No evidence covers " + missing[len(missing)-1].Words() + "."
+		if n := len(missing) - 1; n > 0 {
+			g.Why = fmt.Sprintf("No evidence covers %s, nor %d spans before.", missing[n].Words(), n)
+		}
 		if r.Frequency == "once" {
 			g.Why = "No evidence for it is kept."
 		}
@@ -79,98 +94,23 @@ func (f *finding) requirements() {
 	}
 }
 
-// due is the span of days for which evidence must exist now. What follows events has none here: an occurrence asks for it.
-func due(r Need, now time.Time) (from, to string, ok bool) {
-	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
-	end := today.AddDate(0, 0, -1)
-	if r.To != "" && r.To < end.Format(time.DateOnly) {
-		end, _ = time.Parse(time.DateOnly, r.To)
-	}
-	var a, b time.Time
-	switch r.Frequency {
-	case "once":
-		return r.From, today.Format(time.DateOnly), true
-	case "continuous":
-		if end.Format(time.DateOnly) < r.From {
-			return "", "", false
-		}
-		return r.From, end.Format(time.DateOnly), true
-	case "daily":
-		a, b = end, end
-	case "weekly":
-		b = end.AddDate(0, 0, -int(end.Weekday()))
-		a = b.AddDate(0, 0, -6)
-	default:
-		n := map[string]int{"monthly": 1, "quarterly": 3, "semiannual": 6, "annual": 12}[r.Frequency]
-		if n == 0 {
-			return "", "", false
-		}
-		first := time.Date(end.Year(), end.Month(), 1, 0, 0, 0, 0, time.UTC)
-		next := first.AddDate(0, n-(int(first.Month())-1)%n, 0)
-		if b = next.AddDate(0, 0, -1); b.After(end) {
-			b = next.AddDate(0, -n, -1)
-		}
-		a = b.AddDate(0, 0, 1).AddDate(0, -n, 0)
-	}
-	from, to = a.Format(time.DateOnly), b.Format(time.DateOnly)
-	return from, to, from >= r.From
-}
-
-// covered reports whether evidence of the requirement covers every day of a span; one piece is enough for what is asked once.
-func (f *finding) covered(r Need, from, to string) bool {
-	list := f.evidenceFor(r)
-	if r.Frequency == "once" {
-		for _, e := range list {
-			if e.To >= from && e.From != "" {
-				return true
-			}
-		}
-		return false
-	}
-	for at := from; ; {
-		best := ""
-		for _, e := range list {
-			if e.From != "" && e.From <= at && e.To >= at && e.To > best {
-				best = e.To
-			}
-		}
-		if best == "" {
-			return false
-		}
-		if best >= to {
-			return true
-		}
-		t, err := time.Parse(time.DateOnly, best)
-		if err != nil {
-			return false
-		}
-		at = t.AddDate(0, 0, 1).Format(time.DateOnly)
-	}
-}
-
-// evidenceFor is the evidence that names the requirement. What names none counts for the only requirement of its control, or
-// for the one whose title it gives as its item; among several it is not guessed.
-func (f *finding) evidenceFor(r Need) []Evidence {
+// piecesFor is the evidence that names the requirement. What names none counts for the only requirement of its control, or for
+// the one whose title it gives as its item; among several it is not guessed.
+func (f *finding) piecesFor(r Need) []requirement.Piece {
 	same := 0
 	for _, x := range f.Requirements {
 		if x.Control == r.Control {
 			same++
 		}
 	}
-	var out []Evidence
+	var out []requirement.Piece
 	for _, e := range f.Evidence {
-		if e.Requirement == r.Key || e.Requirement == "" && contains(e.Controls, r.Control) && (same == 1 || e.Item == r.Title) {
-			out = append(out, e)
+		if e.From == "" || e.To == "" {
+			continue
+		}
+		if e.Requirement == r.Key || e.Requirement == "" && slices.Contains(e.Controls, r.Control) && (same == 1 || e.Item == r.Title) {
+			out = append(out, requirement.Piece{Key: e.Key, Covers: calendar.Span{From: calendar.Parse(e.From), To: calendar.Parse(e.To)}, Reviewed: e.State == "reviewed"})
 		}
 	}
 	return out
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

@@ -39,6 +39,7 @@ type World struct {
 type Control struct {
 	Key, ID, Title, Owner, State, Type, Stage, Frequency, Family string
 	OwnerRole                                                    string   `json:"owner_role"`
+	Grace                                                        int      `json:"grace_days"`
 	Catalogue                                                    string   `json:"catalogue_id"`
 	Criteria, Checks, Evidence                                   []string `json:",omitempty"`
 }
@@ -51,6 +52,7 @@ type Need struct{ Key, Control, Title, Frequency, From, To string }
 
 // Evidence is what gaps ask of evidence.
 type Evidence struct {
+	Key         string
 	Controls    []string
 	Requirement string
 	Item        string
@@ -161,7 +163,7 @@ func (w *World) records(ctx context.Context, book *record.Book, at record.Moment
 		}},
 		{"evidence", func(v record.Version) error {
 			e, err := body[Evidence](v)
-			if e.State != "withdrawn" {
+			if e.Key = v.Key; e.State != "withdrawn" {
 				w.Evidence = append(w.Evidence, e)
 			}
 			return err

@@ -39,7 +39,6 @@ func framed(title, section string, crumbs ...part.Crumb) Page {
 
 func fixtures() []fixture {
 	all := []fixture{
-		{path: "/", page: func() templ.Component { return homePage(framed("Home", "/"), fixtureHome()) }},
 		{path: "/criteria", page: func() templ.Component {
 			return criteriaPage(framed("Criteria", "/criteria", part.Crumb{Text: "Program"}, part.Crumb{Text: "Criteria"}), CriteriaList{
 				Counts: part.Counts{Passing: 30, Attention: 5, Failing: 4, Unknown: 22},
@@ -170,6 +169,7 @@ func fixtures() []fixture {
 		personFixtures(),
 		bulkFixtures(),
 		policyFixtures(),
+		startFixtures(),
 	} {
 		all = append(all, more...)
 	}
@@ -185,18 +185,6 @@ func fixtureAnswer(s part.Status) part.Answer {
 	return part.Answer{Status: s, Why: "1 of 3 records fails: build-1 lets root sign in by ssh.", Since: ago(9 * day),
 		From: []part.Link{{Text: "3 ssh daemons", Href: "/records/host_sshd"}, {Text: "host", Href: "/sources/host", Note: "read 2 hours ago"}},
 		Next: []part.Link{{Text: "Fix build-1", Href: "/findings/f1", Note: "due 2 days ago"}}}
-}
-
-func fixtureHome() Home {
-	h := Home{Checks: part.Counts{Passing: 21, Attention: 3, Failing: 2, Unknown: 7}, Controls: part.Counts{Passing: 14, Attention: 8, Failing: 6, Unknown: 4}, Findings: fixtureFindings(), Open: 3, Sources: fixtureSources(), Recent: fixtureEvents(),
-		Steps: []part.Step{{Text: "Let root read the firewall", Why: "4 checks are unknown without it.", Href: "/sources/host", Action: "See how"}, {Text: "Turn off root over ssh on build-1", Why: "Critical, 2 days late.", Href: "/findings/f1", Action: "Open"}, {Text: "Adopt the 12 starter controls", Why: "9 criteria have none.", Href: "/catalogue", Action: "Catalogue"}}}
-	for i, n := range []string{"Control environment", "Communication", "Risk assessment", "Monitoring", "Control activities", "Logical and physical access", "Operations", "Change management", "Risk mitigation"} {
-		h.Series = append(h.Series, SeriesCard{ID: fmt.Sprintf("CC%d", i+1), Name: n, Status: part.Attention, Criteria: part.Counts{Passing: 2 + i%3, Attention: i % 2, Failing: (i + 1) % 4 / 3, Unknown: i % 3}})
-	}
-	for i := range 14 {
-		h.Days = append(h.Days, Day{Date: ago(time.Duration(13-i) * day), Counts: part.Counts{Passing: 15 + i/2, Attention: 5 - i/4, Failing: 4 - i/6, Unknown: 9 - i/3}})
-	}
-	return h
 }
 
 func fixtureControls() []ControlRow {

@@ -3,13 +3,18 @@ package web
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
 
+	examination "tickmark/internal/period"
 	"tickmark/internal/record"
 	"tickmark/internal/web/part"
 )
@@ -27,31 +32,205 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var h Home
+	now, zone := part.Of(ctx).Moment(), part.Of(ctx).Zone
+	h := Home{Missing: len(st.gaps), Series: seriesCards(st.criteria)}
 	for _, c := range st.checks {
 		h.Checks.Add(c.status)
 	}
 	for _, c := range st.controls {
 		h.Controls.Add(c.status)
 	}
-	h.Series = seriesCards(st.criteria)
-	for _, c := range st.criteria {
-		h.Criteria.Add(c.status)
+	h.Title, h.Sentence = headOf(st.scope.Period, now, zone)
+	h.New = st.scope.Period == nil
+	if h.Resume, h.Answered, h.Steps = resume(st.scope.Period); part.Past(ctx) {
+		h.Resume = ""
 	}
-	if h.Findings, h.Open, err = s.dueFirst(ctx, st, 6); err != nil {
+	for _, m := range severityMarks {
+		h.Severity = append(h.Severity, SeverityCount{Severity: m.Severity, Class: m.Class})
+	}
+	for _, g := range st.gaps {
+		for i := range h.Severity {
+			if h.Severity[i].Severity == g.Severity {
+				h.Severity[i].N++
+			}
+		}
+		if len(h.Gaps) < 5 {
+			h.Gaps = append(h.Gaps, s.gapLine(st, g, zone))
+		}
+	}
+	if h.Findings, h.Open, err = s.dueFirst(ctx, st, 5); err != nil {
 		return err
 	}
 	if h.Sources, err = s.sourceRows(ctx); err != nil {
 		return err
 	}
-	if h.Recent, err = s.recent(ctx, 8); err != nil {
+	if h.History, err = s.history(ctx, st); err != nil {
 		return err
 	}
-	if h.Days, err = s.days(ctx, h.Checks); err != nil {
+	if h.Needs, err = s.needs(ctx, 6); err != nil {
 		return err
 	}
-	h.Steps = steps(st, h, part.Of(ctx).Moment())
+	h.Since = visit(w, r, session(ctx).User.Key, now)
+	if h.Recent, err = s.recent(ctx, 8, h.Since); err != nil {
+		return err
+	}
+	h.Next = steps(st, h, now)
 	return s.show(w, r, Page{Title: "Home", Section: "/"}, func(p Page) templ.Component { return homePage(p, h) })
+}
+
+// headOf says what the organisation works towards and how far the window is.
+func headOf(p *examination.Period, now time.Time, zone *time.Location) (title, sentence string) {
+	if p == nil {
+		return "Where we stand", "No examination is planned yet."
+	}
+	from, to := p.Days(zone)
+	last := to.AddDate(0, 0, -1)
+	if p.From == "" {
+		title = p.Title() + " · as of " + last.Format("2 Jan 2006")
+	} else if from.Year() == last.Year() {
+		title = p.Title() + " · " + from.Format("2 Jan") + " – " + last.Format("2 Jan 2006")
+	} else {
+		title = p.Title() + " · " + from.Format("2 Jan 2006") + " – " + last.Format("2 Jan 2006")
+	}
+	day, total := p.Day(now, zone)
+	switch {
+	case day == 0 && p.From == "":
+		sentence = "The day is " + inDays(last, now, zone) + "."
+	case day == 0:
+		sentence = "The window begins " + inDays(from, now, zone) + "."
+	case day > total:
+		sentence = "The window is over."
+	case p.From == "":
+		sentence = "The day is today."
+	default:
+		sentence = fmt.Sprintf("Day %d of %d.", day, total)
+	}
+	if p.State == "planned" {
+		sentence = "Planned. " + sentence
+	}
+	if f, err := time.ParseInLocation(time.DateOnly, p.Fieldwork, zone); err == nil {
+		if now.Before(f) {
+			sentence += " Fieldwork starts " + inDays(f, now, zone) + "."
+		} else {
+			sentence += " Fieldwork started on " + f.Format("2 January") + "."
+		}
+	}
+	return title, sentence
+}
+
+// inDays says how many calendar days a day is ahead.
+func inDays(day, now time.Time, zone *time.Location) string {
+	n := now.In(zone)
+	a := time.Date(n.Year(), n.Month(), n.Day(), 0, 0, 0, 0, time.UTC)
+	b := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC)
+	switch d := int(b.Sub(a) / (24 * time.Hour)); d {
+	case 0:
+		return "today"
+	case 1:
+		return "tomorrow"
+	default:
+		return fmt.Sprintf("in %d days", d)
+	}
+}
+
+// resume is where the guided start goes on.
+func resume(p *examination.Period) (step string, answered, of int) {
+	all := examination.Steps()
+	if p == nil {
+		return all[0], 0, len(all)
+	}
+	if p.State == "current" {
+		return "", len(all), len(all)
+	}
+	for _, s := range all {
+		if slices.Contains(p.Answered, s) {
+			answered++
+		} else if step == "" {
+			step = s
+		}
+	}
+	return step, answered, len(all)
+}
+
+// A visit ends half an hour after its last look at Home; the next one then shows what changed since. The two times are kept in
+// a cookie of the reader's browser, for they serve nobody else.
+const visitEnds = 30 * time.Minute
+
+// visit is when the reader's visit before this one ended; zero when the browser knows of none. Looking at the past is no visit.
+func visit(w http.ResponseWriter, r *http.Request, user string, now time.Time) time.Time {
+	before, last := time.Time{}, time.Time{}
+	if c, err := r.Cookie("visit"); err == nil {
+		f := strings.Split(c.Value, ".")
+		if len(f) == 3 && f[0] == visitor(user) {
+			before, last = unix(f[1]), unix(f[2])
+		}
+	}
+	if part.Past(r.Context()) {
+		return time.Time{}
+	}
+	if now.Sub(last) > visitEnds {
+		before = last
+	}
+	stamp := func(t time.Time) string {
+		if t.IsZero() {
+			return "0"
+		}
+		return strconv.FormatInt(t.Unix(), 10)
+	}
+	http.SetCookie(w, &http.Cookie{Name: "visit", Value: visitor(user) + "." + stamp(before) + "." + stamp(now), Path: "/", MaxAge: 90 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	return before
+}
+
+func unix(s string) time.Time {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n <= 0 {
+		return time.Time{}
+	}
+	return time.Unix(n, 0)
+}
+
+// visitor tells one reader of a browser from another without saying who it is.
+func visitor(user string) string {
+	sum := hashOf([]byte(user))
+	return hex.EncodeToString(sum[:6])
+}
+
+// needs are the open tasks of the reader, and the findings, those due first in front.
+func (s *site) needs(ctx context.Context, most int) ([]Need, error) {
+	me := session(ctx).Actor().Person
+	if me == "" {
+		return nil, nil
+	}
+	var out []Need
+	for _, from := range []struct{ kind, icon string }{{"task", "list-checks"}, {"finding", "flag"}} {
+		if s.may(ctx, from.kind) != nil {
+			continue
+		}
+		err := s.each(ctx, record.Query{Kind: from.kind, AsOf: at(ctx), Where: "r.owner == " + quoted(me)}, func(v record.Version) error {
+			var b struct{ Title, State, Due string }
+			if err := json.Unmarshal(v.Body, &b); err != nil {
+				return err
+			}
+			if contains([]string{"open", "assigned", "in_progress"}, b.State) {
+				n := Need{Icon: from.icon, Text: b.Title, Href: s.pathOf(v.Kind, v.Key), Due: endOfDay(b.Due, part.Of(ctx).Zone)}
+				if !n.Due.IsZero() && !part.Of(ctx).Moment().Before(n.Due) {
+					n.Tone = part.Bad
+				}
+				out = append(out, n)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Need) int {
+		if a.Due.IsZero() != b.Due.IsZero() {
+			return map[bool]int{true: 1, false: -1}[a.Due.IsZero()]
+		}
+		return a.Due.Compare(b.Due)
+	})
+	return out[:min(most, len(out))], nil
 }
 
 func seriesCards(all []criterionState) []SeriesCard {
@@ -120,15 +299,17 @@ func steps(st *standing, h Home, now time.Time) []part.Step {
 	return out[:min(3, len(out))]
 }
 
-// recent are the latest changes that people made and the latest runs.
-func (s *site) recent(ctx context.Context, most int) ([]part.Event, error) {
+// recent are the latest changes that people made and the latest runs; since a moment, when there is one.
+func (s *site) recent(ctx context.Context, most int, since time.Time) ([]part.Event, error) {
 	list, err := s.Book.Recent(ctx, at(ctx), most, func(k *record.Kind) bool { return !k.Collected && s.may(ctx, k.Name) == nil })
 	if err != nil {
 		return nil, err
 	}
 	var out []part.Event
 	for _, v := range list {
-		out = append(out, s.event(v))
+		if v.From.Time().After(since) {
+			out = append(out, s.event(v))
+		}
 	}
 	return out, nil
 }
@@ -160,6 +341,8 @@ func pageOf(kind, key string) string {
 		return part.Path("policies", key)
 	case "connection":
 		return part.Path("sources", key)
+	case "system":
+		return part.Path("systems", key)
 	case "user":
 		return "/settings/users"
 	}

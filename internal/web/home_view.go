@@ -3,22 +3,37 @@ package web
 import (
 	"time"
 
-	"tickmark/internal/web/chart"
 	"tickmark/internal/web/part"
 )
 
 // Home shows where the organisation stands. Every number on it leads to the list that gives exactly that number.
 type Home struct {
+	Title    string // the report and its window
+	Sentence string // which day of the window it is, and when fieldwork begins
+	New      bool   // nothing is planned yet
+	Resume   string // the first step of the guided start that is not answered; empty when all are
+	Answered int    // steps of the guided start that are
+	Steps    int    // of how many
 	Checks   part.Counts
 	Controls part.Counts
-	Criteria part.Counts
 	Series   []SeriesCard
-	Days     []Day // checks by status, day by day; empty while there is one day only
+	History  History
+	Gaps     []GapLine // the worst open ones
+	Severity []SeverityCount
+	Missing  int // gaps in all
 	Findings []FindingRow
 	Open     int // findings open in all
 	Sources  []SourceRow
+	Needs    []Need
+	Next     []part.Step
 	Recent   []part.Event
-	Steps    []part.Step
+	Since    time.Time // the reader's visit before; zero at the first
+}
+
+// SeverityCount is how many gaps are that severe.
+type SeverityCount struct {
+	Severity, Class string
+	N               int
 }
 
 // SeriesCard is one series of criteria: CC6, logical access.
@@ -28,22 +43,9 @@ type SeriesCard struct {
 	Criteria part.Counts
 }
 
-// Day is how the checks stood at the end of a day.
-type Day struct {
-	Date   time.Time
-	Counts part.Counts
-}
-
-func days(ds []Day) (labels []string, series []chart.Series) {
-	order := []part.Status{part.Passing, part.Attention, part.Failing, part.Unknown}
-	for _, s := range order {
-		series = append(series, chart.Series{Name: s.Word(), Class: s.Mark()})
-	}
-	for _, d := range ds {
-		labels = append(labels, d.Date.Format("2 Jan"))
-		for i, s := range order {
-			series[i].Values = append(series[i].Values, float64(d.Counts.Of(s)))
-		}
-	}
-	return labels, series
+// Need is one thing that waits for the reader.
+type Need struct {
+	Icon, Text, Href string
+	Tone             part.Tone
+	Due              time.Time
 }

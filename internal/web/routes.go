@@ -22,6 +22,9 @@ func (s *site) routes() []route {
 		{"GET /checks", s.checks, false},
 		{"GET /checks/{id}", s.check, false},
 		{"GET /checks/{id}/{tab}", s.check, false},
+		{"GET /plan", s.planPage, false},
+		{"GET /plan/tasks", s.planTaskList, false},
+		{"POST /plan/tasks", s.planTasks, false},
 		{"GET /findings", s.findings, false},
 		{"GET /findings/{key}", s.finding, false},
 

@@ -57,8 +57,8 @@ type site struct {
 	waiting map[string]staged // files that somebody is about to import
 	keeper  stands.Keeper     // what the present is summed up from
 
-	dayCounts map[time.Time]part.Counts // checks at the ends of past days, which do not change
-	summing   bool                      // past days are being summed up
+	past    map[time.Time]Point // how things stood at past moments, which does not change
+	summing bool                // past moments are being summed up
 }
 
 // New returns the handler of every page. Mount it at /; it signs people in and out itself.
@@ -67,7 +67,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}, dayCounts: map[time.Time]part.Counts{}}
+	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}, past: map[time.Time]Point{}}
 	mux := http.NewServeMux()
 	s.pages = map[string]bool{}
 	for _, r := range s.routes() {

@@ -14,6 +14,7 @@ import (
 	"tickmark/internal/check"
 	"tickmark/internal/control"
 	"tickmark/internal/framework"
+	"tickmark/internal/gap"
 	"tickmark/internal/record"
 	stands "tickmark/internal/standing"
 	"tickmark/internal/store"
@@ -30,6 +31,8 @@ type standing struct {
 	evidence map[string]int    // pieces of evidence by control, withdrawn ones left out
 	people   map[string]string // names by key, of the owners that are named
 	whole    stands.Summary
+	scope    gap.World         // the period, the boundary and the people, among others
+	gaps     []gap.Gap         // the worst first
 
 	size int64 // of the ledger, when it was summed up
 	made time.Time
@@ -128,7 +131,14 @@ func (s *site) sum(ctx context.Context, m store.Moment, st *standing) error {
 	if err := s.sumControls(ctx, m, st, whole); err != nil {
 		return err
 	}
-	return sumCriteria(st, whole.Criteria)
+	if err := sumCriteria(st, whole.Criteria); err != nil {
+		return err
+	}
+	if st.scope, err = gap.Load(ctx, s.Book, s.Monitor, whole, m); err != nil {
+		return err
+	}
+	st.gaps = st.scope.Gaps()
+	return nil
 }
 
 // statusOf is the word for a stored result; a fail is shown as failing until a due date says otherwise.

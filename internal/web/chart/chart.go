@@ -51,15 +51,15 @@ func Swatch(class string) string {
 	return d.String()
 }
 
-// nice rounds a maximum up to 1, 2, 2.5 or 5 times a power of ten; counts stay whole below ten.
+// nice rounds a maximum up so that its four parts are whole and read well.
 func nice(v float64) float64 {
 	if v <= 4 {
 		return 4
 	}
 	e := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, m := range []float64{1, 2, 2.5, 4, 5, 10} {
-		if v <= m*e {
-			return m * e
+	for _, m := range []float64{1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10, 12} {
+		if most := math.Round(m * e); v <= most && math.Mod(most, 4) == 0 {
+			return most
 		}
 	}
 	return v

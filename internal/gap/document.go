@@ -5,13 +5,52 @@ import (
 	"slices"
 
 	"tickmark/internal/calendar"
+	"tickmark/internal/policy"
 	"tickmark/internal/requirement"
 )
 
 // maxMonths is how long an approval of a policy is good for; a policy may say less, never more.
 const maxMonths = 12
 
+// wanted are the templates of the policies that the organisation chose to write; before it chose, of all that its categories
+// ask for.
+func (w World) wanted() []policy.Template {
+	library, err := policy.Templates()
+	if err != nil {
+		return nil // they come with the binary, and a test reads them
+	}
+	var out []policy.Template
+	for _, t := range library.Templates {
+		chosen := t.Category == ""
+		if w.Period != nil {
+			chosen = chosen || slices.Contains(w.Period.Categories, t.Category)
+			if len(w.Period.Policies) > 0 {
+				chosen = slices.Contains(w.Period.Policies, t.ID)
+			}
+		}
+		if chosen {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// missing are the templates that are wanted and that no policy was begun from.
+func (w World) missing() []policy.Template {
+	have := map[string]bool{}
+	for _, p := range w.Policies {
+		if p.State != "retired" {
+			have[p.Key], have[p.Template] = true, true
+		}
+	}
+	return slices.DeleteFunc(w.wanted(), func(t policy.Template) bool { return have[t.ID] })
+}
+
 func (f *finding) policies() {
+	for _, t := range f.missing() {
+		f.add(Gap{ID: id(Policy, t.ID), Sort: Policy, Severity: "high", Remedy: "document", Criteria: f.bears(t.Criteria), What: "There is no " + lower(t.Title), Why: "Nothing says what is expected there.",
+			Next: "Begin it from its template; or choose in the guided start not to write it."})
+	}
 	for _, p := range f.Policies {
 		if p.State == "retired" {
 			continue

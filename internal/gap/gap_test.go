@@ -8,6 +8,7 @@ import (
 	"tickmark/internal/check"
 	"tickmark/internal/framework"
 	"tickmark/internal/period"
+	"tickmark/internal/policy"
 	"tickmark/internal/standing"
 	"tickmark/internal/system"
 )
@@ -16,7 +17,7 @@ import (
 func whole() World {
 	return World{
 		Now:    time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC),
-		Period: &period.Period{Key: "fy26", Name: "FY26", State: "current", Categories: []string{"security"}, System: "production"},
+		Period: &period.Period{Key: "fy26", Name: "FY26", State: "current", Categories: []string{"security"}, System: "production", Policies: []string{"access-control"}},
 		System: &system.System{Key: "production", Name: "Production", State: "approved"},
 		Criteria: []framework.Criterion{
 			{ID: "CC6.1", Title: "Access", AppliesWhen: framework.When{AnyCategory: []string{"security"}}},
@@ -31,10 +32,22 @@ func whole() World {
 		People:       map[string]Person{"ada": {Name: "Ada"}},
 		Requirements: []Need{{Key: "r1", Control: "AC-01", Title: "Minutes", Frequency: "monthly", From: "2026-10-01"}},
 		Evidence:     []Evidence{{Controls: []string{"AC-01"}, State: "received", From: "2026-10-01", To: "2026-10-31"}},
-		Policies:     []Document{{Key: "access", Title: "Access policy", State: "active", published: true, approved: time.Date(2026, 2, 1, 9, 0, 0, 0, time.UTC), Controls: []string{"AC-01"}}},
+		Policies:     []Document{{Key: "access-control", Title: "Access policy", State: "active", published: true, approved: time.Date(2026, 2, 1, 9, 0, 0, 0, time.UTC), Controls: []string{"AC-01"}}},
 		Commitments:  []Promise{{Key: "SC-01", Title: "We keep it safe", Controls: []string{"AC-01"}}},
 		Readers:      func(string) []string { return []string{"Host"} },
 	}
+}
+
+// policiesBut are the gaps of an organisation that wrote one policy and chose none.
+func policiesBut(one string) []string {
+	library, _ := policy.Templates()
+	var out []string
+	for _, t := range library.Templates {
+		if t.ID != one && t.Category == "" {
+			out = append(out, "policy:"+t.ID)
+		}
+	}
+	return out
 }
 
 func ids(gaps []Gap) []string {
@@ -57,7 +70,7 @@ func TestEachThingMissingIsExactlyItsGap(t *testing.T) {
 		spoil func(w *World)
 		want  []string
 	}{
-		"no period":         {func(w *World) { w.Period = nil }, []string{"scope:period"}},
+		"no period":         {func(w *World) { w.Period.Policies, w.Period = nil, nil }, append([]string{"scope:period"}, policiesBut("access-control")...)},
 		"a planned period":  {func(w *World) { w.Period.State = "planned" }, []string{"scope:current"}},
 		"no system":         {func(w *World) { w.System = nil }, []string{"scope:system"}},
 		"a draft boundary":  {func(w *World) { w.System.State = "draft" }, []string{"scope:boundary:production"}},
@@ -92,17 +105,19 @@ func TestEachThingMissingIsExactlyItsGap(t *testing.T) {
 			w.Evidence[0].Requirement = "r1"
 		}, []string{"requirement:r2"}},
 		"required since this month": {func(w *World) { w.Evidence = nil; w.Requirements[0].From = "2026-11-01" }, []string{}},
-		"a policy without a text":   {func(w *World) { w.Policies[0].published = false }, []string{"policy:access"}},
-		"an approval of last year":  {func(w *World) { w.Policies[0].approved = time.Date(2025, 11, 28, 12, 0, 0, 0, time.UTC) }, []string{"policy:access"}},
-		"reviewed every six months": {func(w *World) { w.Policies[0].Months = 6 }, []string{"policy:access"}},
+		"a policy without a text":   {func(w *World) { w.Policies[0].published = false }, []string{"policy:access-control"}},
+		"an approval of last year":  {func(w *World) { w.Policies[0].approved = time.Date(2025, 11, 28, 12, 0, 0, 0, time.UTC) }, []string{"policy:access-control"}},
+		"reviewed every six months": {func(w *World) { w.Policies[0].Months = 6 }, []string{"policy:access-control"}},
 		"never more than twelve": {func(w *World) {
 			w.Policies[0].Months = 36
 			w.Policies[0].approved = time.Date(2025, 11, 28, 12, 0, 0, 0, time.UTC)
-		}, []string{"policy:access"}},
-		"a retired policy":          {func(w *World) { w.Policies[0].State, w.Policies[0].published = "retired", false }, []string{}},
-		"a promise without control": {func(w *World) { w.Commitments[0].Controls = nil }, []string{"commitment:SC-01"}},
-		"a promise that ended":      {func(w *World) { w.Commitments[0].Controls, w.Commitments[0].Until = nil, "2026-11-28" }, []string{}},
-		"a control out of scope":    {func(w *World) { w.Controls[0].Criteria, w.Controls[0].Owner = []string{"P1.1"}, "" }, []string{}},
+		}, []string{"policy:access-control"}},
+		"a retired policy":                 {func(w *World) { w.Policies[0].State = "retired" }, []string{"policy:access-control"}},
+		"a policy begun from the template": {func(w *World) { w.Policies[0].Key, w.Policies[0].Template = "ours", "access-control" }, []string{}},
+		"a retired policy nobody chose":    {func(w *World) { w.Policies = append(w.Policies, Document{Key: "x", State: "retired"}) }, []string{}},
+		"a promise without control":        {func(w *World) { w.Commitments[0].Controls = nil }, []string{"commitment:SC-01"}},
+		"a promise that ended":             {func(w *World) { w.Commitments[0].Controls, w.Commitments[0].Until = nil, "2026-11-28" }, []string{}},
+		"a control out of scope":           {func(w *World) { w.Controls[0].Criteria, w.Controls[0].Owner = []string{"P1.1"}, "" }, []string{}},
 		"a draft": {func(w *World) {
 			w.Controls[0].State, w.Standing.Controls[0].Life = "draft", "draft"
 		}, []string{"approval:AC-01", "commitment:SC-01", "criterion:CC6.1"}},
@@ -113,6 +128,7 @@ func TestEachThingMissingIsExactlyItsGap(t *testing.T) {
 		w := whole()
 		c.spoil(&w)
 		gaps := w.Gaps()
+		slices.Sort(c.want)
 		if got := ids(gaps); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}

@@ -54,6 +54,7 @@ func (w World) Parts(gaps []Gap) []Part {
 			}
 		}
 	}
+	of[Policy] = len(w.missing())
 	for _, p := range w.Policies {
 		if p.State != "retired" {
 			of[Policy]++

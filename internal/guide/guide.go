@@ -111,6 +111,7 @@ type State struct {
 
 	bodies map[string]map[string]any // by kind/key, of what a step may change
 	from   map[string]record.Moment
+	look   record.Look
 }
 
 // Adopted is a control that is there.
@@ -122,7 +123,7 @@ type Connection struct{ Name, Title, Connector string }
 // Load reads what is there now.
 func Load(ctx context.Context, book *record.Book) (*State, error) {
 	s := &State{People: map[string]string{}, Controls: map[string]Adopted{}, Policies: map[string]bool{}, Tasks: map[string]string{},
-		bodies: map[string]map[string]any{}, from: map[string]record.Moment{}}
+		bodies: map[string]map[string]any{}, from: map[string]record.Moment{}, look: book.LookAt(ctx, time.Time{})}
 	zone := time.UTC
 	var periods []period.Period
 	for _, read := range []struct {

@@ -127,6 +127,13 @@ func TestEveryCriterionInScopeIsServedAtEveryStage(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatIsInScopeAsksForItsPolicy(t *testing.T) {
+	all, few := len(guide.Templates(framework.Categories())), len(guide.Templates([]string{"security"}))
+	if all < 25 || few >= all || few < 20 {
+		t.Errorf("%d policies for everything, %d for security", all, few)
+	}
+}
+
 func TestEffectsAddUpToWhatIsProposed(t *testing.T) {
 	s := &guide.State{}
 	n := map[string]int{}

@@ -10,6 +10,7 @@ import (
 
 	"tickmark/internal/control"
 	"tickmark/internal/fault"
+	"tickmark/internal/policy"
 	"tickmark/internal/record"
 )
 
@@ -117,7 +118,7 @@ func (s *State) familyTasks(at func(int) string) []Task {
 }
 
 func (s *State) policyTasks(at func(int) string) []Task {
-	var chosen []Template
+	var chosen []policy.Template
 	for _, t := range Templates(s.Categories()) {
 		if slices.Contains(s.Period.Policies, t.ID) {
 			chosen = append(chosen, t)
@@ -131,7 +132,7 @@ func (s *State) policyTasks(at func(int) string) []Task {
 	return out
 }
 
-func (s *State) policyOwner(t Template) string {
+func (s *State) policyOwner(t policy.Template) string {
 	items, err := catalogue()
 	if err != nil {
 		return ""
@@ -228,24 +229,30 @@ func (s *State) policyChanges() ([]record.Change, error) {
 		if _, there := s.Policies[t.ID]; there || !slices.Contains(s.Period.Policies, t.ID) {
 			continue
 		}
+		begun, err := policy.Begin(s.look, t.ID, t.ID)
+		if err != nil {
+			return nil, err
+		}
+		var body map[string]any
+		if err := json.Unmarshal(begun[0].Body, &body); err != nil {
+			return nil, err
+		}
 		var controls []any
 		for _, c := range t.Controls {
 			if have := s.Controls[c]; taken[c] || have.ID != "" && have.State != "retired" && !left[c] {
 				controls = append(controls, c)
 			}
 		}
-		body := map[string]any{"id": t.ID, "title": t.Title, "sort": t.Sort, "template": t.ID, "audience": "everyone", "review_months": 12}
-		if len(controls) > 0 {
-			body["controls"] = controls
+		if body["controls"] = controls; len(controls) == 0 {
+			delete(body, "controls")
 		}
 		if owner := s.policyOwner(t); owner != "" {
 			body["owner"] = owner
 		}
-		ch, err := s.change("policy", t.ID, body)
-		if err != nil {
+		if begun[0].Body, err = json.Marshal(body); err != nil {
 			return nil, err
 		}
-		out = append(out, ch)
+		out = append(out, begun...)
 	}
 	return out, nil
 }

@@ -1,20 +1,20 @@
 package guide
 
-import "slices"
+import (
+	"slices"
 
-// Template is a policy that is proposed.
-type Template struct {
-	ID, Title, Sort string
-	Controls        []string
-	Why             string // when it is needed
-	only            []string
-}
+	"tickmark/internal/policy"
+)
 
 // Templates are the policies that an examination of some categories needs.
-func Templates(categories []string) []Template {
-	var out []Template
-	for _, t := range templates() {
-		if len(t.only) == 0 || slices.ContainsFunc(t.only, func(c string) bool { return slices.Contains(categories, c) }) {
+func Templates(categories []string) []policy.Template {
+	library, err := policy.Templates()
+	if err != nil {
+		return nil // they come with the binary, and a test reads them
+	}
+	var out []policy.Template
+	for _, t := range library.Templates {
+		if t.Category == "" || slices.Contains(categories, t.Category) {
 			out = append(out, t)
 		}
 	}

@@ -156,6 +156,8 @@ func (s *site) gapLine(st *standing, g gap.Gap, zone *time.Location) GapLine {
 		l.Href = part.Path("checks", g.Key)
 	case g.Sort == gap.Criterion:
 		l.Href = part.Path("criteria", g.Key)
+	case g.Sort == gap.Policy && g.Kind == "":
+		l.Href = "/start/policies"
 	case g.Kind == "":
 		l.Href = "/start"
 	default:

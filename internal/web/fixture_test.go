@@ -170,6 +170,7 @@ func fixtures() []fixture {
 		bulkFixtures(),
 		policyFixtures(),
 		startFixtures(),
+		guideFixtures(),
 	} {
 		all = append(all, more...)
 	}

@@ -62,7 +62,7 @@ func (s *site) startOf(ctx context.Context, step string) (StartPage, *guide.Stat
 	if err != nil {
 		return StartPage{}, nil, err
 	}
-	v := StartPage{Steps: startSteps(), Next: st.Next(), Past: part.Past(ctx), Today: st.Today, Running: st.Running, Begun: st.Begun()}
+	v := StartPage{Steps: startSteps(), Next: st.Next(), Today: st.Today, Running: st.Running, Begun: st.Begun()}
 	i := slices.IndexFunc(v.Steps, func(x StartStep) bool { return x.Name == step })
 	if step != "" && i < 0 {
 		return v, st, fault.New(fault.NotFound, "The guided start has no step %q.", step).WithNext("Its steps are on its first page.")

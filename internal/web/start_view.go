@@ -14,7 +14,6 @@ type StartPage struct {
 	Back     string // address of the step before; empty at the first
 	Next     string // name of the step that is open; empty when all are answered
 	Answered int
-	Past     bool
 	Wrong    string
 	Advice   string // what to do about it
 	Warnings []string

@@ -618,7 +618,7 @@ func gapList(v PlanPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<fieldset class=\"bulk\"><legend>Make tasks of the ticked gaps</legend> <label><input type=\"checkbox\" name=\"all\" value=\"yes\"> ")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<fieldset class=\"make-tasks\"><legend>Make tasks of the ticked gaps</legend> <label><input type=\"checkbox\" name=\"all\" value=\"yes\"> ")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

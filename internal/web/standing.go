@@ -31,8 +31,8 @@ type standing struct {
 	evidence map[string]int    // pieces of evidence by control, withdrawn ones left out
 	people   map[string]string // names by key, of the owners that are named
 	whole    stands.Summary
-	scope    gap.World         // the period, the boundary and the people, among others
-	gaps     []gap.Gap         // the worst first
+	scope    gap.World // the period, the boundary and the people, among others
+	gaps     []gap.Gap // the worst first
 
 	size int64 // of the ledger, when it was summed up
 	made time.Time

@@ -16,9 +16,10 @@ type Stretch struct {
 	Reason   string // why it is unknown, when no record says so
 }
 
-// Courses are how each check that is not turned off stood over a time: as its answers were known at each moment, worse where
+// Courses are how each check stood over a time in which it was in use: as its answers were known at each moment, worse where
 // it was found out later that a record failed then, with what was not covered put over them. A failure stands, a pass that
-// nothing was read for is unknown. The end is cut at now.
+// nothing was read for is unknown, and so is the time after the check was turned off: that must not hide how it had failed.
+// The end is cut at now.
 func (m *Monitor) Courses(ctx context.Context, from, to store.Moment) (map[string][]Stretch, error) {
 	to = min(to, store.At(m.Book.Log.Clock()))
 	out := map[string][]Stretch{}
@@ -47,9 +48,6 @@ func (m *Monitor) Courses(ctx context.Context, from, to store.Moment) (map[strin
 			return err
 		}
 		for _, c := range setups {
-			if c.Off {
-				continue
-			}
 			var own []Series
 			var course []Stretch
 			for _, s := range series {
@@ -57,6 +55,9 @@ func (m *Monitor) Courses(ctx context.Context, from, to store.Moment) (map[strin
 					own = append(own, s)
 					course = append(course, counted(s, turns[s.ID], from, to)...)
 				}
+			}
+			if c.Off && len(own) == 0 {
+				continue
 			}
 			course = found(course, late, own, from, to)
 			gaps := m.unspoken(cover, own, from, to)

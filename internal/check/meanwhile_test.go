@@ -98,3 +98,21 @@ func TestWhatCouldNotAllBeJudgedIsUnknown(t *testing.T) {
 			"bob unknown 02 00:00–02 00:24 So much of what it looks up changed between two evaluations that not every moment was judged.", "bob pass 02 00:24–")
 	})
 }
+
+func TestAFailureOutlivesTurningTheCheckOff(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, multiFactor)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.see("host_user", "bob", `{"name":"bob","human":true,"mfa":false}`)
+		d.evaluate()
+		d.goTo("2026-01-03 00:00")
+		d.see("check_setting", "HOST-01", `{"check":"HOST-01","off":true,"reason":"it fails"}`)
+		d.evaluate()
+		d.goTo("2026-01-05 00:00")
+		courses, err := d.m.Courses(d.ctx, d.at("2026-01-02 00:00"), d.at("2026-01-05 00:00"))
+		got := courses["HOST-01"]
+		if err != nil || len(got) != 2 || got[0].Status != check.Fail || got[0].From != d.at("2026-01-02 00:00") || got[1].Status != check.Unknown || got[1].Reason != "The check was not in use." {
+			t.Errorf("%+v %v", got, err)
+		}
+	})
+}

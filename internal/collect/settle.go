@@ -1,0 +1,154 @@
+package collect
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+)
+
+// settle decides which scopes are complete, and gives every kind that was not read a gap.
+func (r *run) settle(failed error) {
+	why := "The connector did not say that it read this."
+	if failed != nil {
+		why = "The run failed: " + failed.Error()
+		if f := (*fault.Fault)(nil); errors.As(failed, &f) {
+			why = f.Message
+		}
+	}
+	for _, k := range r.k.Kinds {
+		whole := r.kinds[k.Name] != nil && len(r.kinds[k.Name].complete)+len(r.kinds[k.Name].unchanged) > 0
+		named := slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.Name && g.Part == "" })
+		if !whole && !named {
+			r.gap(Missing{Kind: k.Name, Reason: why})
+		}
+	}
+	if failed != nil && len(r.gaps) == 0 {
+		r.gap(Missing{Reason: why})
+	}
+	for _, k := range r.kinds {
+		for scope := range k.complete {
+			if slices.ContainsFunc(r.gaps, func(g Missing) bool {
+				return g.Kind == k.tally.Kind && g.Part == "" && (g.Scope == scope || g.Scope == "")
+			}) {
+				delete(k.complete, scope)
+			}
+		}
+	}
+}
+
+// settleKind closes what is gone and extends coverage for the scopes that are complete.
+func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
+	gone := map[string][]string{}
+	before := map[string]int{}
+	for key, known := range k.known {
+		if known.Record != 0 {
+			before[known.Scope]++
+		}
+		if !known.Seen && k.complete[known.Scope] {
+			gone[known.Scope] = append(gone[known.Scope], key)
+		}
+	}
+	for scope := range k.complete {
+		if k.found[scope] == 0 && before[scope] > 0 {
+			n, err := tx.Exec(r.ctx, "DELETE FROM confirmation WHERE connection = $1 AND kind = $2 AND scope = $3", r.conn.Name, k.tally.Kind, scope)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				delete(k.complete, scope)
+				r.gap(Missing{Kind: k.tally.Kind, Scope: scope, Confirm: true,
+					Reason: fmt.Sprintf("The source listed nothing where it listed %d before. Until somebody confirms that, what it says is unknown.", before[scope])})
+				continue
+			}
+		}
+		slices.Sort(gone[scope])
+		c := r.collection()
+		c.Reason = "no longer at the source"
+		if err := r.c.Book.Vanish(r.ctx, tx, c, k.tally.Kind, gone[scope]); err != nil {
+			return err
+		}
+		k.tally.Closed += int64(len(gone[scope]))
+		for _, key := range gone[scope] {
+			delete(k.known, key)
+		}
+	}
+	fresh := r.k.FreshFor
+	if fresh == 0 {
+		fresh = 2 * r.conn.Interval()
+	}
+	to := tx.Now + store.Moment(fresh.Microseconds())
+	for _, scopes := range []map[string]bool{k.complete, k.unchanged} {
+		for scope := range scopes {
+			if err := r.cover(tx, k.tally.Kind, "", scope, to); err != nil {
+				return err
+			}
+			for part, whole := range k.parts {
+				if whole {
+					if err := r.cover(tx, k.tally.Kind, part, scope, to); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	k.tally.Complete = len(k.complete)+len(k.unchanged) > 0 && !slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.tally.Kind })
+	if len(k.complete) > 0 {
+		k.tally.Population = population(k.known)
+	}
+	return nil
+}
+
+// population is SHA-256 over the keys and content hashes in order of key.
+func population(known map[string]*record.Known) string {
+	h := sha256.New()
+	for _, key := range slices.Sorted(maps.Keys(known)) {
+		fmt.Fprintf(h, "%d:%s", len(key), key)
+		h.Write(known[key].Hash[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// cover extends the coverage of a kind, part and scope, or begins it anew where it had run out.
+func (r *run) cover(tx *ledger.Tx, kind, part, scope string, to store.Moment) error {
+	row, err := r.coverage(tx, kind, part, scope)
+	if err == nil && row.To >= tx.Now {
+		_, err = tx.Exec(r.ctx, "UPDATE coverage SET valid_to = $1, last_read = $2, reads = reads + 1, last_run = $3 WHERE id = $4", to, tx.Now, r.sum.Number, row.ID)
+		return err
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	id, err := store.One[int64](r.ctx, tx, "SELECT coalesce(max(id), 0) + 1 FROM coverage")
+	if err != nil {
+		return err
+	}
+	return store.Insert(r.ctx, tx, "coverage", []string{"id", "connection", "kind", "part", "scope", "valid_from", "valid_to", "last_read", "reads", "first_run", "last_run", "ended"},
+		[][]any{{id, r.conn.Name, kind, part, scope, tx.Now, to, tx.Now, 1, r.sum.Number, r.sum.Number, ""}})
+}
+
+// cut ends the coverage of what could not be read, now.
+func (r *run) cut(tx *ledger.Tx, g Missing) error {
+	if g.Kind == "" {
+		_, err := tx.Exec(r.ctx, "UPDATE coverage SET valid_to = $1, ended = $2 WHERE connection = $3 AND valid_to > $1 AND ended = ''", tx.Now, g.Reason, r.conn.Name)
+		return err
+	}
+	sql, args := "UPDATE coverage SET valid_to = $1, ended = $2 WHERE connection = $3 AND kind = $4 AND valid_to > $1 AND ended = ''", []any{tx.Now, g.Reason, r.conn.Name, g.Kind}
+	if g.Part != "" {
+		args = append(args, g.Part)
+		sql += " AND part = $5"
+	}
+	if g.Scope != "" {
+		args = append(args, g.Scope)
+		sql += fmt.Sprintf(" AND scope = $%d", len(args))
+	}
+	_, err := tx.Exec(r.ctx, sql, args...)
+	return err
+}

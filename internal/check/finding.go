@@ -17,8 +17,35 @@ import (
 // findingKind is the record kind of findings; its package stands after this one.
 const findingKind = "finding"
 
-// dueDays is by when a failure is to be fixed, by severity, in days from the first time it was seen by a check.
-var dueDays = map[string]int{"critical": 7, "high": 30, "medium": 90, "low": 180}
+// DueDays is by when a failure is to be fixed, by severity, in days from when its finding opens: what the organisation's
+// record says under due_days, and otherwise 7, 30, 90 and 180. A new rule moves no date that stands.
+func DueDays(organisation []byte) map[string]int {
+	days := map[string]int{"critical": 7, "high": 30, "medium": 90, "low": 180}
+	var o struct {
+		Days map[string]int `json:"due_days"`
+	}
+	if len(organisation) > 0 && json.Unmarshal(organisation, &o) == nil {
+		for severity, n := range o.Days {
+			if _, ok := days[severity]; ok && n > 0 {
+				days[severity] = n
+			}
+		}
+	}
+	return days
+}
+
+// dueDays are the organisation's own, if it says them.
+func (m *Monitor) dueDays(ctx context.Context) (map[string]int, error) {
+	if _, err := m.Book.Kinds.Named("organisation"); err != nil {
+		return DueDays(nil), nil
+	}
+	var body []byte
+	err := m.Book.EachOpen(ctx, m.Book.DB, "organisation", func(v record.Version) error {
+		body = v.Body
+		return nil
+	})
+	return DueDays(body), err
+}
 
 // maxItems is how many failing records a finding lists; the results have them all.
 const maxItems = 200
@@ -206,12 +233,16 @@ func (m *Monitor) write(ctx context.Context, key string, body map[string]any, re
 
 func (m *Monitor) openFinding(ctx context.Context, c *Check, scope string, items []item, fails int64, known int) error {
 	now := m.Book.Log.Clock().UTC()
+	days, err := m.dueDays(ctx)
+	if err != nil {
+		return err
+	}
 	first := now.Format(time.RFC3339Nano)
 	for _, i := range items {
 		first = min(first, i.From)
 	}
 	body := map[string]any{"title": c.Title, "description": describe(c, fails), "origin": "check", "check": c.ID, "scope": scope, "severity": c.Severity,
-		"due": now.AddDate(0, 0, dueDays[c.Severity]).Format(time.DateOnly), "first_seen": first, "items": items}
+		"due": now.AddDate(0, 0, days[c.Severity]).Format(time.DateOnly), "first_seen": first, "items": items}
 	if len(c.Controls) > 0 {
 		body["controls"] = c.Controls
 	}

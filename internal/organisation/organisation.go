@@ -27,6 +27,8 @@ func Kind() record.Kind {
 			{Name: "time_zone", Type: record.Text, Help: "In which days and windows are counted, such as Europe/Berlin."},
 			{Name: "small_team", Type: record.Bool, Hidden: true,
 				Help: "Nobody here is independent for some approvals. An author may then approve, and another person reviews that later, by a promised day; it is shown as exactly that."},
+			{Name: "due_days", Title: "Days to fix a finding", Type: record.Object, Hidden: true, Help: "By severity, from the day a finding opens: 7, 30, 90 and 180 unless said otherwise. A change moves no date that stands.",
+				Fields: []record.Field{{Name: "critical", Type: record.Integer}, {Name: "high", Type: record.Integer}, {Name: "medium", Type: record.Integer}, {Name: "low", Type: record.Integer}}},
 			{Name: "demo", Title: "Demonstration", Type: record.Bool, Fixed: true, Hidden: true, Help: "The organisation is invented, and so is everything here. Set once, by what makes a demonstration."},
 		},
 		Schema: 2, Upcasts: []record.Upcast{scopeElsewhere},
@@ -41,7 +43,29 @@ func written(_, after map[string]any, _ record.Actor) error {
 			return fault.New(fault.Invalid, "%q is no time zone.", zone).WithNext("Use a name such as Europe/Berlin or UTC.")
 		}
 	}
+	days, _ := after["due_days"].(map[string]any)
+	for severity, v := range days {
+		if n, ok := whole(v); !ok || n < 1 || n > 365 {
+			return fault.New(fault.Invalid, "A finding of severity %s cannot be due after %v days.", severity, v).WithNext("Give a number of days from 1 to 365.")
+		}
+	}
 	return nil
+}
+
+// whole is a number from JSON, however it was decoded.
+func whole(v any) (float64, bool) {
+	switch n := v.(type) {
+	case float64:
+		return n, true
+	case json.Number:
+		f, err := n.Float64()
+		return f, err == nil
+	case int:
+		return float64(n), true
+	case int64:
+		return float64(n), true
+	}
+	return 0, false
 }
 
 // scopeElsewhere leaves out what stood here before periods and systems were records of their own. The stored bytes keep it.

@@ -168,6 +168,7 @@ func fixtures() []fixture {
 	for _, more := range [][]fixture{
 		personFixtures(),
 		bulkFixtures(),
+		settingFixtures(),
 		policyFixtures(),
 		startFixtures(),
 		guideFixtures(),

@@ -74,6 +74,12 @@ func (s *site) routes() []route {
 		{"GET /ledger", s.ledger, false},
 		{"GET /search", s.search, false},
 
+		{"GET /settings", s.settingsIndex, false},
+		{"GET /settings/organisation", s.settingsOrganisation, false},
+		{"GET /settings/checks", s.settingsChecks, false},
+		{"POST /settings/checks/{id}", s.settingsCheckSave, false},
+		{"GET /settings/version", s.settingsVersion, false},
+		{"GET /settings/history", s.settingsHistory, false},
 		{"GET /settings/users", s.users, false},
 		{"POST /settings/users", s.userAdd, false},
 		{"POST /settings/users/{key}/link", s.userLink, false},

@@ -1,0 +1,36 @@
+package web
+
+import (
+	"github.com/a-h/templ"
+
+	"tickmark/internal/web/part"
+)
+
+func settingFixtures() []fixture {
+	page := func(title, href string) Page { return framed(title, href, settingCrumbs(title)...) }
+	return []fixture{
+		{path: "/settings", page: func() templ.Component {
+			var v SettingsIndex
+			for _, it := range settingPages()[1:] {
+				v.Items = append(v.Items, SettingsItem{it, "What it says now, in a sentence"})
+			}
+			return settingsPage(framed("Settings", "/settings"), v)
+		}},
+		{path: "/settings/organisation", page: func() templ.Component {
+			return organisationPage(page("Organisation and periods", "/settings/organisation"), OrganisationPage{Facts: []part.Fact{part.Say("Name", "Example Ltd"), part.Say("Time zone", "Europe/Berlin")}, Edit: "/records/organisation/organisation/edit", Editable: true,
+				Periods: []PeriodRow{{Name: "FY26 Type II", Href: "/records/period/fy26", Report: "SOC 2 Type II", From: "2026-01-01", To: "2026-12-31", Fieldwork: "2027-01-11", Categories: "Security, Availability", State: "current"}, {Name: "FY27 Type II", Href: "/records/period/fy27", Report: "SOC 2 Type II", From: "2027-01-01", To: "2027-12-31", Categories: "Security", State: "planned"}}})
+		}},
+		{path: "/settings/checks", page: func() templ.Component {
+			return checkSettingsPage(page("Checks and deadlines", "/settings/checks"), CheckSettings{Changes: true, Days: []part.Fact{part.Say("Critical", "7 days"), part.Say("High", "30 days"), part.Say("Medium", "90 days"), part.Say("Low", "180 days")},
+				Filter: part.Filter{Action: "/settings/checks", Hint: "Filter by text or id", Found: "3 of 48"},
+				Rows: []CheckSetting{{ID: "HOST-04", Title: "Root does not sign in by ssh", Severity: "critical"}, {ID: "HOST-09", Title: "Security updates are installed in time", Severity: "high", Own: true, Reason: "Agreed in the risk assessment of May", By: "person:ada", At: ago(9 * day), Values: []SettingValue{{"max_age_days", "Max age days", "14", "30"}}},
+					{ID: "GIT-02", Title: "Commits are signed", Severity: "low", Off: true, Own: true, Reason: "Our releases are signed instead", By: "person:ada", At: ago(30 * day), Fault: "The check GIT-02 has no setting \"x\"."}}})
+		}},
+		{path: "/settings/version", page: func() templ.Component {
+			return versionPage(page("Backup and version", "/settings/version"), VersionPage{Facts: []part.Fact{part.Say("Release", "v0.4.0"), part.Say("Database", "SQLite"), part.Say("Outside anchor", "None.")}, Backup: []string{"The database: tickmark.db in the workspace's directory.", "secret.key, which opens credentials."}})
+		}},
+		{path: "/settings/history", page: func() templ.Component {
+			return settingsHistoryPage(page("History of settings", "/settings/history"), fixtureEvents())
+		}},
+	}
+}

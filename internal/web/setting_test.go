@@ -1,0 +1,56 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"tickmark/internal/check"
+)
+
+func TestACheckIsTurnedOffOnlyWithAReasonAndSetOnlyToWhatItTakes(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	var with *check.Check
+	for _, c := range w.Monitor.Set.Checks {
+		for _, x := range c.Settings {
+			if _, ok := x.Default.(int64); ok && with == nil {
+				with = c
+				_ = x
+			}
+		}
+	}
+	if with == nil {
+		t.Fatal("no check has a number to set")
+	}
+	name := ""
+	for _, x := range with.Settings {
+		if _, ok := x.Default.(int64); ok {
+			name = x.Name
+		}
+	}
+	path := "/settings/checks/" + with.ID
+	if status, page := w.post(t, path, url.Values{"off": {"true"}}); status != http.StatusUnprocessableEntity || !strings.Contains(page, "Say why") {
+		t.Errorf("without a reason it answers %d", status)
+	}
+	if status, page := w.post(t, path, url.Values{"set." + name: {"soon"}, "reason": {"we agreed"}}); status != http.StatusUnprocessableEntity || !strings.Contains(page, "was not saved") {
+		t.Errorf("a word for a number answers %d", status)
+	}
+	if status, page := w.post(t, path, url.Values{"set." + name: {"7"}, "off": {"true"}, "reason": {"we agreed so in May"}}); status != 200 || !strings.Contains(page, "we agreed so in May") {
+		t.Fatalf("it answers %d: %s", status, plainText(page))
+	}
+	if status, _ := w.post(t, path, url.Values{"reason": {"a second tab, opened before"}}); status != http.StatusConflict {
+		t.Errorf("a stale form answers %d", status)
+	}
+	v, err := w.Book.Get(t.Context(), check.SettingKind, with.ID, 0)
+	if err != nil || !strings.Contains(string(v.Body), `"off":true`) || !strings.Contains(string(v.Body), `"`+name+`":7`) {
+		t.Errorf("it is set to %s (%v)", v.Body, err)
+	}
+	if n := w.rows(t, "/settings/checks?show=off"); n != 1 {
+		t.Errorf("%d checks are listed as off", n)
+	}
+	if _, page := w.get(t, "/settings/history"); !strings.Contains(page, "we agreed so in May") {
+		t.Error("the history does not say why")
+	}
+}

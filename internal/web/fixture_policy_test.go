@@ -26,7 +26,7 @@ func fixtureRows() []PolicyRow {
 }
 
 func fixturePolicy(tab string) (Page, PolicyPage) {
-	x := PolicyPage{PolicyRow: fixtureRows()[0], Tab: tab, Record: "/records/policy/access-control", Script: "/static/x/editor.js", Act: "/records/policy_version/v2", Under: "/policies/access-control?version=v2",
+	x := PolicyPage{PolicyRow: fixtureRows()[0], Tab: tab, Record: "/records/policy/access-control", Script: "/static/x/editor.js", Rich: "/static/x/milkdown.js", Act: "/records/policy_version/v2", Under: "/policies/access-control?version=v2",
 		Facts:   []part.Fact{{Name: "Owner", Value: part.Person("Ada")}, {Name: "Approver", Value: part.Person("Cleo")}, part.Say("In force", "Version 1.0"), {Name: "Last approved", Value: part.Date(ago(200 * day))}, {Name: "Review by", Value: reviewBy(fixtureRows()[0])}, part.Say("Audience", "Everyone")},
 		Moves:   []Move{{Name: "approve", Title: "Approve", Blocked: "ada is an author of this text and so can't approve it. Ask another person to do it."}, {Name: "refuse", Title: "Refuse", Form: form.New([]record.Field{{Name: "refused_reason", Title: "Reason", Type: record.Long, Required: true, Help: "Say what must change."}}, nil)}},
 		Version: VersionSummary{Key: "v1", Number: "1.0", Status: "published", InForce: true, From: ago(200 * day), ApprovedBy: "Cleo", ApprovedAt: ago(200 * day), SHA256: sha, Proof: "/records/policy_version/v1/proof"},

@@ -43,7 +43,7 @@ func (s *site) showPolicy(w http.ResponseWriter, r *http.Request, status int, ed
 	if err != nil {
 		return err
 	}
-	p := PolicyPage{PolicyRow: policyRow(sum, people, look.At), Tab: tab, Record: recordPath("policy", key), Script: s.files.URL("editor.js")}
+	p := PolicyPage{PolicyRow: policyRow(sum, people, look.At), Tab: tab, Record: recordPath("policy", key), Script: s.files.URL("editor.js"), Rich: s.files.URL("milkdown.js")}
 	if err := s.policyMoves(ctx, &p, sum, people); err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ type PolicyPage struct {
 	Facts  []part.Fact
 	Record string
 	Script string // address of the editor's
+	Rich   string // address of the rich editor's, which is large and loaded only there
 
 	Moves   []Move // of the text under way
 	Act     string // where those moves are posted, without the move

@@ -17,7 +17,8 @@ import (
 //go:embed static
 var static embed.FS
 
-// Licences are the licences of the embedded work of others: htmx (0BSD), Inter (OFL 1.1) and Lucide (ISC).
+// Licences are the licences of the embedded work of others: htmx (0BSD), Inter (OFL 1.1), Lucide (ISC) and
+// Milkdown with what it stands on (MIT), which scripts/editor/build bundles.
 //
 //go:embed licence
 var Licences embed.FS

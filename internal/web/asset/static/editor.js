@@ -1,5 +1,5 @@
-// What a script adds to the policy editor: buttons that write Markdown, a count of words, and a preview that follows.
-// Without it the textarea and the button Preview do the same work.
+// What a script adds to the policy editor: the text as it reads, buttons, a count of words, and a preview that follows.
+// Without it the textarea and the button Preview do the same work. The textarea always holds the text that is saved.
 const form = document.querySelector('[data-editor]');
 const area = form?.querySelector('#text');
 
@@ -42,7 +42,38 @@ if (area) {
       put(a, b, `[${text}](https://)`, [text.length + 3, text.length + 11]);
     },
   };
-  bar.addEventListener('click', e => acts[e.target.closest('[data-md]')?.dataset.md]?.());
+  // The rich editor writes into the textarea only what the reader changed: a text that was merely looked at stays as it was.
+  const surface = form.querySelector('[data-rich]');
+  const mode = bar.querySelector('[data-mode]');
+  let rich;
+  const open = async () => {
+    const { edit } = await import(surface.dataset.rich);
+    surface.replaceChildren();
+    rich = await edit(surface, area.value, area.labels[0].textContent, text => {
+      area.value = text;
+      form.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+    surface.hidden = false;
+    area.hidden = true;
+    mode.textContent = 'Markdown';
+  };
+  const close = async () => {
+    await rich?.close();
+    rich = undefined;
+    surface.hidden = true;
+    area.hidden = false;
+    mode.textContent = 'As it reads';
+  };
+  mode.addEventListener('click', () => {
+    localStorage.setItem('editor', rich ? 'markdown' : 'rich');
+    (rich ? close() : open()).catch(close);
+  });
+  if (localStorage.getItem('editor') !== 'markdown') open().catch(close);
+
+  bar.addEventListener('click', e => {
+    const name = e.target.closest('[data-md]')?.dataset.md;
+    if (name && rich) rich.act(name); else acts[name]?.();
+  });
   area.addEventListener('keydown', e => {
     const act = (e.ctrlKey || e.metaKey) && { b: 'bold', i: 'italic' }[e.key];
     if (act) { e.preventDefault(); acts[act](); }

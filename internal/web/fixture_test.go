@@ -172,6 +172,7 @@ func fixtures() []fixture {
 		policyFixtures(),
 		startFixtures(),
 		guideFixtures(),
+		workFixtures(),
 	} {
 		all = append(all, more...)
 	}

@@ -15,6 +15,7 @@ func (s *site) routes() []route {
 		{"GET /{$}", s.home, false},
 		{"GET /criteria", s.criteria, false},
 		{"GET /criteria/{id}", s.criterion, false},
+		{"GET /work", s.work, false},
 		{"GET /controls", s.controls, false},
 		{"GET /controls/{id}", s.control, false},
 		{"GET /catalogue", s.catalogue, false},

@@ -54,8 +54,9 @@ type site struct {
 	mu       sync.Mutex
 	standing map[store.Moment]*standing // what was summed up lately, by moment; zero is now
 
-	waiting map[string]staged // files that somebody is about to import
-	keeper  stands.Keeper     // what the present is summed up from
+	waiting    map[string]staged    // files that somebody is about to import
+	keeper     stands.Keeper        // what the present is summed up from
+	waitCounts map[string]waitCount // how much waits, by person
 
 	past    map[time.Time]Point // how things stood at past moments, which does not change
 	summing bool                // past moments are being summed up
@@ -67,7 +68,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}, past: map[time.Time]Point{}}
+	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}, past: map[time.Time]Point{}, waitCounts: map[string]waitCount{}}
 	mux := http.NewServeMux()
 	s.pages = map[string]bool{}
 	for _, r := range s.routes() {
@@ -193,12 +194,16 @@ func (s *site) frame(r *http.Request) Frame {
 	if s.may(ctx, "period") == nil {
 		f.Period = s.period(ctx)
 	}
+	f.Counts = map[string]int{}
+	if n, ok := s.waitingCount(ctx); ok {
+		f.Counts["/work"] = n
+	}
 	if tallies, err := s.Book.Tallies(ctx, "finding", record.StateField); err == nil && !part.Past(ctx) {
 		n := 0
 		for _, state := range openFindings {
 			n += int(tallies[state])
 		}
-		f.Counts = map[string]int{"/findings": n}
+		f.Counts["/findings"] = n
 	}
 	f.Toast = justSaid(r)
 	return f

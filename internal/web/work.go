@@ -1,0 +1,220 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"tickmark/internal/access"
+	"tickmark/internal/calendar"
+	"tickmark/internal/web/part"
+	"tickmark/internal/work"
+)
+
+// soonDays is how far ahead "due soon" looks.
+const soonDays = 14
+
+func (s *site) work(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	q := r.URL.Query()
+	v := WorkPage{Everyone: q.Get("whose") == "everyone"}
+	person := session(ctx).Actor().Person
+	v.Unlinked = person == "" && !v.Everyone
+	var items []work.Item
+	var err error
+	switch {
+	case v.Everyone:
+		if err := s.mayWorkspace(ctx); err != nil {
+			return err
+		}
+		if items, err = s.waits(ctx, ""); err != nil {
+			return err
+		}
+	case person != "":
+		if items, err = s.waits(ctx, person); err != nil {
+			return err
+		}
+	}
+	v.Any = len(items) > 0
+	when, act, now := q.Get("when"), q.Get("act"), part.Of(ctx).Moment()
+	today := calendar.Of(now, part.Of(ctx).Zone)
+	soon := calendar.Text(today.AddDate(0, 0, soonDays))
+	stretch := func(i work.Item) string {
+		switch {
+		case i.Overdue:
+			return "overdue"
+		case i.Due != "" && i.Due <= soon:
+			return "soon"
+		case i.Due != "":
+			return "later"
+		}
+		return "none"
+	}
+	groups := []WorkGroup{{Title: "Overdue", Tone: part.Bad}, {Title: fmt.Sprintf("Due within %d days", soonDays), Tone: part.Warn}, {Title: "Later", Tone: part.Idle}, {Title: "Without a date", Tone: part.Idle}}
+	names := []string{"overdue", "soon", "later", "none"}
+	counts := map[string]int64{}
+	var acts []string
+	shown := 0
+	people := s.namer(ctx)
+	for _, i := range items {
+		if !slices.Contains(acts, i.Act) {
+			acts = append(acts, i.Act)
+		}
+		if act != "" && act != i.Act || !fits(q.Get("q"), i.Label, i.Act, i.Why, people(i.For), i.Control) {
+			continue
+		}
+		at := stretch(i)
+		counts[at]++
+		if when != "" && when != at {
+			continue
+		}
+		shown++
+		g := &groups[slices.Index(names, at)]
+		g.Rows = append(g.Rows, workRow(ctx, s, i, people))
+	}
+	for _, g := range groups {
+		if len(g.Rows) > 0 {
+			v.Groups = append(v.Groups, g)
+		}
+	}
+	keep := url.Values{}
+	for name, value := range map[string]string{"whose": q.Get("whose"), "act": act, "q": q.Get("q")} {
+		if value != "" {
+			keep.Set(name, value)
+		}
+	}
+	for n, c := range []part.Stat{{Icon: "circle-x", Word: "Overdue"}, {Icon: "clock", Word: fmt.Sprintf("Due within %d days", soonDays)}, {Icon: "calendar-clock", Word: "Later"}, {Icon: "circle-dashed", Word: "Without a date"}} {
+		to := url.Values{}
+		for k, x := range keep {
+			to[k] = x
+		}
+		if c.Current = when == names[n]; !c.Current {
+			to.Set("when", names[n])
+		}
+		c.N, c.Href = counts[names[n]], "/work?"+to.Encode()
+		v.Cards = append(v.Cards, c)
+	}
+	slices.Sort(acts)
+	choice := part.Choice{Name: "act", Label: "What to do", Value: act, Options: []part.Option{{Value: "", Text: "Whatever is to be done"}}}
+	for _, a := range acts {
+		choice.Options = append(choice.Options, part.Option{Value: a, Text: a})
+	}
+	v.Filter = part.Filter{Action: "/work", Q: q.Get("q"), Hint: "Filter by text or person", Found: fmt.Sprintf("%d of %d", shown, len(items)), Keep: map[string]string{"when": when},
+		Groups: []part.Choice{{Name: "whose", Label: "Whose", Value: q.Get("whose"), Segments: true, Options: []part.Option{{Value: "", Text: "Mine"}, {Value: "everyone", Text: "Everyone's"}}}, choice}}
+	p := Page{Title: "My work", Section: "/work", Crumbs: []part.Crumb{{Text: "My work"}}}
+	return s.show(w, r, p, func(p Page) templ.Component { return workPage(p, v) })
+}
+
+// waits is what waits for a person, or for everybody; of a person's only what they may do, and of everybody's only what
+// the reader may see.
+func (s *site) waits(ctx context.Context, person string) ([]work.Item, error) {
+	st, err := s.stand(ctx)
+	if err != nil {
+		return nil, err
+	}
+	items, err := work.Of(ctx, s.Book, st.whole.Operation, person, at(ctx))
+	if err != nil {
+		return nil, err
+	}
+	who := session(ctx)
+	may := map[string]bool{}
+	return slices.DeleteFunc(items, func(i work.Item) bool {
+		ok, known := may[i.Kind]
+		if !known {
+			verb, kind := access.Act, i.Kind
+			if kind == "requirement" {
+				verb, kind = access.Write, "evidence"
+			}
+			if person == "" {
+				verb = access.Read
+			}
+			k, err := s.Book.Kinds.Named(kind)
+			ok = err == nil && who.May(ctx, verb, k) == nil
+			may[i.Kind] = ok
+		}
+		return !ok
+	}), nil
+}
+
+func workRow(ctx context.Context, s *site, i work.Item, people func(string) string) WorkRow {
+	row := WorkRow{Act: i.Act, Title: i.Label, Why: i.Why, For: people(i.For), Href: s.pathOf(i.Kind, i.Key), Due: part.Due{Day: endOfDay(i.Due, part.Of(ctx).Zone), Overdue: i.Overdue}}
+	if i.Control != "" {
+		row.Control = part.Link{Text: i.Control, Href: part.Path("controls", i.Control)}
+	}
+	switch i.Kind {
+	case "requirement":
+		row.Href = handIn(i.Control, i.Key, i.Title, i.From, i.To)
+	case "acknowledgement":
+		row.Href = "/me"
+	}
+	return row
+}
+
+// handIn is the form for evidence with what it is for filled in.
+func handIn(control, requirement, item, from, to string) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"control": control, "requirement": requirement, "item": item, "covers_from": from, "covers_to": to} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return "/new/evidence?" + q.Encode()
+}
+
+// namer says people's names by key, as of the reader's moment; each is read once.
+func (s *site) namer(ctx context.Context) func(string) string {
+	known := map[string]string{"": ""}
+	return func(key string) string {
+		name, ok := known[key]
+		if !ok {
+			name = key
+			if v, err := s.Book.Get(ctx, "person", key, at(ctx)); err == nil {
+				name = cmp.Or(v.Label, key)
+			}
+			known[key] = name
+		}
+		return name
+	}
+}
+
+// waitingCount is how many things wait for the reader now. It is counted once for a while: every page shows it.
+func (s *site) waitingCount(ctx context.Context) (int, bool) {
+	person := session(ctx).Actor().Person
+	if person == "" || part.Past(ctx) {
+		return 0, false
+	}
+	head, err := s.Book.Log.Head(ctx, s.Book.DB)
+	if err != nil {
+		return 0, false
+	}
+	s.mu.Lock()
+	c, ok := s.waitCounts[person]
+	s.mu.Unlock()
+	if ok && c.size == head.Size && time.Since(c.made) < time.Minute {
+		return c.n, true
+	}
+	list, err := s.waits(ctx, person)
+	if err != nil {
+		s.log.ErrorContext(ctx, "count what waits", "error", err)
+		return 0, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waitCounts) > 1000 {
+		clear(s.waitCounts)
+	}
+	s.waitCounts[person] = waitCount{len(list), head.Size, time.Now()}
+	return len(list), true
+}
+
+type waitCount struct {
+	n    int
+	size int64 // of the ledger
+	made time.Time
+}

@@ -20,8 +20,8 @@ func rooms() []string {
 		internal/calendar internal/framework internal/control
 		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/policy
 		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/savedview
-		internal/standing internal/gap internal/guide internal/work internal/programme
-		internal/workspace internal/job internal/report internal/demo internal/api internal/web internal/server internal/cli
+		internal/standing internal/gap internal/guide internal/work internal/programme internal/report
+		internal/workspace internal/job internal/demo internal/api internal/web internal/server internal/cli
 		internal cmd/tickmark`)
 }
 

@@ -52,6 +52,7 @@ type commands struct {
 	Apply   applyCommand   `cmd:"" help:"Show what a directory of exported YAML would change, and apply it."`
 	Policy  policyCommand  `cmd:"" help:"Policies: begin one from a template."`
 	Wording wordingCommand `cmd:"" help:"Find in documents what must not be said of a SOC 2 report; exit 1 when something is found."`
+	Report  reportCommand  `cmd:"" help:"Make a report: readiness."`
 	Package packageCommand `cmd:"" help:"Make a package of evidence that anyone can verify offline."`
 	Verify  verifyCommand  `cmd:"" help:"Verify a package, without a workspace."`
 	Ledger  ledgerCommand  `cmd:"" help:"The ledger: checkpoint, proofs, verification."`

@@ -42,6 +42,8 @@ import (
 	"tickmark/internal/person"
 	"tickmark/internal/policy"
 	"tickmark/internal/record"
+	"tickmark/internal/report"
+	"tickmark/internal/report/document"
 	"tickmark/internal/requirement"
 	"tickmark/internal/savedview"
 	"tickmark/internal/secret"
@@ -70,6 +72,7 @@ type Workspace struct {
 	Collect *collect.Collector
 	Monitor *check.Monitor
 	Words   *check.Vocabulary
+	Paper   *document.Renderer
 }
 
 // Connectors are all connectors of this release.
@@ -92,7 +95,7 @@ func Kinds() (*record.Kinds, error) {
 	list := []record.Kind{
 		framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), system.Kind(), period.Kind(), commitment.Kind(),
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
-		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), access.Kind(), check.Kind(),
+		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), access.Kind(), check.Kind(), report.Kind(),
 	}
 	list = append(append(list, record.Builtin()...), collect.Kinds()...)
 	for _, c := range Connectors() {
@@ -178,6 +181,7 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 	if w.Blobs, err = blob.Open(filepath.Join(w.Data, "files")); err != nil {
 		return err
 	}
+	w.Paper = document.New(w.Data, 1)
 	if w.Log, err = ledger.Open(ctx, w.DB, w.Data); err != nil {
 		return err
 	}

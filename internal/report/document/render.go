@@ -12,6 +12,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/klauspost/compress/zstd"
+
 	"tickmark/internal/fault"
 	"tickmark/internal/report/typst"
 )
@@ -19,16 +21,24 @@ import (
 //go:embed sheet.typ
 var sheet []byte
 
-//go:embed font/*.otf font/*.ttf
+//go:embed font/*.zst
 var fonts embed.FS
 
 var loadFonts = sync.OnceValues(func() ([][]byte, error) {
+	unpack, err := zstd.NewReader(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer unpack.Close()
 	var out [][]byte
-	err := fs.WalkDir(fonts, ".", func(path string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(fonts, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		b, err := fonts.ReadFile(path)
+		if err == nil {
+			b, err = unpack.DecodeAll(b, nil)
+		}
 		out = append(out, b)
 		return err
 	})

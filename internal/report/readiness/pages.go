@@ -3,6 +3,7 @@ package readiness
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"tickmark/internal/report/document"
@@ -250,4 +251,29 @@ func (p *paper) references() document.Section {
 		{Text: []document.Span{{Text: "To verify one, ask for its proof with "}, {Text: "tickmark ledger prove KIND KEY", Code: true}, {Text: " and check it, or a whole package, with "}, {Text: "tickmark verify", Code: true}, {Text: ", on any machine."}}},
 		table(document.Table{Label: "References", Empty: "There are none.", Columns: []document.Column{{Title: "Mark", Width: -44}, {Title: "Record", Width: 2.4}, {Title: "Kind and key", Width: 1.7}, {Title: "Version from", Width: 1.4}, {Title: "Entry", Width: -48, Right: true}}, Rows: rows}),
 	}}
+}
+
+// Path is the page on which a reference can be followed: the record as it was then, or the check.
+func Path(x Reference) string {
+	if x.Kind == AnswersKind {
+		return "/checks/" + url.PathEscape(x.Key)
+	}
+	at := x.VersionFrom.Time().Format("2006-01-02T15:04:05.999999Z")
+	return "/records/" + url.PathEscape(x.Kind) + "/" + segment(x.Key) + "?as_of=" + url.QueryEscape(at)
+}
+
+// segment writes a key as it stands in the addresses of pages, in which some keys would mean something else.
+func segment(key string) string {
+	switch key {
+	case "/":
+		return "~slash"
+	case ".":
+		return "~dot"
+	case "..":
+		return "~dots"
+	}
+	if strings.HasPrefix(key, "~") {
+		key = "~" + key
+	}
+	return url.PathEscape(key)
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"tickmark/internal/fault"
 )
 
@@ -27,7 +29,16 @@ var shared = sync.OnceValue(func() *Engine {
 
 func set(t testing.TB, source string, files map[string][]byte) ([]byte, error) {
 	t.Helper()
-	font, err := os.ReadFile("../document/font/Inter-Regular.otf")
+	packed, err := os.ReadFile("../document/font/Inter-Regular.otf.zst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpack, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unpack.Close()
+	font, err := unpack.DecodeAll(packed, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,46 @@
+package document
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// CSS is how the document looks on a page. It takes the colours of the page it stands in, and has its own when it stands alone.
+//
+//go:embed document.css
+var CSS string
+
+// HTML is the document as one file that needs nothing else: no script, no font, no picture from anywhere.
+func HTML(ctx context.Context, d Document) ([]byte, error) {
+	var b bytes.Buffer
+	if err := Whole(d).Render(ctx, &b); err != nil {
+		return nil, fmt.Errorf("draw %s: %w", d.Title, err)
+	}
+	return b.Bytes(), nil
+}
+
+func language(d Document) string {
+	if d.Language == "" {
+		return "en"
+	}
+	return d.Language
+}
+
+func safe(href string) bool {
+	return strings.HasPrefix(href, "https://") || strings.HasPrefix(href, "http://") || strings.HasPrefix(href, "mailto:")
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'f', 2, 64) }
+
+// top and tall tell the tones of a timeline apart where there is no colour.
+func top(t Tone) string {
+	return map[Tone]string{Fail: "0", Unknown: "4"}[t] + map[bool]string{true: "8"}[t == Pass]
+}
+
+func tall(t Tone) string {
+	return map[Tone]string{Fail: "16", Unknown: "12", Pass: "8"}[t]
+}

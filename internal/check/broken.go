@@ -80,7 +80,8 @@ func salvage(words *Vocabulary, file string, data []byte, message string) *Check
 // mourn completes what is known of broken checks from their last series, and adds those that no file is known to hold any
 // more while there is a broken file that does not say which check it holds.
 func (m *Monitor) mourn(ctx context.Context, setups []Setup) ([]Setup, error) {
-	nameless := slices.IndexFunc(m.Set.Problems, func(p Problem) bool { return p.Check == "" })
+	problems := m.Set.Problems()
+	nameless := slices.IndexFunc(problems, func(p Problem) bool { return p.Check == "" })
 	if nameless < 0 && !slices.ContainsFunc(setups, func(s Setup) bool { return s.Broken != "" }) {
 		return setups, nil
 	}
@@ -98,7 +99,7 @@ func (m *Monitor) mourn(ctx context.Context, setups []Setup) ([]Setup, error) {
 			}
 			setups[i].Check = &c
 		case i < 0 && nameless >= 0 && s.Ended == store.Forever:
-			p := m.Set.Problems[nameless]
+			p := problems[nameless]
 			c := &Check{ID: s.Check, Title: s.Check, File: p.File, Own: true, Severity: "high", words: m.Words, Why: "Its file is broken, and nothing is known until it is mended.",
 				Broken: "A file of the organisation's checks is broken and may be the one of this check, so that nothing is known: " + p.File[strings.LastIndexByte(p.File, '/')+1:] + "."}
 			if err := m.recall(ctx, c, s); err != nil {
@@ -142,7 +143,7 @@ func (m *Monitor) recall(ctx context.Context, c *Check, last Series) error {
 // checkOf is the check of a series, as its logic was: a later max gap, or other fields and lookups, must not change what was
 // answered. What can no longer be understood rests on everything that it may have read.
 func (m *Monitor) checkOf(s Series) *Check {
-	if c := m.Set.byID[s.Check]; c != nil && string(c.Logic) == string(s.Content) {
+	if c := m.Set.of(s.Check); c != nil && string(c.Logic) == string(s.Content) {
 		return c
 	}
 	m.old.Lock()
@@ -206,7 +207,7 @@ func (w *Vocabulary) revive(s Series) *Check {
 
 // unanswered is the time since a series was last judged in which its check is broken.
 func (m *Monitor) unanswered(s Series) []Gap {
-	c := m.Set.byID[s.Check]
+	c := m.Set.of(s.Check)
 	if c == nil || c.Broken == "" || s.Ended != store.Forever || string(c.Logic) == string(s.Content) {
 		return nil
 	}

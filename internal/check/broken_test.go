@@ -60,8 +60,8 @@ func TestAPassDoesNotOutliveTheFileOfItsCheck(t *testing.T) {
 
 				d.goTo("2026-01-02 00:00")
 				d.useOwn(c.broken)
-				if len(d.m.Set.Problems) != 1 {
-					t.Fatalf("%+v", d.m.Set.Problems)
+				if len(d.m.Set.Problems()) != 1 {
+					t.Fatalf("%+v", d.m.Set.Problems())
 				}
 				for _, when := range []string{"before it is evaluated", "after"} {
 					states, err := d.m.Summary(d.ctx, 0)
@@ -117,5 +117,52 @@ func TestAMaxGapLoosenedLaterRewritesNothing(t *testing.T) {
 			t.Errorf("%v percent, %v", w.Percent, err)
 		}
 		d.want(check.Filter{}, "ada pass 05 00:00–")
+	})
+}
+
+func TestAFileIsReadAgainBeforeAnEvaluation(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d, dir := open(t, db), filepath.Join(t.TempDir(), "checks")
+		words, err := check.NewVocabulary(d.book.Kinds.All()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := check.Load(words, nil, nil, dir) // the folder is not there yet
+		if err != nil || len(set.Checks()) != 0 {
+			t.Fatalf("%+v %v", set, err)
+		}
+		d.m = check.NewMonitor(d.book, words, set)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.see("host_user", "ada", `{"name":"ada","human":true,"mfa":true}`)
+		d.evaluate()
+		d.want(check.Filter{})
+		write := func(text string) {
+			t.Helper()
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "own.yaml"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			d.evaluate()
+		}
+		write(multiFactor)
+		d.want(check.Filter{}, "ada pass 01 00:00–")
+		d.goTo("2026-01-02 00:00")
+		write(multiFactor + "\nodd: 1\n")
+		if len(set.Problems()) != 1 {
+			t.Errorf("%+v", set.Problems())
+		}
+		if got := d.say(check.Filter{}); !strings.HasPrefix(got, "ada unknown 02 00:00– The check's file is broken") {
+			t.Error(got)
+		}
+		d.goTo("2026-01-03 00:00")
+		write(multiFactor)
+		d.want(check.Filter{}, "ada pass 03 00:00–")
+		if err := os.Remove(filepath.Join(dir, "own.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		d.evaluate()
+		d.want(check.Filter{})
 	})
 }

@@ -191,7 +191,7 @@ func TestLoadRefusesAnIDTwiceAndNamesEveryBadFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := set.Get("JOIN-01"); err != nil || len(set.Checks) != 2 || set.Checks[0].ID != "HOST-01" {
+	if _, err := set.Get("JOIN-01"); err != nil || len(set.Checks()) != 2 || set.Checks()[0].ID != "HOST-01" {
 		t.Errorf("%v %v", set, err)
 	}
 	if _, err := set.Get("JOIN-02"); !fault.Is(err, fault.NotFound) {

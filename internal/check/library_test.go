@@ -25,7 +25,7 @@ func TestOwnChecksComeFromADirectory(t *testing.T) {
 	noUnknown := strings.Replace(multiFactor, "  - {name: not read, record: {name: bob, human: true}, expect: unknown}\n", "", 1)
 	write("mine.yaml", strings.Replace(noUnknown, "HOST-01", "OWN-01", 1))
 	set, err := check.Load(words(t), nil, fstest.MapFS{"a.yaml": {Data: []byte(multiFactor)}}, dir)
-	if err != nil || len(set.Checks) != 2 || set.Checks[0].Own || !set.Checks[1].Own {
+	if err != nil || len(set.Checks()) != 2 || set.Checks()[0].Own || !set.Checks()[1].Own {
 		t.Fatalf("%v %v", set, err)
 	}
 	report, err := check.TestPaths(words(t), check.Rules{}, dir)
@@ -34,7 +34,7 @@ func TestOwnChecksComeFromADirectory(t *testing.T) {
 	}
 	write("again.yaml", noUnknown+"  - {name: odd, record: {name: bob, human: true, mfa: true}, expect: fail}\n")
 	set, err = check.Load(words(t), nil, nil, dir)
-	if err != nil || len(set.Problems) != 1 || set.Problems[0].Check != "HOST-01" || !strings.HasSuffix(set.Problems[0].Message, "again.yaml:15:5: the example \"odd\" of HOST-01 should be fail, and is pass.") {
+	if err != nil || len(set.Problems()) != 1 || set.Problems()[0].Check != "HOST-01" || !strings.HasSuffix(set.Problems()[0].Message, "again.yaml:15:5: the example \"odd\" of HOST-01 should be fail, and is pass.") {
 		t.Fatalf("%+v %v", set, err)
 	}
 	if c, err := set.Get("OWN-01"); err != nil || c.Broken != "" {
@@ -44,7 +44,7 @@ func TestOwnChecksComeFromADirectory(t *testing.T) {
 		t.Errorf("a broken check is not there as one, or says where the folder lies: %v %v", c, err)
 	}
 	set, err = check.Load(words(t), nil, fstest.MapFS{"a.yaml": {Data: []byte(multiFactor)}}, dir)
-	if c, e := set.Get("HOST-01"); err != nil || e != nil || c.Broken != "" || c.Own || len(set.Problems) != 1 {
+	if c, e := set.Get("HOST-01"); err != nil || e != nil || c.Broken != "" || c.Own || len(set.Problems()) != 1 {
 		t.Errorf("a broken file took the place of the library's check: %v %v %v", c, err, e)
 	}
 	report, err = check.TestPaths(words(t), check.Rules{}, dir+"/again.yaml", dir+"/mine.yaml")

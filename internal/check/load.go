@@ -2,25 +2,82 @@ package check
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"tickmark/internal/fault"
 )
 
 // Set is the checks in use, by id.
 type Set struct {
-	Checks   []*Check  // sorted by id; those whose file is broken are among them, as far as it says which they are
-	Problems []Problem // the organisation's own files that are no checks, by file
+	mu       sync.RWMutex
+	checks   []*Check
+	problems []Problem
 	byID     map[string]*Check
+
+	again  func() (*Set, error) // loads it anew
+	dir    string               // of the organisation's own
+	looked string               // what the files in it looked like
+}
+
+// Checks are those in use, by id. One whose file is broken is among them, as far as the file says which check it is.
+func (s *Set) Checks() []*Check {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.checks
+}
+
+// Problems are the organisation's own files that are no checks.
+func (s *Set) Problems() []Problem {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.problems
+}
+
+func (s *Set) of(id string) *Check {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.byID[id]
+}
+
+// refresh reads the files again if any was changed, added or removed since, so that every process judges by the same.
+func (s *Set) refresh() error {
+	if s.again == nil || looks(s.dir) == s.looked {
+		return nil
+	}
+	n, err := s.again()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.checks, s.problems, s.byID, s.looked = n.checks, n.problems, n.byID, n.looked
+	return nil
+}
+
+// looks is what tells that a file in a directory was changed.
+func looks(dir string) string {
+	var b strings.Builder
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !isCheckFile(path) {
+			return nil
+		}
+		if info, err := d.Info(); err == nil {
+			fmt.Fprintln(&b, path, info.Size(), info.ModTime().UnixNano())
+		}
+		return nil
+	})
+	return b.String()
 }
 
 // Get finds a check.
 func (s *Set) Get(id string) (*Check, error) {
-	if c := s.byID[id]; c != nil {
+	if c := s.of(id); c != nil {
 		return c, nil
 	}
 	return nil, fault.New(fault.NotFound, "There is no check %s.", id).WithNext("tickmark check list shows them all.")
@@ -31,7 +88,7 @@ func (s *Set) Get(id string) (*Check, error) {
 // of the organisation's is a Problem of the set, and the check in it is Broken: one mistake must not stop the rest, and must
 // not leave a pass standing.
 func Load(words *Vocabulary, controls map[string]bool, library fs.FS, dir string) (*Set, error) {
-	s := &Set{byID: map[string]*Check{}}
+	s := &Set{byID: map[string]*Check{}, dir: dir}
 	var errs []error
 	if library != nil {
 		bad := func(_ string, _ []byte, err error) { errs = append(errs, err) }
@@ -44,28 +101,29 @@ func Load(words *Vocabulary, controls map[string]bool, library fs.FS, dir string
 		}
 		return nil, &fault.Fault{Kind: fault.Invalid, Message: strings.Join(lines, "\n"), Err: errors.Join(errs...)}
 	}
-	if dir != "" {
-		if _, err := os.Stat(dir); err != nil {
-			return nil, fault.New(fault.NotFound, "The directory of checks %s cannot be read: %v.", dir, err)
-		}
+	if _, err := os.Stat(dir); dir != "" && !errors.Is(err, fs.ErrNotExist) { // one that is not there holds no checks yet
 		prefix := filepath.ToSlash(dir)
+		s.looked = looks(dir) // before they are read
 		var broken []*Check
 		s.load(words, Rules{Controls: controls}, os.DirFS(dir), prefix, func(file string, data []byte, err error) {
 			p := Problem{File: file, Message: err.Error()}
 			// Where the folder lies differs between who opens it; what is answered must not.
 			c := salvage(words, file, data, strings.ReplaceAll(p.Message, prefix+"/", ""))
 			p.Check = c.ID
-			s.Problems = append(s.Problems, p)
+			s.problems = append(s.problems, p)
 			broken = append(broken, c)
 		})
 		for _, c := range broken {
 			if c.ID != "" && s.byID[c.ID] == nil { // another file may hold a sound check of that id
 				s.byID[c.ID] = c
-				s.Checks = append(s.Checks, c)
+				s.checks = append(s.checks, c)
 			}
 		}
 	}
-	slices.SortFunc(s.Checks, func(a, b *Check) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(s.checks, func(a, b *Check) int { return strings.Compare(a.ID, b.ID) })
+	if dir != "" {
+		s.again = func() (*Set, error) { return Load(words, controls, library, dir) }
+	}
 	return s, nil
 }
 
@@ -110,7 +168,7 @@ func (s *Set) add(c *Check) error {
 		return fault.New(fault.Invalid, "%s: the check %s is already in %s.", c.File, c.ID, old.File)
 	}
 	s.byID[c.ID] = c
-	s.Checks = append(s.Checks, c)
+	s.checks = append(s.checks, c)
 	return nil
 }
 

@@ -116,3 +116,37 @@ func TestAFailureOutlivesTurningTheCheckOff(t *testing.T) {
 		}
 	})
 }
+
+func TestALightEvaluationJudgesWhatChangedAndWhatIsDue(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, strings.Replace(leavers, "max_gap: 36h\n", "", 1))
+		light := func() check.Evaluation {
+			t.Helper()
+			e, err := d.m.Evaluate(d.ctx, check.Options{Light: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e
+		}
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.see("host_user", "1", `{"name":"bob","mail":"bob@example.org","human":true,"locked":false}`)
+		d.see("person", "bob", `{"email":"bob@example.org","end":null}`)
+		light()
+		d.want(check.Filter{})
+		d.goTo("2026-01-02 10:00")
+		d.see("person", "bob", `{"email":"bob@example.org","end":"2026-01-02"}`)
+		light()
+		d.want(check.Filter{})
+		d.goTo("2026-01-05 10:00")
+		if e := light(); e.Flips != 1 {
+			t.Errorf("%+v", e)
+		}
+		d.want(check.Filter{}, "bob fail 03 00:00– The account of bob@example.org is still active.")
+		if e := light(); e.Judged != 0 {
+			t.Errorf("nothing changed, and it judged: %+v", e)
+		}
+		if e, err := d.m.Evaluate(d.ctx, check.Options{Full: true}); err != nil || e.Flips != 0 {
+			t.Errorf("judged anew it came out otherwise: %+v %v", e, err)
+		}
+	})
+}

@@ -48,8 +48,9 @@ func (m *Monitor) setups(ctx context.Context) ([]Setup, error) {
 			return nil, fmt.Errorf("read the settings of checks: %w", err)
 		}
 	}
-	out := make([]Setup, 0, len(m.Set.Checks))
-	for _, c := range m.Set.Checks {
+	checks := m.Set.Checks()
+	out := make([]Setup, 0, len(checks))
+	for _, c := range checks {
 		s := Setup{Check: c}
 		if v, ok := changed[c.ID]; ok {
 			s.By = v.Actor

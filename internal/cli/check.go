@@ -59,7 +59,7 @@ func (checkList) Run(s *session) error {
 
 // problems names the organisation's check files that are broken.
 func (s *session) problems(w *workspace.Workspace) {
-	for _, p := range w.Monitor.Set.Problems {
+	for _, p := range w.Monitor.Set.Problems() {
 		s.say("Broken: %s\n  %s", p.Message, p.Next())
 	}
 }
@@ -171,14 +171,14 @@ type checkRun struct {
 
 func (c *checkRun) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, _ access.Session) error {
-		broken := len(c.IDs) == 0 && len(w.Monitor.Set.Problems) > 0
+		broken := len(c.IDs) == 0 && len(w.Monitor.Set.Problems()) > 0
 		for i, id := range c.IDs {
-			k := slices.IndexFunc(w.Monitor.Set.Checks, func(x *check.Check) bool { return strings.EqualFold(x.ID, id) })
+			k := slices.IndexFunc(w.Monitor.Set.Checks(), func(x *check.Check) bool { return strings.EqualFold(x.ID, id) })
 			if k < 0 {
 				return fault.New(fault.NotFound, "There is no check %q.", id).WithNext("tickmark check list shows them.")
 			}
-			c.IDs[i] = w.Monitor.Set.Checks[k].ID
-			broken = broken || w.Monitor.Set.Checks[k].Broken != ""
+			c.IDs[i] = w.Monitor.Set.Checks()[k].ID
+			broken = broken || w.Monitor.Set.Checks()[k].Broken != ""
 		}
 		e, err := w.Monitor.Evaluate(s, check.Options{Checks: c.IDs, Full: c.Full})
 		if err != nil {

@@ -187,7 +187,7 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 	s.fact("\nChecks     %d: %d passing, %d failing, %d unknown, %d not applicable (%d answers: %d pass, %d fail, %d unknown)", len(st.Checks),
 		counts[check.Pass], counts[check.Fail], counts[check.Unknown], counts[check.NotApplicable], records.Pass+records.Fail+records.Unknown, records.Pass, records.Fail, records.Unknown)
 	s.fact("Criteria   %d: %d passing, %d failing, %d unknown", len(st.Criteria), criteria[check.Pass], criteria[check.Fail], criteria[check.Unknown])
-	for _, p := range w.Monitor.Set.Problems {
+	for _, p := range w.Monitor.Set.Problems() {
 		s.fact("Broken     %s", p.Message)
 	}
 	for _, need := range slices.Sorted(maps.Keys(needs)) {
@@ -203,7 +203,7 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 // nextSteps are the three most useful things to do.
 func (s *session) nextSteps(w *workspace.Workspace, st standing.Summary, needs map[string][]string) []string {
 	var steps []string
-	for _, p := range w.Monitor.Set.Problems {
+	for _, p := range w.Monitor.Set.Problems() {
 		steps = append(steps, p.Next())
 	}
 	failing := slices.DeleteFunc(slices.Clone(st.Checks), func(c check.State) bool { return c.Off || c.Status != check.Fail })

@@ -135,6 +135,10 @@ func (s *Server) work(ctx context.Context) {
 		case <-minutes.C:
 			s.try(ctx, "collect what is due", s.collectDue)
 			s.try(ctx, "do what is due", func(ctx context.Context) error { _, err := job.Due(ctx, s.w); return err })
+			s.try(ctx, "judge what changed", func(ctx context.Context) error {
+				_, err := s.w.Monitor.Evaluate(ctx, check.Options{Light: true})
+				return err
+			})
 			if time.Since(night) > 24*time.Hour {
 				night = time.Now()
 				s.try(ctx, "judge everything anew", func(ctx context.Context) error {

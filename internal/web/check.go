@@ -30,7 +30,7 @@ func (s *site) checks(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := r.URL.Query()
-	l := CheckList{Current: q.Get("status"), Broken: s.Monitor.Set.Problems}
+	l := CheckList{Current: q.Get("status"), Broken: s.Monitor.Set.Problems()}
 	severity := part.Choice{Name: "severity", Label: "Severity", Value: q.Get("severity"), Options: []part.Option{{Value: "", Text: "Any severity"}, {Value: "critical", Text: "Critical"}, {Value: "high", Text: "High"}, {Value: "medium", Text: "Medium"}, {Value: "low", Text: "Low"}}}
 	for _, c := range st.checks {
 		l.Counts.Add(c.status)

@@ -183,7 +183,7 @@ func (s *site) showCheckSettings(w http.ResponseWriter, r *http.Request, status 
 		return err
 	}
 	show := part.Choice{Name: "show", Label: "Show", Value: q.Get("show"), Segments: true, Options: []part.Option{{Value: "", Text: "All"}, {Value: "own", Text: "Set by us"}, {Value: "off", Text: "Off"}}}
-	all := s.Monitor.Set.Checks
+	all := s.Monitor.Set.Checks()
 	for _, c := range all {
 		row := CheckSetting{ID: c.ID, Title: c.Title, Severity: c.Severity}
 		own := map[string]any{}

@@ -13,7 +13,7 @@ func TestACheckIsTurnedOffOnlyWithAReasonAndSetOnlyToWhatItTakes(t *testing.T) {
 	w := newWorld(t)
 	w.signIn(t)
 	var with *check.Check
-	for _, c := range w.Monitor.Set.Checks {
+	for _, c := range w.Monitor.Set.Checks() {
 		for _, x := range c.Settings {
 			if _, ok := x.Default.(int64); ok && with == nil {
 				with = c

@@ -112,9 +112,9 @@ func Checks(kinds *record.Kinds, dir string) (*check.Set, *check.Vocabulary, err
 	if err != nil {
 		return nil, nil, err
 	}
-	own := filepath.Join(dir, "checks")
-	if _, err := os.Stat(own); dir == "" || errors.Is(err, os.ErrNotExist) {
-		own = ""
+	own := ""
+	if dir != "" {
+		own = filepath.Join(dir, "checks")
 	}
 	ids, err := controlIDs()
 	if err != nil {

@@ -124,6 +124,7 @@ func TestAPolicyFromItsTemplateToItsAcknowledgement(t *testing.T) {
 	if status, _ := eve.get(t, "/policies"); status != http.StatusForbidden {
 		t.Errorf("an employee sees the policies with their drafts: %d", status)
 	}
+	eve.says(t, "/", "Hello, eve")
 	mine := eve.says(t, "/me", "Hello, eve", "Access control policy", "Version 1.0")
 	path := regexp.MustCompile(`/me/policies/[^"]+`).FindString(mine)
 	eve.says(t, path, "Access ends within one working day", "I have read it and accept it")

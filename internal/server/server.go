@@ -127,7 +127,7 @@ func (s *Server) sign(ctx context.Context) {
 func (s *Server) work(ctx context.Context) {
 	minutes := time.NewTicker(time.Minute)
 	defer minutes.Stop()
-	night := time.Now()
+	night, judge := time.Now(), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -135,10 +135,13 @@ func (s *Server) work(ctx context.Context) {
 		case <-minutes.C:
 			s.try(ctx, "collect what is due", s.collectDue)
 			s.try(ctx, "do what is due", func(ctx context.Context) error { _, err := job.Due(ctx, s.w); return err })
-			s.try(ctx, "judge what changed", func(ctx context.Context) error {
-				_, err := s.w.Monitor.Evaluate(ctx, check.Options{Light: true})
-				return err
-			})
+			if time.Now().After(judge) {
+				s.try(ctx, "judge what changed", func(ctx context.Context) error {
+					e, err := s.w.Monitor.Evaluate(ctx, check.Options{Light: true})
+					judge = time.Now().Add(20 * e.Took) // a very large workspace is not judged all the time
+					return err
+				})
+			}
 			if time.Since(night) > 24*time.Hour {
 				night = time.Now()
 				s.try(ctx, "judge everything anew", func(ctx context.Context) error {

@@ -220,6 +220,9 @@ func (f *finding) proof(c Control, at func(Gap)) {
 	if len(f.judged[c.Key].Checks) > 0 || slices.ContainsFunc(f.Evidence, func(e Evidence) bool { return slices.Contains(e.Controls, c.Key) }) {
 		return
 	}
+	if slices.ContainsFunc(f.judged[c.Key].Parts, func(p standing.Part) bool { return p.Status == check.Pass || p.Status == check.Fail }) {
+		return // its occurrences speak
+	}
 	why := "No check watches it and no evidence is kept for it."
 	if len(c.Checks) > 0 {
 		why = "The checks it names (" + strings.Join(c.Checks, ", ") + ") are not in this release, and no evidence is kept for it."

@@ -173,6 +173,7 @@ func fixtures() []fixture {
 		startFixtures(),
 		guideFixtures(),
 		workFixtures(),
+		systemFixtures(),
 	} {
 		all = append(all, more...)
 	}

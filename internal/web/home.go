@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	examination "tickmark/internal/period"
 	"tickmark/internal/record"
 	"tickmark/internal/web/part"
+	"tickmark/internal/work"
 )
 
 func (s *site) home(w http.ResponseWriter, r *http.Request) error {
@@ -33,7 +33,7 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now, zone := part.Of(ctx).Moment(), part.Of(ctx).Zone
-	h := Home{Missing: len(st.gaps), Series: seriesCards(st.criteria)}
+	h := Home{Missing: len(st.gaps), Series: seriesCards(st.inScope())}
 	for _, c := range st.checks {
 		h.Checks.Add(c.status)
 	}
@@ -67,7 +67,7 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) error {
 	if h.History, err = s.history(ctx, st); err != nil {
 		return err
 	}
-	if h.Needs, err = s.needs(ctx, 6); err != nil {
+	if h.Needs, err = s.needs(ctx, st, 6); err != nil {
 		return err
 	}
 	h.Since = visit(w, r, session(ctx).User.Key, now)
@@ -195,42 +195,47 @@ func visitor(user string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// needs are the open tasks of the reader, and the findings, those due first in front.
-func (s *site) needs(ctx context.Context, most int) ([]Need, error) {
+// needs are what waits for the reader, as My work lists it.
+func (s *site) needs(ctx context.Context, st *standing, most int) ([]Need, error) {
 	me := session(ctx).Actor().Person
-	if me == "" {
+	if me == "" || st.whole.Operation == nil {
 		return nil, nil
 	}
+	list, err := work.Of(ctx, s.Book, st.whole.Operation, me, at(ctx))
+	if err != nil {
+		return nil, err
+	}
 	var out []Need
-	for _, from := range []struct{ kind, icon string }{{"task", "list-checks"}, {"finding", "flag"}} {
-		if s.may(ctx, from.kind) != nil {
+	for _, i := range list {
+		if len(out) == most {
+			break
+		}
+		if s.may(ctx, i.Kind) != nil {
 			continue
 		}
-		err := s.each(ctx, record.Query{Kind: from.kind, AsOf: at(ctx), Where: "r.owner == " + quoted(me)}, func(v record.Version) error {
-			var b struct{ Title, State, Due string }
-			if err := json.Unmarshal(v.Body, &b); err != nil {
-				return err
-			}
-			if contains([]string{"open", "assigned", "in_progress"}, b.State) {
-				n := Need{Icon: from.icon, Text: b.Title, Href: s.pathOf(v.Kind, v.Key), Due: endOfDay(b.Due, part.Of(ctx).Zone)}
-				if !n.Due.IsZero() && !part.Of(ctx).Moment().Before(n.Due) {
-					n.Tone = part.Bad
-				}
-				out = append(out, n)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
+		n := Need{Icon: needIcon(i.Kind), Text: i.Act + ": " + i.Label, Href: s.pathOf(i.Kind, i.Key), Due: endOfDay(i.Due, part.Of(ctx).Zone)}
+		if i.Overdue {
+			n.Tone = part.Bad
 		}
+		out = append(out, n)
 	}
-	slices.SortStableFunc(out, func(a, b Need) int {
-		if a.Due.IsZero() != b.Due.IsZero() {
-			return map[bool]int{true: 1, false: -1}[a.Due.IsZero()]
-		}
-		return a.Due.Compare(b.Due)
-	})
-	return out[:min(most, len(out))], nil
+	return out, nil
+}
+
+func needIcon(kind string) string {
+	if icon, ok := map[string]string{"finding": "flag", "task": "list-checks", "control": "shield-check", "evidence": "folder-check", "policy_version": "file-text", "acknowledgement": "file-check", "exception": "scale", "occurrence": "calendar-clock"}[kind]; ok {
+		return icon
+	}
+	return "circle-dot"
+}
+
+// inScope are the criteria that the period covers; all of them while there is no period.
+func (st *standing) inScope() []criterionState {
+	p := st.scope.Period
+	if p == nil {
+		return st.criteria
+	}
+	return slices.DeleteFunc(slices.Clone(st.criteria), func(c criterionState) bool { return !p.InScope(c.Criterion) })
 }
 
 func seriesCards(all []criterionState) []SeriesCard {

@@ -603,7 +603,7 @@ func homePage(p Page, h Home) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = part.Card("Needs you", part.Link{Text: "Tasks", Href: "/plan/tasks"}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var21), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = part.Card("Needs you", part.Link{Text: "My work", Href: "/work"}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var21), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -27,7 +27,13 @@ func (w World) Parts(gaps []Gap) []Part {
 	for _, c := range w.Standing.Criteria {
 		in[c.ID] = in[c.ID] && !c.Excluded
 	}
-	of := map[Sort]int{Scope: 3}
+	of := map[Sort]int{Scope: 1} // that there is a period; then, that it is current and names a system; then, that its boundary is approved
+	if w.Period != nil {
+		of[Scope] = 2
+	}
+	if w.System != nil {
+		of[Scope] = 3
+	}
 	for _, c := range w.Standing.Criteria {
 		if in[c.ID] {
 			of[Criterion]++

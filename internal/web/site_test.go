@@ -180,6 +180,11 @@ func TestNumbersOnHomeLeadToListsOfThatMany(t *testing.T) {
 // numbersOnHome compares every number of Home that leads to a list with that list, and returns them by the list's address.
 func (w *world) numbersOnHome(t *testing.T, home string) map[string]string {
 	t.Helper()
+	return w.numbersOnHomeOf(t, home, 20)
+}
+
+func (w *world) numbersOnHomeOf(t *testing.T, home string, series int) map[string]string {
+	t.Helper()
 	status, page := w.get(t, home)
 	if status != http.StatusOK {
 		t.Fatalf("%s answers %d", home, status)
@@ -214,7 +219,7 @@ func (w *world) numbersOnHome(t *testing.T, home string) map[string]string {
 			t.Errorf("%s says %s and its list has %d rows", href, number, rows)
 		}
 	})
-	if len(out) != 5+5+4+20+1 {
+	if len(out) != 5+5+4+series+1 {
 		t.Errorf("%s leads to %d lists: %v", home, len(out), out)
 	}
 	return out

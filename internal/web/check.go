@@ -75,7 +75,7 @@ func (s *site) check(w http.ResponseWriter, r *http.Request) error {
 	if err := s.mayWorkspace(ctx); err != nil {
 		return err
 	}
-	if !contains([]string{"", "records", "logic", "versions"}, tab) {
+	if !contains([]string{"", "records", "time", "logic", "versions"}, tab) {
 		return noPage(r)
 	}
 	st, err := s.stand(ctx)
@@ -131,6 +131,8 @@ func (s *site) check(w http.ResponseWriter, r *http.Request) error {
 	switch tab {
 	case "logic":
 		s.checkLogic(&v, c.Check)
+	case "time":
+		v.Time, err = s.checkTime(ctx, r, id)
 	case "versions":
 		err = s.checkVersions(ctx, &v, id)
 	default:

@@ -43,6 +43,7 @@ type CheckPage struct {
 	Filter              part.Filter
 	Pager               part.Pager
 	Window              Window
+	Time                CheckTime
 	Where               string
 	Expect              string
 	Because             string

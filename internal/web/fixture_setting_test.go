@@ -1,8 +1,12 @@
 package web
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/a-h/templ"
 
+	"tickmark/internal/web/chart"
 	"tickmark/internal/web/part"
 )
 
@@ -33,4 +37,18 @@ func settingFixtures() []fixture {
 			return settingsHistoryPage(page("History of settings", "/settings/history"), fixtureEvents())
 		}},
 	}
+}
+
+func fixtureTime() CheckTime {
+	t := CheckTime{From: ago(30 * day), To: noon, Window: "30", Windows: []part.Option{{Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days"}, {Value: "period", Text: "FY26 Type II"}}, Covered: "96.4 %", Failures: 3,
+		Shares:  []part.Fact{part.Say("Passing", "91.2 % of the time"), part.Say("Failing", "6.8 % of the time"), part.Say("Unknown", "2.0 % of the time")},
+		Longest: &Longest{Label: "build-1", Href: "/records/host_sshd/build-1", Reason: "PermitRootLogin is yes", From: ago(9 * day), Took: 9 * day},
+		Gaps:    []TimeGap{{What: "ssh daemons of web-1", Reason: "The run did not end.", From: ago(20 * day), To: ago(19 * day)}}}
+	pass, fail, unsure := make([]float64, 30), make([]float64, 30), make([]float64, 30)
+	for i := range 30 {
+		t.Labels = append(t.Labels, fmt.Sprintf("%d", i+1))
+		pass[i], fail[i], unsure[i] = 40, float64(i%7), float64(time.Duration(i)%3)
+	}
+	t.Series = []chart.Series{{Name: "Passing", Class: "pass", Values: pass}, {Name: "Failing", Class: "fail", Values: fail}, {Name: "Unknown", Class: "unknown", Values: unsure}}
+	return t
 }

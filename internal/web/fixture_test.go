@@ -91,6 +91,11 @@ func fixtures() []fixture {
 		{path: "/checks/HOST-04", page: func() templ.Component { return checkPage(fixtureCheck("")) }},
 		{path: "/checks/HOST-04/records", page: func() templ.Component { return checkPage(fixtureCheck("records")) }},
 		{path: "/checks/HOST-04/logic", page: func() templ.Component { return checkPage(fixtureCheck("logic")) }},
+		{path: "/checks/HOST-04/time", page: func() templ.Component {
+			p, c := fixtureCheck("time")
+			c.Time = fixtureTime()
+			return checkPage(p, c)
+		}},
 		{path: "/checks/HOST-04/versions", page: func() templ.Component { return checkPage(fixtureCheck("versions")) }},
 		{path: "/findings", page: func() templ.Component {
 			return findingsPage(framed("Findings", "/findings", part.Crumb{Text: "Program"}, part.Crumb{Text: "Findings"}), FindingList{Rows: fixtureFindings(), Any: true, Cards: []part.Stat{{Word: "Open", Icon: "flag", N: 3, Href: "/findings?state=open"}, {Word: "Past due", Icon: "circle-x", N: 1, Href: "/findings?due=past"}, {Word: "Due in 7 days", Icon: "clock", N: 2, Href: "/findings?due=soon"}, {Word: "Without owner", Icon: "user", N: 1, Href: "/findings?owner=none"}},

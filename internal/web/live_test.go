@@ -69,7 +69,7 @@ func TestFirstHourInABrowser(t *testing.T) {
 	do("sign in by link", authenticator(), colours("light"), chromedp.Navigate(link), click("form button"), until(`location.pathname==='/sign-in/enrol'`))
 	do("enrol a passkey", until(`document.querySelector('[data-passkey] button')?.disabled===false`), click("[data-passkey] button"), until(`location.pathname==='/'`))
 	do("sign out", click("form[action='/sign-out'] button"), until(`location.pathname==='/sign-in'`))
-	do("sign in by passkey", until(`document.querySelector('[data-passkey] button')?.disabled===false`), click("[data-passkey] button"), until(`location.pathname==='/' && document.documentElement.classList.contains('scripted') && !!document.querySelector('.stat')`))
+	do("sign in by passkey", until(`document.querySelector('[data-passkey] button')?.disabled===false`), click("[data-passkey] button"), until(`location.pathname==='/' && document.documentElement.classList.contains('scripted') && !!document.querySelector('main h1')`))
 
 	do("open the palette", chromedp.KeyEvent("k", chromedp.KeyModifiers(chromedp.ModifierCtrl)), until(`document.getElementById('palette').open && document.querySelectorAll('#palette-list [role=option]').length>3`))
 	do("search in it", chromedp.KeyEvent("CC6.1"), until(`document.querySelector('#palette-list [aria-selected=true]')?.innerText.includes('CC6.1')`))

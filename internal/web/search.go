@@ -9,6 +9,8 @@ import (
 
 	"github.com/a-h/templ"
 
+	"tickmark/internal/access"
+	"tickmark/internal/check"
 	"tickmark/internal/record"
 	"tickmark/internal/web/part"
 )
@@ -51,6 +53,7 @@ func (s *site) find(r *http.Request, q string, palette bool) (Search, error) {
 		}
 	}
 	v.add(pages)
+	v.add(s.acts(r, q, palette))
 	if q == "" {
 		return v, nil
 	}
@@ -99,6 +102,32 @@ func (s *site) find(r *http.Request, q string, palette bool) (Search, error) {
 		v.add(*groups[name])
 	}
 	return v, nil
+}
+
+// acts are what the reader can begin from anywhere, by what it is called; with no words yet, the most usual.
+func (s *site) acts(r *http.Request, q string, palette bool) SearchGroup {
+	ctx, g := r.Context(), SearchGroup{Title: "Do"}
+	if part.Past(ctx) {
+		return g
+	}
+	usual := []string{"New finding", "New task", "New evidence", "Import people"}
+	offer := func(text, href, icon string, words ...string) {
+		if q == "" && !contains(usual, text) || q != "" && !fits(q, append(words, text)...) || palette && len(g.Hits) >= 6 {
+			return
+		}
+		g.Hits = append(g.Hits, Hit{Text: text, Href: href, Icon: icon})
+	}
+	for _, k := range s.Book.Kinds.All() {
+		if k.Collected || k.System || cmp.Or(k.Room, record.Company) != record.Company || contains([]string{"comment", "attachment", "saved_view", "acknowledgement", "criterion", check.SettingKind}, k.Name) || session(ctx).May(ctx, access.Write, k) != nil {
+			continue
+		}
+		offer("New "+strings.ToLower(k.Title), part.Path("new", k.Name), "plus", "Add "+k.Title, "Report "+k.Title)
+		offer("Import "+strings.ToLower(cmp.Or(k.Plural, k.Title)), part.Path("import", k.Name), "upload")
+	}
+	if s.may(ctx, "person") == nil {
+		offer("Link accounts of nobody", "/people/unresolved", "users")
+	}
+	return g
 }
 
 func (v *Search) add(g SearchGroup) {

@@ -1,0 +1,48 @@
+package web
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"tickmark/internal/check"
+)
+
+func TestACheckOverTimeSaysHowLongWhatFailedAndWhereItCouldNotSpeak(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	begun := w.Log.Clock()
+	later := begun.AddDate(0, 0, 3)
+	w.Log.Clock = func() time.Time { return later }
+	id := ""
+	for _, s := range mustSummary(t, w) {
+		if s.Counts.Fail > 0 && id == "" {
+			id = s.ID
+		}
+	}
+	if id == "" {
+		t.Skip("no check fails on this machine")
+	}
+	_, page := w.get(t, "/checks/"+id+"/time")
+	said := plainText(page)
+	for _, x := range []string{"Longest failure", "Covered", "still failing", "When it could not speak"} {
+		if !strings.Contains(said, x) {
+			t.Errorf("it does not say %q: %s", x, said)
+		}
+	}
+	if strings.Contains(said, "Covered100") {
+		t.Errorf("thirty days are said to be covered, of which three were watched: %s", said)
+	}
+	if _, page = w.get(t, "/checks/"+id); !strings.Contains(page, "/proof") || !strings.Contains(page, "/raw") {
+		t.Error("its records do not lead to the bytes and the proof")
+	}
+}
+
+func mustSummary(t *testing.T, w *world) []check.State {
+	t.Helper()
+	all, err := w.Monitor.Summary(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

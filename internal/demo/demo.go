@@ -98,13 +98,13 @@ func Make(ctx context.Context, w *workspace.Workspace, o Options) error {
 // story is the making of a demonstration.
 type story struct {
 	*demo.World
-	ctx   context.Context
-	w     *workspace.Workspace
-	now   time.Time
-	until time.Time
-	users map[int]access.Session // by place in People
-	acts  map[time.Time][]act    // by day, in the order in which they were planned
-	late  bool                   // until is reached; what was planned for later is left out
+	ctx    context.Context
+	w      *workspace.Workspace
+	now    time.Time
+	until  time.Time
+	users  map[int]access.Session // by place in People
+	acts   map[time.Time][]act    // by day, in the order in which they were planned
+	failed error                  // the first thing that could not be read while looking for duties
 }
 
 func (s *story) tell(progress func(time.Time, int, int)) error {
@@ -129,7 +129,10 @@ func (s *story) tell(progress func(time.Time, int, int)) error {
 			return fmt.Errorf("on %s: %w", day.Format(time.DateOnly), err)
 		}
 	}
-	s.now = s.until
+	s.now = later(s.now, s.until)
+	if err := s.judge(); err != nil {
+		return err
+	}
 	if _, err := s.w.Log.Checkpoint(s.ctx); err != nil {
 		return err
 	}
@@ -142,8 +145,8 @@ func (s *story) note(state string) error {
 	})
 }
 
-// live lives one day: at two in the morning the sources are read and judged, from nine on people work, and what they did is
-// judged in the evening.
+// live lives one day: at two in the morning the sources are read, everything is judged and what is due is done, and from nine
+// on people work.
 func (s *story) live(day time.Time) error {
 	if at := day.Add(2 * time.Hour); at.After(s.now) && !at.After(s.until) {
 		s.now = at
@@ -157,10 +160,8 @@ func (s *story) live(day time.Time) error {
 		}
 	}
 	s.now = later(s.now, day.Add(9*time.Hour))
-	busy := false
 	for _, list := range []func() []act{func() []act { return s.acts[day] }, func() []act { return s.duties(day) }} {
 		for _, a := range list() {
-			busy = true
 			s.now = s.now.Add(3 * time.Minute)
 			if s.now.After(s.until) {
 				return nil
@@ -170,18 +171,12 @@ func (s *story) live(day time.Time) error {
 			}
 		}
 	}
-	if !busy {
-		return nil
-	}
-	if s.now = later(s.now, day.Add(18*time.Hour)); s.now.After(s.until) {
-		s.now = s.until
-	}
 	if day.Weekday() == time.Friday {
 		if _, err := s.w.Log.Checkpoint(s.ctx); err != nil {
 			return err
 		}
 	}
-	return s.judge()
+	return s.failed
 }
 
 // judge is what the server does after it collected, and each minute.

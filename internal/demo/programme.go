@@ -19,6 +19,8 @@ func (s *story) plan() {
 	s.reports()
 	s.mended()
 	s.policies()
+	s.requirements()
+	s.tasks()
 }
 
 // Window is the time that the examination is to cover: it began nine months ago, on the first of a month, and runs for twelve.
@@ -116,6 +118,14 @@ func (s *story) controls() {
 		approver := s.but([]int{demo.SecurityLead, demo.Director})
 		s.on(day, func() error {
 			fields := object{"owner": s.People[owner].ID}
+			switch i.ID { // what a machine does each day is looked at less often by people
+			case "BKP-01":
+				fields["frequency"] = "weekly"
+			case "BKP-02":
+				fields["frequency"] = "monthly"
+			case "AC-03":
+				fields["events"] = object{"kind": "person", "where": "has(r.end) && r.end != null && r.employment != \"contractor\"", "date": "end", "due_days": 3}
+			}
 			if own {
 				fields["statement"] = i.Statement + " At Saltmarsh this is noted in the work log of the team."
 			}

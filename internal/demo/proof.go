@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tickmark/internal/connector/demo"
+	"tickmark/internal/record"
 )
 
 func sortBy(list []object, field string) {
@@ -16,45 +18,182 @@ func sortBy(list []object, field string) {
 
 // duties are what the records of a day call for.
 func (s *story) duties(day time.Time) []act {
+	if day.Weekday() == time.Saturday || day.Weekday() == time.Sunday {
+		return nil
+	}
 	out := s.findings(day)
-	out = append(out, s.evidence(day)...)
+	out = append(out, s.occurrences(day)...)
+	out = append(out, s.reviews(day)...)
 	return append(out, s.acknowledgements(day)...)
 }
 
+// in are the records of a kind in a state, by key.
+func (s *story) in(kind, state string) []record.Version {
+	list, err := s.w.Book.Find(s.ctx, s.w.DB, kind, record.StateField, state, 0)
+	if err != nil && s.failed == nil {
+		s.failed = err
+	}
+	slices.SortFunc(list, func(a, b record.Version) int { return cmp.Compare(a.Key, b.Key) })
+	return list
+}
+
+// occurrences are performed a few days after their span is over, with a document to show for it. A few are forgotten until
+// somebody notices, and of those some for ever. Others look at most of what was done.
+func (s *story) occurrences(day time.Time) []act {
+	var out []act
+	for _, state := range []string{"scheduled", "missed"} {
+		for _, v := range s.in("occurrence", state) {
+			b := body(v)
+			to, err := time.Parse(time.DateOnly, text(b, "to"))
+			due, wrong := time.Parse(time.DateOnly, text(b, "due"))
+			if err != nil || wrong != nil {
+				continue
+			}
+			chance := s.Chance("occurrence", v.Key)
+			ready, move := to.AddDate(0, 0, 1+int(chance*4)), "perform"
+			switch {
+			case state == "missed" && chance < 0.015:
+				continue // for ever
+			case state == "missed":
+				ready, move = due.AddDate(0, 0, 5+int(chance*400)%16), "perform_late"
+			case chance < 0.05:
+				continue // forgotten
+			}
+			if day.Before(ready) && !(state == "scheduled" && !day.Before(to) && lastWorkday(due, day)) {
+				continue
+			}
+			out = append(out, func() error { return s.perform(v.Key, b, move) })
+		}
+	}
+	for _, state := range []string{"performed", "performed_late"} {
+		for _, v := range s.in("occurrence", state) {
+			b := body(v)
+			if text(b, "reviewed_by") != "" || s.Chance("look", v.Key) < 0.25 || day.Before(demo.Day(v.From.Time()).AddDate(0, 0, 3)) {
+				continue
+			}
+			who := s.but([]int{demo.Analyst, demo.SecurityLead}, text(b, "performed_by"))
+			out = append(out, func() error {
+				if err := s.move(who, "occurrence", v.Key, "review", object{"review": "Read the document and compared it with what was read from the systems in the same time."}); err != nil {
+					return err
+				}
+				return s.move(who, "evidence", "proof-"+v.Key, "review", object{"review": "It is whole, and speaks for the time it says."})
+			})
+		}
+	}
+	return out
+}
+
+// lastWorkday reports whether no working day comes after day up to and including due.
+func lastWorkday(due, day time.Time) bool {
+	for d := day.AddDate(0, 0, 1); !d.After(due); d = d.AddDate(0, 0, 1) {
+		if d.Weekday() != time.Saturday && d.Weekday() != time.Sunday {
+			return false
+		}
+	}
+	return !day.After(due)
+}
+
+func (s *story) perform(key string, b object, move string) error {
+	who := s.who(text(b, "owner"))
+	from, err := time.Parse(time.DateOnly, text(b, "from"))
+	if err != nil {
+		return err
+	}
+	to, err := time.Parse(time.DateOnly, text(b, "to"))
+	if err != nil {
+		return err
+	}
+	if err := s.hand(who, "proof-"+key, text(b, "title"), text(b, "control"), from, to); err != nil {
+		return err
+	}
+	note := ""
+	if move == "perform_late" {
+		note = "It was forgotten, and noticed when the list was gone through."
+	}
+	return s.move(who, "occurrence", key, move, object{"occurred_at": s.now.Add(-30 * time.Minute).Format(time.RFC3339), "evidence": []any{"proof-" + key}, "note": note})
+}
+
 // hand hands in a file as evidence for a control and a period.
-func (s *story) hand(who int, key, title, control, sort string, from, to time.Time) error {
+func (s *story) hand(who int, key, title, control string, from, to time.Time) error {
 	content := fmt.Sprintf("DEMONSTRATION: an invented document.\n\n%s\nControl %s\nFrom %s through %s\nHanded in by %s\n", title, control, date(from), date(to), s.People[who].ID)
 	sum, size, err := s.w.Blobs.Put(s.ctx, bytes.NewReader([]byte(content)), 1<<20)
 	if err != nil {
 		return err
 	}
-	b := object{"title": title, "controls": []string{control}, "sort": sort, "sha256": sum.String(), "file_name": key + ".txt", "media_type": "text/plain", "size": size,
+	b := object{"title": title, "controls": []string{control}, "sort": "document", "sha256": sum.String(), "file_name": key + ".txt", "media_type": "text/plain", "size": size,
 		"covers_from": date(from), "covers_to": date(to)}
-	if sort == "population" {
-		b["source"], b["query"], b["drawn_at"], b["row_count"], b["validation"] = "Demonstration", "every machine that was on during the month", s.now, len(s.Hosts), "Counted against what the provider bills; the same."
+	if control == "AST-01" {
+		b["sort"], b["source"], b["query"], b["drawn_at"], b["row_count"], b["validation"] = "population", "Demonstration", "every machine that was on", s.now, len(s.Hosts), "Counted against what the provider bills; the same."
 	}
 	return s.put(who, "evidence", key, b, "")
 }
 
-// evidence of the inventory comes each month, for the month before, but for one month that was forgotten; most is
-// reviewed by another a few days later.
-func (s *story) evidence(day time.Time) []act {
-	if day.Day() != 8 && day.Day() != 12 || day.Before(s.Begin.AddDate(0, 2, 0)) {
-		return nil
+// requirements say what must exist as proof of a few controls.
+func (s *story) requirements() {
+	from, _ := s.window()
+	for _, r := range [][3]string{{"AC-05", "quarterly", "Signed review of access"}, {"AST-01", "monthly", "Inventory, reconciled"}, {"BKP-03", "quarterly", "Protocol of a restore"},
+		{"GOV-01", "quarterly", "Minutes of the oversight body"}, {"AVL-04", "monthly", "Service levels of the month"}, {"RSK-01", "annual", "Risk assessment, approved"}} {
+		s.on(later(from, s.Begin.AddDate(0, 0, 45)), func() error {
+			return s.put(demo.Analyst, "requirement", "proof-of-"+strings.ToLower(r[0]), object{"control": r[0], "frequency": r[1], "title": r[2], "from": date(later(from, s.Begin.AddDate(0, 0, 45)))}, "")
+		})
 	}
-	from := time.Date(day.Year(), day.Month(), 1, 0, 0, 0, 0, time.UTC).AddDate(0, -1, 0)
-	key, forgotten := "inventory-"+from.Format("2006-01"), from.Month() == s.At(0.65).Month()
-	switch {
-	case forgotten:
-		return nil
-	case day.Day() == 8:
-		return []act{func() error {
-			return s.hand(demo.ITLead, key, "Inventory of machines, "+from.Format("January 2006"), "AST-01", "population", from, from.AddDate(0, 1, -1))
-		}}
-	case from.Month()%4 == 0:
-		return nil // nobody looked at it yet
+}
+
+// tasks that people gave each other, in every state.
+func (s *story) tasks() {
+	give := func(key string, day time.Time, owner int, due time.Time, fields object) {
+		fields["owner"], fields["due"] = s.People[owner].ID, date(due)
+		s.on(day, func() error { return s.put(demo.SecurityLead, "task", key, fields, "") })
 	}
-	return []act{func() error {
-		return s.move(demo.Analyst, "evidence", key, "review", object{"review": "Compared the list with what was read from the machines; two names differed and were put right."})
-	}}
+	first := s.Begin.AddDate(0, 0, 12)
+	give("T-01", first, demo.ITLead, first.AddDate(0, 0, 20), object{"title": "Bring build-1 under the same image as the others", "sort": "technical", "control": "CHG-07"})
+	s.on(first.AddDate(0, 0, 4), func() error { return s.move(demo.ITLead, "task", "T-01", "start", nil) })
+	s.on(first.AddDate(0, 0, 26), func() error {
+		return s.move(demo.ITLead, "task", "T-01", "finish", object{"outcome": "Rebuilt from the image; the machine's record shows it."})
+	})
+	s.on(first.AddDate(0, 0, 29), func() error { return s.move(demo.Analyst, "task", "T-01", "verify", nil) })
+	give("T-02", s.At(0.5), demo.PeopleLead, s.At(0.5).AddDate(0, 0, 30), object{"title": "Train the new hires of the spring", "sort": "training", "control": "HR-04"})
+	s.on(s.At(0.5).AddDate(0, 0, 21), func() error {
+		return s.move(demo.PeopleLead, "task", "T-02", "finish", object{"outcome": "Everybody took it; the list of who and when is with the evidence."})
+	})
+	give("T-03", s.At(0.7), demo.Manager, s.At(0.7).AddDate(0, 0, 20), object{"title": "Ask the carrier for its own report", "sort": "evidence", "control": "VEN-04"})
+	s.on(s.At(0.7).AddDate(0, 0, 9), func() error {
+		return s.move(demo.Manager, "task", "T-03", "cancel", object{"cancelled_reason": "The carrier was replaced."})
+	})
+	give("T-04", s.End.AddDate(0, 0, -40), demo.EngineeringLead, s.End.AddDate(0, 0, -12), object{"title": "Draw the new data flow", "sort": "document", "control": "AST-02"})
+	s.on(s.End.AddDate(0, 0, -30), func() error { return s.move(demo.EngineeringLead, "task", "T-04", "start", nil) })
+	give("T-05", s.End.AddDate(0, 0, -8), demo.Manager, s.End.AddDate(0, 0, 22), object{"title": "Decide how long parcel events are kept", "sort": "decision", "control": "CON-03"})
+	give("T-06", s.End.AddDate(0, 0, -6), demo.ITLead, s.End.AddDate(0, 0, 5), object{"title": "Restart build-1, so that its update takes effect", "sort": "technical", "control": "VUL-02"})
+}
+
+// reviews: before the approval of a policy is too old its owner looks at it again, another approves, and the task is done.
+func (s *story) reviews(day time.Time) []act {
+	var out []act
+	for _, v := range s.in("task", "open") {
+		b := body(v)
+		id, due := text(b, "policy"), text(b, "due")
+		last, err := time.Parse(time.DateOnly, due)
+		if err != nil || !strings.HasPrefix(v.Key, "review-") || day.Before(last.AddDate(0, 0, -12-int(s.Chance("review", id)*30))) {
+			continue
+		}
+		out = append(out, func() error { return s.renew(v.Key, id) })
+	}
+	return out
+}
+
+func (s *story) renew(task, id string) error {
+	for _, v := range s.in("policy_version", "published") {
+		if text(body(v), "policy") != id {
+			continue
+		}
+		key := task
+		if err := s.put(demo.SecurityLead, "policy_review", key, object{"policy": id, "version": v.Key, "note": "Read against the year's findings and exceptions; nothing in it has to change."}, ""); err != nil {
+			return err
+		}
+		s.now = s.now.Add(25 * time.Minute)
+		if err := s.move(demo.Director, "policy_review", key, "approve", nil); err != nil {
+			return err
+		}
+	}
+	return s.move(demo.SecurityLead, "task", task, "finish", object{"outcome": "Reviewed and approved again; see the policy's reviews."})
 }

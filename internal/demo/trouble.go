@@ -1,13 +1,11 @@
 package demo
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
 
 	"tickmark/internal/connector/demo"
-	"tickmark/internal/record"
 )
 
 // settings are what the organisation set otherwise than the library, with its reasons; one check was off for a month.
@@ -113,16 +111,9 @@ func (s *story) reports() {
 
 // findings works on what the checks opened: somebody takes it, and whatever no longer fails is verified by another and closed.
 func (s *story) findings(day time.Time) []act {
-	if day.Weekday() == time.Saturday || day.Weekday() == time.Sunday {
-		return nil
-	}
 	var out []act
 	for _, state := range []string{"open", "assigned", "in_progress", "fixed", "verified"} {
-		list, err := s.w.Book.Find(s.ctx, s.w.DB, "finding", "state", state, 0)
-		if err != nil {
-			return []act{func() error { return err }}
-		}
-		slices.SortFunc(list, func(a, b record.Version) int { return cmp.Compare(a.Key, b.Key) })
+		list := s.in("finding", state)
 		for _, v := range list {
 			b := body(v)
 			check, old := text(b, "check"), demo.Day(v.From.Time())

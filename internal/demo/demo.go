@@ -145,9 +145,15 @@ func (s *story) note(state string) error {
 	})
 }
 
-// live lives one day: at two in the morning the sources are read, everything is judged and what is due is done, and from nine
-// on people work.
+// live lives one day: after midnight what falls due is done, at two in the morning the sources are read and everything is
+// judged, and from nine on people work.
 func (s *story) live(day time.Time) error {
+	if at := day.Add(time.Minute); at.After(s.now) && !at.After(s.until) {
+		s.now = at
+		if _, err := job.Due(s.ctx, s.w); err != nil {
+			return err
+		}
+	}
 	if at := day.Add(2 * time.Hour); at.After(s.now) && !at.After(s.until) {
 		s.now = at
 		for _, name := range []string{MachinesName, RepositoriesName} {
@@ -155,17 +161,17 @@ func (s *story) live(day time.Time) error {
 				return err
 			}
 		}
-		if err := s.judge(); err != nil {
+		if _, err := s.w.Monitor.Evaluate(s.ctx, check.Options{}); err != nil {
 			return err
 		}
 	}
-	s.now = later(s.now, day.Add(9*time.Hour))
 	for _, list := range []func() []act{func() []act { return s.acts[day] }, func() []act { return s.duties(day) }} {
 		for _, a := range list() {
-			s.now = s.now.Add(3 * time.Minute)
-			if s.now.After(s.until) {
-				return nil
+			next := later(s.now.Add(3*time.Minute), day.Add(9*time.Hour))
+			if next.After(s.until) {
+				return s.failed
 			}
+			s.now = next
 			if err := a(); err != nil {
 				return err
 			}
@@ -179,7 +185,7 @@ func (s *story) live(day time.Time) error {
 	return s.failed
 }
 
-// judge is what the server does after it collected, and each minute.
+// judge is what the server does when somebody looks.
 func (s *story) judge() error {
 	if _, err := s.w.Monitor.Evaluate(s.ctx, check.Options{}); err != nil {
 		return err

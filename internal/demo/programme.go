@@ -118,11 +118,14 @@ func (s *story) controls() {
 		approver := s.but([]int{demo.SecurityLead, demo.Director})
 		s.on(day, func() error {
 			fields := object{"owner": s.People[owner].ID}
+			if days := map[string]int{"weekly": 4, "monthly": 8, "quarterly": 15, "semiannual": 20, "annual": 30}[i.Frequency]; days > 0 {
+				fields["grace_days"] = days
+			}
 			switch i.ID { // what a machine does each day is looked at less often by people
 			case "BKP-01":
-				fields["frequency"] = "weekly"
+				fields["frequency"], fields["grace_days"] = "weekly", 4
 			case "BKP-02":
-				fields["frequency"] = "monthly"
+				fields["frequency"], fields["grace_days"] = "monthly", 8
 			case "AC-03":
 				fields["events"] = object{"kind": "person", "where": "has(r.end) && r.end != null && r.employment != \"contractor\"", "date": "end", "due_days": 3}
 			}
@@ -135,9 +138,14 @@ func (s *story) controls() {
 			continue // stays a draft
 		}
 		s.on(day.AddDate(0, 0, 3), func() error { return s.move(approver, "control", i.ID, "approve", nil) })
-		if n%17 == 0 {
+		if n%17 == 0 && len(i.Criteria) > 2 {
 			continue // approved, and waiting
 		}
 		s.on(day.AddDate(0, 0, 5), func() error { return s.move(approver, "control", i.ID, "activate", nil) })
+		if i.Type != "automated" && (i.Frequency == "annual" || i.Frequency == "semiannual") {
+			s.on(day.AddDate(0, 0, 8+n%30), func() error {
+				return s.hand(owner, "before-"+i.ID, i.Title+", before the programme began", i.ID, day.AddDate(-1, 0, 0), day)
+			})
+		}
 	}
 }

@@ -122,7 +122,7 @@ func (s *story) findings(day time.Time) []act {
 			}
 			owner := s.fixer(check)
 			wait := func(days int) bool { return day.Before(old.AddDate(0, 0, days)) }
-			if late := text(b, "overdue_since"); late != "" && text(b, "escalated_at") == "" && slices.Contains([]string{"open", "assigned", "in_progress"}, state) {
+			if due := text(b, "due"); due != "" && due <= date(day) && text(b, "escalated_at") == "" && slices.Contains([]string{"open", "assigned", "in_progress"}, state) {
 				out = append(out, func() error {
 					return s.move(demo.SecurityLead, "finding", v.Key, "escalate", object{"escalated_to": s.People[demo.Director].ID})
 				})

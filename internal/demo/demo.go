@@ -12,6 +12,7 @@ import (
 	"tickmark/internal/access"
 	"tickmark/internal/check"
 	"tickmark/internal/connector/demo"
+	"tickmark/internal/control"
 	"tickmark/internal/fault"
 	"tickmark/internal/job"
 	"tickmark/internal/ledger"
@@ -98,13 +99,14 @@ func Make(ctx context.Context, w *workspace.Workspace, o Options) error {
 // story is the making of a demonstration.
 type story struct {
 	*demo.World
-	ctx    context.Context
-	w      *workspace.Workspace
-	now    time.Time
-	until  time.Time
-	users  map[int]access.Session // by place in People
-	acts   map[time.Time][]act    // by day, in the order in which they were planned
-	failed error                  // the first thing that could not be read while looking for duties
+	ctx      context.Context
+	w        *workspace.Workspace
+	now      time.Time
+	until    time.Time
+	users    map[int]access.Session // by place in People
+	acts     map[time.Time][]act    // by day, in the order in which they were planned
+	standing []control.Item         // controls in operation that no calendar asks for, and that must be shown each quarter
+	failed   error                  // the first thing that could not be read while looking for duties
 }
 
 func (s *story) tell(progress func(time.Time, int, int)) error {

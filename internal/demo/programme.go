@@ -134,7 +134,13 @@ func (s *story) controls() {
 			}
 			return s.change(writer, "control", i.ID, fields, "an owner was named")
 		})
-		if i.Family == "privacy" || i.Family == "processing_integrity" || n%19 == 0 && len(i.Criteria) > 2 {
+		if i.Family == "privacy" || i.Family == "processing_integrity" {
+			s.on(day.AddDate(0, 0, 3), func() error {
+				return s.move(demo.SecurityLead, "control", i.ID, "retire", object{"retired_reason": "The category it serves is not in the report. It is looked at again before the next window."})
+			})
+			continue
+		}
+		if n%19 == 0 && len(i.Criteria) > 2 {
 			continue // stays a draft
 		}
 		s.on(day.AddDate(0, 0, 3), func() error { return s.move(approver, "control", i.ID, "approve", nil) })
@@ -142,9 +148,12 @@ func (s *story) controls() {
 			continue // approved, and waiting
 		}
 		s.on(day.AddDate(0, 0, 5), func() error { return s.move(approver, "control", i.ID, "activate", nil) })
+		if (i.Frequency == "continuous" || i.Frequency == "per_event") && i.ID != "AC-03" && s.Chance("required", i.ID) > 0.15 {
+			s.standing = append(s.standing, i)
+		}
 		if i.Type != "automated" && (i.Frequency == "annual" || i.Frequency == "semiannual") {
 			s.on(day.AddDate(0, 0, 8+n%30), func() error {
-				return s.hand(owner, "before-"+i.ID, i.Title+", before the programme began", i.ID, day.AddDate(-1, 0, 0), day)
+				return s.hand(owner, "before-"+i.ID, i.Title+", before the programme began", i.ID, "", day.AddDate(-1, 0, 0), day)
 			})
 		}
 	}

@@ -171,6 +171,7 @@ func fixtures() []fixture {
 		}},
 	}
 	for _, more := range [][]fixture{
+		demoFixtures(),
 		personFixtures(),
 		bulkFixtures(),
 		settingFixtures(),

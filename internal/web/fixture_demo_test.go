@@ -8,6 +8,7 @@ import (
 	"github.com/a-h/templ"
 
 	"tickmark/internal/record"
+	"tickmark/internal/web/part"
 )
 
 // invented is the frame of a demonstration, which says so.
@@ -20,7 +21,7 @@ func invented(title, section string) Page {
 func demoFixtures() []fixture {
 	return []fixture{
 		{path: "/controls-of-a-demonstration", page: func() templ.Component {
-			return controlsPage(invented("Controls", "/controls"), ControlList{Rows: fixtureControls(), Offered: 95})
+			return controlsPage(invented("Controls", "/controls"), ControlList{Rows: fixtureControls(), Offered: 95, Filter: part.Filter{Action: "/controls", Hint: "Filter by text, id or owner", Found: "4 of 4"}})
 		}},
 		{path: "/sign-in-to-a-demonstration", alone: true, page: func() templ.Component { return signInPage(invented("Sign in", "/sign-in"), SignIn{To: "/"}) }},
 	}

@@ -290,4 +290,21 @@ func TestLapsesAreEveryTimeWithoutAYoungApproval(t *testing.T) {
 	if !slices.Equal(said, want) {
 		t.Errorf("got  %q\nwant %q", said, want)
 	}
+	w.must(t, cleo, "policy", "access", "retire")
+	w.at("2027-06-01")
+	if got, err := policy.Lapses(t.Context(), w.Book, "access", day("2027-03-02"), day("2027-06-01")); err != nil || len(got) != 0 {
+		t.Errorf("a retired policy lapses: %+v %v", got, err)
+	}
+}
+
+func TestAnApprovalOfALeapDayIsTooOldAfterTheLastDayOfFebruary(t *testing.T) {
+	w := onSQLite(t)
+	w.policy(t, nil)
+	w.at("2028-02-29")
+	w.publish(t, "v1", "1.0", "major")
+	w.at("2029-03-05")
+	got, err := policy.Lapses(t.Context(), w.Book, "access", day("2028-03-01"), day("2029-03-05"))
+	if err != nil || len(got) != 1 || got[0].From.Format("2006-01-02") != "2029-03-01" {
+		t.Errorf("%+v %v", got, err)
+	}
 }

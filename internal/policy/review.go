@@ -104,7 +104,7 @@ func through(approved time.Time, months int, zone *time.Location) time.Time {
 }
 
 // Lapses are the times within a window, from inclusive and to exclusive, in which a policy had no text in force or the approval
-// of its text was older than its review_months. Not one is good: at any day of a window the approval must be younger.
+// of its text was older than its review_months; none after the policy was retired. Not one is good: at any day of a window the approval must be younger.
 func Lapses(ctx context.Context, book *record.Book, policy string, from, to time.Time) ([]Lapse, error) {
 	look := book.LookAt(ctx, time.Time{})
 	rec, err := look.Get("policy", policy)
@@ -167,7 +167,7 @@ func lapses(versions []Version, reviews []Review, months int, zone *time.Locatio
 				add(Lapse{From: old, To: until, Version: v.Number, Approved: at})
 			}
 		}
-		if none = v.EndedAt; none.IsZero() {
+		if none = v.EndedAt; none.IsZero() || v.State == "retired" { // a retired policy has to have none
 			return out
 		}
 	}

@@ -31,7 +31,7 @@ func fixturePolicy(tab string) (Page, PolicyPage) {
 		Moves:   []Move{{Name: "approve", Title: "Approve", Blocked: "ada is an author of this text and so can't approve it. Ask another person to do it."}, {Name: "refuse", Title: "Refuse", Form: form.New([]record.Field{{Name: "refused_reason", Title: "Reason", Type: record.Long, Required: true, Help: "Say what must change."}}, nil)}},
 		Version: VersionSummary{Key: "v1", Number: "1.0", Status: "published", InForce: true, From: ago(200 * day), ApprovedBy: "Cleo", ApprovedAt: ago(200 * day), SHA256: sha, Proof: "/records/policy_version/v1/proof"},
 		HTML:    markdown.HTML(policyBefore),
-		CanSay:  true, Reviews: []ReviewRow{{By: "Bob", Note: "Compared with practice; nothing changed.", Status: "approved", At: ago(30 * day), ApprovedBy: "Cleo", ApprovedAt: ago(29 * day)}},
+		Edits:   true, CanSay: true, Reviews: []ReviewRow{{By: "Bob", Note: "Compared with practice; nothing changed.", Status: "approved", At: ago(30 * day), ApprovedBy: "Cleo", ApprovedAt: ago(29 * day)}},
 		Retire: &Move{Name: "retire", Blocked: "The controls in operation AC-03 rely on this policy. Let another policy carry them, or retire them first."},
 		Versions: []VersionSummary{{Key: "v1", Number: "1.0", Change: "major", Href: "/policies/access-control?version=v1", Status: "published", InForce: true, Authors: []string{"Ada"}, ApprovedBy: "Cleo", ApprovedAt: ago(200 * day), From: ago(200 * day), SHA256: sha},
 			{Key: "v2", Number: "2.0", Change: "major", Href: "/policies/access-control?version=v2", Compare: "/policies/access-control/changes?from=v1&to=v2", Status: "pending_approval", Authors: []string{"Ada", "Bob"}, Summary: "Leavers lose access within four hours.", Effective: "2026-12-01"}},

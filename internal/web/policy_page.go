@@ -159,6 +159,7 @@ func (s *site) policyMoves(ctx context.Context, p *PolicyPage, sum policy.Summar
 			}
 		}
 	}
+	p.Edits = sum.State == "active" && s.writes(ctx, "policy")
 	p.Begins = sum.Working == nil && sum.State == "active" && s.writes(ctx, "policy_version")
 	p.CanSay = sum.InForce != nil && sum.State == "active" && proposed(sum) == nil && s.writes(ctx, "policy_review")
 	for _, r := range slices.Backward(sum.Reviews) {

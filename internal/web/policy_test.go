@@ -119,6 +119,7 @@ func TestAPolicyFromItsTemplateToItsAcknowledgement(t *testing.T) {
 	cleo.says(t, "/policies/access-control/versions", "1.0", "Lead", "Cleo")
 	cleo.says(t, "/policies/access-control/history", "Version 1.0")
 	cleo.says(t, "/policies", "0 of 5")
+	cleo.says(t, "/policies/access-control", "/records/policy/access-control/edit")
 
 	// Everybody has a page of their own; an employee sees nothing else.
 	if status, _ := eve.get(t, "/policies"); status != http.StatusForbidden {

@@ -49,6 +49,7 @@ type PolicyPage struct {
 	Act     string // where those moves are posted, without the move
 	Retire  *Move  // of the policy itself
 	Under   string // where the text under way is read
+	Edits   bool   // the reader may change owner, approver and audience
 	Begins  bool   // a next version can be begun
 	Reviews []ReviewRow
 	CanSay  bool // the reader may record a review without change

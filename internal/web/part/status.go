@@ -45,7 +45,7 @@ var looks = map[Status]look{
 	// Documents, reviews, risks.
 	"draft": {"Draft", "pencil", Idle}, "in_review": {"In review", "eye", Info}, "approved": {"Approved", "circle-check", OK}, "retired": {"Retired", "archive", Idle},
 	"pending_approval": {"Needs approval", "stamp", Warn}, "published": {"In force", "circle-check", OK}, "superseded": {"Superseded", "archive", Idle}, "proposed": {"Needs approval", "stamp", Warn},
-	"unassigned": {"Not assigned yet", "circle-dashed", Idle}, "void": {"Void", "circle-minus", Idle},
+	"acknowledged": {"Acknowledged", "circle-check", OK}, "unassigned": {"Not assigned yet", "circle-dashed", Idle}, "void": {"Void", "circle-minus", Idle},
 	// Findings and exceptions.
 	"closed": {"Closed", "circle-check", OK}, "fixed": {"Fixed", "circle-check", OK}, "resolved": {"Resolved", "circle-check", OK}, "in_progress": {"In progress", "clock", Info},
 	"overdue": {"Overdue", "circle-x", Bad}, "due": {"Due", "clock", Warn}, "expired": {"Expired", "circle-minus", Idle}, "requested": {"Requested", "send", Info}, "rejected": {"Rejected", "ban", Bad}, "active": {"In operation", "circle-check", OK},

@@ -60,10 +60,14 @@ type round struct {
 	parsed  int64 // the version in doc
 	report  *Evaluation
 	q       store.Q
-	touched map[string]bool // checks with flips
+	touched map[string]bool    // checks with flips
+	brief   map[string][]int64 // by check: records that were found to have failed for a time that is over
 }
 
-const flipBatch = 1000
+const (
+	flipBatch = 1000
+	slip      = 60 * minute // what failed for less, and was over before anybody looked, is in the answers and opens no finding
+)
 
 // Evaluate judges what changed since the last time, and for checks that read the clock or other records everything, and
 // writes the answers that changed. Findings follow.
@@ -84,7 +88,7 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 	if err != nil {
 		return report, err
 	}
-	r := &round{m: m, light: o.Light, now: m.Book.Log.Clock(), report: &report, past: map[store.Moment]*lookups{}, bounds: map[string][]store.Moment{}, merged: map[string]moments{}, touched: map[string]bool{}}
+	r := &round{m: m, light: o.Light, now: m.Book.Log.Clock(), report: &report, past: map[store.Moment]*lookups{}, bounds: map[string][]store.Moment{}, merged: map[string]moments{}, touched: map[string]bool{}, brief: map[string][]int64{}}
 	for _, s := range setups {
 		sr, ok := series[s.ID]
 		if !ok || len(o.Checks) > 0 && !slices.Contains(o.Checks, s.ID) {
@@ -455,6 +459,11 @@ func (r *round) flush(ctx context.Context) error {
 				return fmt.Errorf("write the answers of %s: %w", u.ID, err)
 			}
 			r.report.Flips += len(u.flips)
+			for _, a := range u.flips {
+				if a.Status == codes[Fail] && a.To != store.Forever && a.To-a.From >= slip {
+					r.brief[u.ID] = append(r.brief[u.ID], a.Record)
+				}
+			}
 			r.touched[u.ID] = true
 			u.flips, u.ended, u.delta, u.expect = nil, nil, map[int64]int64{}, map[int64]int64{}
 		}

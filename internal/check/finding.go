@@ -70,14 +70,15 @@ func (m *Monitor) findings(ctx context.Context, r *round) error {
 		if !r.touched[u.ID] && !u.fresh {
 			continue
 		}
-		if err := m.findingsOf(ctx, u.Check); err != nil {
+		if err := m.findingsOf(ctx, u.Check, r.brief[u.ID]); err != nil {
 			return fmt.Errorf("keep the findings of %s: %w", u.ID, err)
 		}
 	}
 	return nil
 }
 
-func (m *Monitor) findingsOf(ctx context.Context, c *Check) error {
+// findingsOf keeps those of a check; brief are records that failed for a time that was over before anybody looked.
+func (m *Monitor) findingsOf(ctx context.Context, c *Check, brief []int64) error {
 	known, err := m.Book.Find(ctx, m.Book.DB, findingKind, "check", c.ID, 0)
 	if err != nil {
 		return err
@@ -94,6 +95,13 @@ func (m *Monitor) findingsOf(ctx context.Context, c *Check) error {
 	fails := map[string]int64{}
 	for _, s := range sources {
 		fails[s.Source] = s.N
+	}
+	past, err := m.sourcesOf(ctx, brief)
+	if err != nil {
+		return err
+	}
+	for source := range past {
+		fails[source] += 0
 	}
 	scopes := map[string]*findingBody{}
 	for _, v := range known {
@@ -114,11 +122,34 @@ func (m *Monitor) findingsOf(ctx context.Context, c *Check) error {
 	}
 	slices.Sort(names)
 	for _, s := range names {
-		if err := m.keep(ctx, c, s, scopes[s], fails[s], len(known)); err != nil {
+		if err := m.keep(ctx, c, s, scopes[s], fails[s], past[s]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sourcesOf are records by their source.
+func (m *Monitor) sourcesOf(ctx context.Context, records []int64) (map[string][]int64, error) {
+	type row struct {
+		ID     int64  `db:"id"`
+		Source string `db:"source"`
+	}
+	out := map[string][]int64{}
+	for len(records) > 0 {
+		n := min(len(records), 200)
+		args := make([]any, n)
+		for i, id := range records[:n] {
+			args[i] = id
+		}
+		err := store.Each(ctx, m.Book.DB, func(r row) error { out[r.Source] = append(out[r.Source], r.ID); return nil },
+			"SELECT id, source FROM record WHERE id IN ("+store.Marks(1, n)+") ORDER BY id", args...)
+		if err != nil {
+			return nil, err
+		}
+		records = records[n:]
+	}
+	return out, nil
 }
 
 // findingBody is a finding as it stands.
@@ -147,8 +178,8 @@ func (f *findingBody) final() bool {
 var checkJob = record.Job("job:check")
 
 // keep brings the finding of a check and connection up to date. f is nil when there was none.
-func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBody, fails int64, known int) error {
-	if f == nil && fails == 0 || f != nil && f.final() && fails == 0 {
+func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBody, fails int64, brief []int64) error {
+	if fails == 0 && len(brief) == 0 && (f == nil || f.final()) {
 		return nil
 	}
 	var before []item
@@ -166,7 +197,7 @@ func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBo
 			since = 0
 		}
 	}
-	items, err := m.items(ctx, c, scope, before, since)
+	items, err := m.items(ctx, c, scope, before, brief, since)
 	if err != nil {
 		return err
 	}
@@ -174,11 +205,20 @@ func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBo
 		if f.State != "closed" && !slices.ContainsFunc(items, func(i item) bool { return i.To == "" && !mentions(before, i) }) {
 			return nil
 		}
-		items = slices.DeleteFunc(items, func(i item) bool { return i.To != "" })
+		if len(brief) == 0 {
+			items = slices.DeleteFunc(items, func(i item) bool { return i.To != "" })
+		}
 		f = nil
 	}
+	if f == nil && len(items) == 0 {
+		return nil
+	}
 	if f == nil {
-		return m.openFinding(ctx, c, scope, items, fails, known)
+		key, err := m.openFinding(ctx, c, scope, items, fails)
+		if err != nil || fails > 0 || !proven(items) {
+			return err
+		}
+		return m.fixed(ctx, c, key)
 	}
 	if fails > 0 && (f.State == "fixed" || f.State == "verified") {
 		_, err := m.Book.Put(ctx, checkJob, record.Change{Kind: findingKind, Key: f.version.Key, Move: "reopen", Reason: "The check fails again.",
@@ -195,13 +235,21 @@ func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBo
 		}
 	}
 	open := f.State == "open" || f.State == "assigned" || f.State == "in_progress"
-	proven := !slices.ContainsFunc(items, func(i item) bool { return i.To == "" || i.EndedAs == "unknown" })
-	if open && fails == 0 && len(items) > 0 && proven {
-		_, err := m.Book.Put(ctx, checkJob, record.Change{Kind: findingKind, Key: f.version.Key, Move: "fix", Reason: "The check no longer fails.",
-			Said: map[string]any{"change": "Nobody said what was changed. The check " + c.ID + " no longer fails for any record."}})
-		return err
+	if open && fails == 0 && len(items) > 0 && proven(items) {
+		return m.fixed(ctx, c, f.version.Key)
 	}
 	return nil
+}
+
+// proven reports whether every failure is over, and not only out of sight.
+func proven(items []item) bool {
+	return !slices.ContainsFunc(items, func(i item) bool { return i.To == "" || i.EndedAs == "unknown" })
+}
+
+func (m *Monitor) fixed(ctx context.Context, c *Check, key string) error {
+	_, err := m.Book.Put(ctx, checkJob, record.Change{Kind: findingKind, Key: key, Move: "fix", Reason: "The check no longer fails.",
+		Said: map[string]any{"change": "Nobody said what was changed. The check " + c.ID + " no longer fails for any record."}})
+	return err
 }
 
 func mentions(list []item, i item) bool {
@@ -231,11 +279,11 @@ func (m *Monitor) write(ctx context.Context, key string, body map[string]any, re
 	return err
 }
 
-func (m *Monitor) openFinding(ctx context.Context, c *Check, scope string, items []item, fails int64, known int) error {
+func (m *Monitor) openFinding(ctx context.Context, c *Check, scope string, items []item, fails int64) (key string, err error) {
 	now := m.Book.Log.Clock().UTC()
 	days, err := m.dueDays(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	first := now.Format(time.RFC3339Nano)
 	for _, i := range items {
@@ -246,23 +294,23 @@ func (m *Monitor) openFinding(ctx context.Context, c *Check, scope string, items
 	if len(c.Controls) > 0 {
 		body["controls"] = c.Controls
 	}
-	key := strings.ToLower(c.ID) + "-" + scope
+	key = strings.ToLower(c.ID) + "-" + scope
 	for n := 2; ; n++ {
 		_, err := m.Book.Get(ctx, findingKind, key, 0)
 		if fault.Is(err, fault.NotFound) {
 			break
 		}
 		if err != nil {
-			return err
+			return "", err
 		}
 		key = fmt.Sprintf("%s-%s-%d", strings.ToLower(c.ID), scope, n)
 	}
-	return m.write(ctx, key, body, "The check "+c.ID+" fails.")
+	return key, m.write(ctx, key, body, "The check "+c.ID+" fails.")
 }
 
-// items are the times in which records of a connection failed, since a moment: of the records that fail now, at most
-// maxItems, and of those listed before.
-func (m *Monitor) items(ctx context.Context, c *Check, scope string, before []item, since store.Moment) ([]item, error) {
+// items are the times in which records of a connection failed, since a moment: of the records that fail now and of those that
+// failed briefly, at most maxItems each, and of those listed before.
+func (m *Monitor) items(ctx context.Context, c *Check, scope string, before []item, brief []int64, since store.Moment) ([]item, error) {
 	ids, err := store.All[int64](ctx, m.Book.DB, `SELECT a.record FROM result a JOIN series s ON s.id = a.series JOIN record rc ON rc.id = a.record
 		WHERE s.check_id = $1 AND s.ended = $2 AND a.status = 2 AND a.valid_to = $2 AND a.superseded = $2 AND rc.source = $3 ORDER BY a.record LIMIT `+fmt.Sprint(maxItems), c.ID, store.Forever, scope)
 	if err != nil {
@@ -275,6 +323,7 @@ func (m *Monitor) items(ctx context.Context, c *Check, scope string, before []it
 		}
 		ids = append(ids, old...)
 	}
+	ids = append(ids, brief[:min(maxItems, len(brief))]...)
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	var out []item

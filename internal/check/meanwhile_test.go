@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tickmark/internal/check"
+	"tickmark/internal/fault"
 	"tickmark/internal/store"
 	"tickmark/internal/store/storetest"
 )
@@ -69,6 +70,9 @@ func TestADeviationThatBeganAndEndedBetweenTwoEvaluationsIsKept(t *testing.T) {
 					return s.Status == check.Fail && s.From <= d.at("2026-01-06 00:00") && s.To >= d.at("2026-01-06 11:00")
 				}) {
 					t.Errorf("the check's course has no failure: %+v %v", courses, err)
+				}
+				if f := d.finding("join-01-host"); f["state"] != "fixed" || len(f["items"].([]any)) != 1 {
+					t.Errorf("no finding, fixed already, says so: %v", f)
 				}
 				if e := d.evaluate(); e.Flips != 0 {
 					t.Errorf("it was answered again: %+v", e)
@@ -147,6 +151,24 @@ func TestALightEvaluationJudgesWhatChangedAndWhatIsDue(t *testing.T) {
 		}
 		if e, err := d.m.Evaluate(d.ctx, check.Options{Full: true}); err != nil || e.Flips != 0 {
 			t.Errorf("judged anew it came out otherwise: %+v %v", e, err)
+		}
+	})
+}
+
+func TestASlipOfMinutesOpensNoFinding(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, multiFactor)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.evaluate()
+		d.goTo("2026-01-01 01:00")
+		d.see("host_user", "bob", `{"name":"bob","human":true,"mfa":false}`)
+		d.goTo("2026-01-01 01:10")
+		d.see("host_user", "bob", `{"name":"bob","human":true,"mfa":true}`)
+		d.goTo("2026-01-01 02:00")
+		d.evaluate()
+		d.want(check.Filter{From: d.at("2026-01-01 00:00"), To: d.at("2026-01-01 02:00")}, "bob fail 01 01:00–01 01:10 User bob can sign in without a second factor.", "bob pass 01 01:10–")
+		if _, err := d.book.Get(d.ctx, "finding", "host-01-host", 0); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%v", err)
 		}
 	})
 }

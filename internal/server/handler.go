@@ -7,13 +7,16 @@ import (
 	"tickmark/internal/api"
 	"tickmark/internal/check"
 	"tickmark/internal/web"
+	"tickmark/internal/workspace"
 )
 
 // handler is everything a workspace answers: pages, the API, and the ledger for anyone to read.
 func (s *Server) handler() (http.Handler, error) {
 	w := s.w
 	pages, err := web.New(web.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect,
-		Collect: s.begin})
+		Collect: s.begin, Paper: w.Paper, BaseURL: w.BaseURL, Release: workspace.Release(), Behind: func(what string, do func(context.Context) error) {
+			s.under.Go(func() { s.try(s.life, what, do) })
+		}})
 	if err != nil {
 		return nil, err
 	}

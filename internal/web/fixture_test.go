@@ -173,6 +173,7 @@ func fixtures() []fixture {
 	for _, more := range [][]fixture{
 		demoFixtures(),
 		personFixtures(),
+		reportFixtures(),
 		bulkFixtures(),
 		settingFixtures(),
 		policyFixtures(),

@@ -25,6 +25,7 @@ import (
 	"tickmark/internal/fault"
 	"tickmark/internal/organisation"
 	"tickmark/internal/record"
+	"tickmark/internal/report/document"
 	stands "tickmark/internal/standing"
 	"tickmark/internal/store"
 	"tickmark/internal/web/asset"
@@ -41,6 +42,11 @@ type Deps struct {
 
 	// Collect begins a run of a connection and returns at once; nil where this process does not collect.
 	Collect func(ctx context.Context, connection string) error
+
+	Paper   *document.Renderer // nil where this process makes no PDFs
+	BaseURL string             // where browsers find these pages, for files that link to them
+	Release string
+	Behind  func(what string, do func(context.Context) error) // does work that outlives a request; nil: in a goroutine of its own
 }
 
 // site is the pages over a workspace.
@@ -58,6 +64,7 @@ type site struct {
 	keeper     stands.Keeper        // what the present is summed up from
 	waitCounts map[string]waitCount // how much waits, by person
 
+	making  []*making           // reports that are being made, or could not be
 	past    map[time.Time]Point // how things stood at past moments, which does not change
 	summing bool                // past moments are being summed up
 }

@@ -162,7 +162,31 @@ func (m *making) organisation() error {
 	return nil
 }
 
-// window chooses the times: what was asked for, the current period as far as it has gone, or the last days.
+// Window is the window of a report for which nobody chose another: the current period as far as it has gone, or the last days.
+// Zero is now.
+func Window(ctx context.Context, book *record.Book, asOf store.Moment) (from, to store.Moment, name string, err error) {
+	zone := time.UTC
+	if v, err := book.Get(ctx, "organisation", organisation.Key, asOf); err == nil {
+		zone = organisation.Zone(v.Body)
+	} else if !fault.Is(err, fault.NotFound) {
+		return 0, 0, "", err
+	}
+	end := cmp.Or(asOf, store.At(book.Log.Clock()))
+	p, ok, err := period.Current(ctx, book, asOf)
+	if err != nil {
+		return 0, 0, "", err
+	}
+	if ok && p.From != "" {
+		if first, last := p.Days(zone); store.At(first) < end {
+			return store.At(first), min(store.At(last), end), "the period " + p.Name, nil
+		}
+	}
+	day := end.Time().In(zone)
+	begin := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone).AddDate(0, 0, -DefaultDays)
+	return store.At(begin), end, fmt.Sprintf("the last %d days", DefaultDays), nil
+}
+
+// window chooses the times, and reads the period.
 func (m *making) window() error {
 	p, ok, err := period.Current(m.ctx, m.Book, m.at)
 	if err != nil {
@@ -178,27 +202,15 @@ func (m *making) window() error {
 			m.r.Scope.Categories = p.Categories
 		}
 	}
-	end := m.r.AsOf
-	first, last := time.Time{}, time.Time{}
-	if ok {
-		first, last = p.Days(m.zone)
+	if m.r.From, m.r.To, m.r.Window, err = Window(m.ctx, m.Book, m.at); err != nil {
+		return err
 	}
-	switch {
-	case m.From != 0 || m.To != 0:
-		m.r.From, m.r.To, m.r.Window = m.From, cmp.Or(m.To, end), "chosen"
+	m.r.To = min(m.r.To, m.r.AsOf)
+	if m.From != 0 || m.To != 0 {
+		m.r.From, m.r.To, m.r.Window = m.From, min(cmp.Or(m.To, m.r.AsOf), m.r.AsOf), "chosen"
 		if m.r.To <= m.r.From {
-			return fault.New(fault.Invalid, "The window ends at %s, before it begins at %s.", m.r.To, m.r.From)
+			return fault.New(fault.Invalid, "The window ends at %s, before it begins at %s.", m.r.To, m.r.From).WithNext("Choose one that has begun.")
 		}
-	case ok && p.From != "" && store.At(first) < end:
-		m.r.From, m.r.To, m.r.Window = store.At(first), store.At(last), "the period "+p.Name
-	default:
-		day := end.Time().In(m.zone)
-		begin := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, m.zone).AddDate(0, 0, -DefaultDays)
-		m.r.From, m.r.To, m.r.Window = store.At(begin), end, fmt.Sprintf("the last %d days", DefaultDays)
-	}
-	m.r.To = min(m.r.To, end)
-	if m.r.To <= m.r.From {
-		return fault.New(fault.Invalid, "The window begins at %s, after the moment of the report, %s.", m.r.From, end).WithNext("Choose a window that has begun.")
 	}
 	return nil
 }

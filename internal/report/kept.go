@@ -66,7 +66,7 @@ func Readiness(ctx context.Context, r *readiness.Report, renderer *document.Rend
 	case "html":
 		var link func(readiness.Reference) string
 		if p.Base != "" {
-			link = func(x readiness.Reference) string { return strings.TrimSuffix(p.Base, "/") + readiness.Path(x) }
+			link = func(x readiness.Reference) string { return strings.TrimSuffix(p.Base, "/") + readiness.PathThen(x) }
 		}
 		return document.HTML(ctx, readiness.Document(r, link))
 	case "pdf":

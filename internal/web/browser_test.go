@@ -148,6 +148,7 @@ func fixtureSite(t *testing.T) string {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", files)
+	mux.HandleFunc("GET /reports/document.css", func(w http.ResponseWriter, r *http.Request) { new(site).documentCSS(w, r) })
 	for _, f := range fixtures() {
 		path, _, _ := strings.Cut(f.path, "?")
 		if path == "/" {

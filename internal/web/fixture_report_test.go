@@ -13,7 +13,7 @@ import (
 
 func reportFixtures() []fixture {
 	crumb := part.Crumb{Text: "Reports", Href: "/reports"}
-	list := ReportList{Engine: Engine{Ready: true}, From: "1 Jun 2026", To: "22 Nov 2026", Window: "the period FY26 Type II", Today: "2026-11-22", Makes: true}
+	list := ReportList{Engine: Engine{Ready: true}, From: "1 Jun 2026", To: "22 Nov 2026", Window: "the period FY26 Type II", Today: "2026-11-22", Latest: "2026-11-22T12:00", Makes: true}
 	busy := list
 	busy.Engine = Engine{Preparing: true, Since: 12 * time.Second}
 	busy.Making = []MakingRow{{Title: "Readiness report as of 22 Nov 2026, 12:00 UTC", Format: "pdf", Phase: "It waits for the PDF engine.", Since: noon}, {Title: "Readiness report as of 21 Nov 2026, 12:00 UTC", Format: "html", Error: "The disk is full.", Since: ago(time.Hour)}}

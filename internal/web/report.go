@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,9 +47,7 @@ func (s *site) reports(w http.ResponseWriter, r *http.Request) error {
 	v := part.Of(ctx)
 	l := ReportList{Engine: s.engineState(), Today: v.Moment().In(v.Zone).Format(time.DateOnly), Making: s.beingMade()}
 	l.Makes, l.Refused = s.makesReports(ctx)
-	if v.Past() {
-		l.Moment = part.Stamp(v.AsOf)
-	}
+	l.Latest = v.Now.In(v.Zone).Format("2006-01-02T15:04")
 	from, to, why, err := readiness.Window(ctx, s.Book, at(ctx))
 	if err != nil {
 		return err
@@ -84,6 +83,8 @@ func (s *site) reports(w http.ResponseWriter, r *http.Request) error {
 
 func (s *site) makesReports(ctx context.Context) (bool, string) {
 	switch {
+	case part.Past(ctx):
+		return false, "A file is made and kept on the page of now; there it can be as of any moment."
 	case s.Paper == nil:
 		return false, "This server makes no files."
 	case session(ctx).May(ctx, access.Act, nil) != nil:
@@ -124,6 +125,9 @@ func (s *site) chosen(r *http.Request, value func(string) string) (o readiness.O
 	o = readiness.Options{Book: s.Book, Monitor: s.Monitor, AsOf: at(r.Context())}
 	if m := value("moment"); m != "" {
 		t, err := time.Parse(time.RFC3339Nano, m)
+		if err != nil {
+			t, err = time.ParseInLocation("2006-01-02T15:04", m, zone)
+		}
 		if err != nil {
 			return o, fault.New(fault.Usage, "%q is not a moment in time.", m)
 		}
@@ -262,6 +266,13 @@ func (s *site) behind(what string, do func(context.Context) error) {
 			s.log.Error(what, "error", err)
 		}
 	}()
+}
+
+// keeping draws a document whose links keep the moment that the reader looks at.
+func keeping(body templ.Component) templ.Component {
+	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
+		return body.Render(document.WithLinks(ctx, func(href string) string { return string(part.To(ctx, href)) }), w)
+	})
 }
 
 // documentStyle is the address of the documents' style sheet, another one whenever it changes.

@@ -12,7 +12,7 @@ type ReportList struct {
 	From, To string // of the window that a report is over when nobody chooses another, YYYY-MM-DD
 	Window   string // why that one
 	Today    string
-	Moment   string // the past moment the reader looks at, RFC 3339; empty for now
+	Latest   string // the last moment that can be chosen, as the input writes it
 	Makes    bool   // the reader may make and keep one
 	Refused  string // why not
 	Making   []MakingRow
@@ -45,7 +45,7 @@ type ReportPage struct {
 	Document document.Document
 	Style    string // address of the document's style sheet
 	From, To string // chosen window, YYYY-MM-DD; empty for none
-	Moment   string
+	Moment   string // of the report, RFC 3339
 	JSON     string // address of the same as JSON
 	Makes    bool
 	Refused  string

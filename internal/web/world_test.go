@@ -13,12 +13,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"tickmark/internal/access"
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
 	"tickmark/internal/record"
+	"tickmark/internal/report/document"
 	"tickmark/internal/workspace"
 )
 
@@ -31,6 +33,15 @@ type world struct {
 	http  *http.Client
 	began []string // connections that were asked to collect
 }
+
+// paper is one renderer for all tests: making its machine code is the dear part.
+var paper = sync.OnceValue(func() *document.Renderer {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return document.New("", 2)
+	}
+	return document.New(filepath.Join(dir, "tickmark-test"), 2)
+})
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
@@ -71,6 +82,10 @@ func newWorld(t testing.TB) *world {
 	h, err := New(Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Workspace.Collect, Collect: func(_ context.Context, name string) error {
 		w.began = append(w.began, name)
 		return nil
+	}, Paper: paper(), BaseURL: w.URL, Release: "test", Behind: func(what string, do func(context.Context) error) {
+		if err := do(ctx); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -13,20 +13,32 @@ import (
 
 var reader = goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList))
 
-var clause = regexp.MustCompile(`\s*\{#([A-Z][A-Z0-9]*-[0-9]+)\}\s*$`)
+var clause = regexp.MustCompile(`\s*\{#([A-Z][A-Z0-9]*-[0-9]+)( [^{}]*)?\}\s*$`)
 
 // Markdown reads a text into blocks. Raw HTML and pictures are shown as the text they are; nothing of them takes effect.
 func Markdown(source string) []Block {
 	b := []byte(source)
-	m := markdown{source: b}
+	m := &markdown{source: b}
 	return m.blocks(reader.Parser().Parse(text.NewReader(b)))
 }
 
-type markdown struct{ source []byte }
+// deepest is how deep lists and quotes lie within each other; what lies deeper stands at that depth.
+const deepest = 12
 
-func (m markdown) blocks(parent ast.Node) []Block {
+type markdown struct {
+	source []byte
+	depth  int
+}
+
+func (m *markdown) blocks(parent ast.Node) []Block {
+	m.depth++
+	defer func() { m.depth-- }()
 	var out []Block
 	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
+		if n.FirstChild() != nil && m.depth > deepest && (n.Kind() == ast.KindBlockquote || n.Kind() == ast.KindList) {
+			out = append(out, m.blocks(n)...)
+			continue
+		}
 		switch n := n.(type) {
 		case *ast.Heading:
 			out = append(out, Block{Head: &Head{Level: n.Level, Spans: m.line(n)}})
@@ -57,7 +69,7 @@ func (m markdown) blocks(parent ast.Node) []Block {
 	return out
 }
 
-func (m markdown) lines(n ast.Node) string {
+func (m *markdown) lines(n ast.Node) string {
 	var b strings.Builder
 	for i := range n.Lines().Len() {
 		s := n.Lines().At(i)
@@ -66,7 +78,7 @@ func (m markdown) lines(n ast.Node) string {
 	return b.String()
 }
 
-func (m markdown) table(n *east.Table) *Table {
+func (m *markdown) table(n *east.Table) *Table {
 	t := &Table{Rows: []Row{}}
 	for r := n.FirstChild(); r != nil; r = r.NextSibling() {
 		row := Row{Cells: []Cell{}}
@@ -85,7 +97,7 @@ func (m markdown) table(n *east.Table) *Table {
 }
 
 // line reads the text of a node; the mark of a clause becomes its number in brackets at the end.
-func (m markdown) line(n ast.Node) []Span {
+func (m *markdown) line(n ast.Node) []Span {
 	spans := m.spans(n, Span{})
 	if len(spans) == 0 {
 		return spans
@@ -98,7 +110,7 @@ func (m markdown) line(n ast.Node) []Span {
 	return spans
 }
 
-func (m markdown) spans(parent ast.Node, like Span) []Span {
+func (m *markdown) spans(parent ast.Node, like Span) []Span {
 	var out []Span
 	add := func(s Span) {
 		if k := len(out) - 1; k >= 0 && !out[k].Break {

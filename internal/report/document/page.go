@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/a-h/templ"
 )
 
 // CSS is how the document looks on a page. It takes the colours of the page it stands in, and has its own when it stands alone.
@@ -21,6 +23,21 @@ func HTML(ctx context.Context, d Document) ([]byte, error) {
 		return nil, fmt.Errorf("draw %s: %w", d.Title, err)
 	}
 	return b.Bytes(), nil
+}
+
+type linksKey struct{}
+
+// WithLinks lets a page say where its links lead, such as to keep the moment that its reader looks at.
+func WithLinks(ctx context.Context, to func(href string) string) context.Context {
+	return context.WithValue(ctx, linksKey{}, to)
+}
+
+// link is an address within the site as the page wants it.
+func link(ctx context.Context, href string) templ.SafeURL {
+	if to, ok := ctx.Value(linksKey{}).(func(string) string); ok {
+		href = to(href)
+	}
+	return templ.SafeURL(href)
 }
 
 func language(d Document) string {

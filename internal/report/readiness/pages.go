@@ -253,13 +253,17 @@ func (p *paper) references() document.Section {
 	}}
 }
 
-// Path is the page on which a reference can be followed: the record as it was then, or the check.
+// Path is the page on which a reference can be followed, at the moment of the reader: the record, or the check.
 func Path(x Reference) string {
 	if x.Kind == AnswersKind {
 		return "/checks/" + url.PathEscape(x.Key)
 	}
-	at := x.VersionFrom.Time().Format("2006-01-02T15:04:05.999999Z")
-	return "/records/" + url.PathEscape(x.Kind) + "/" + segment(x.Key) + "?as_of=" + url.QueryEscape(at)
+	return "/records/" + url.PathEscape(x.Kind) + "/" + segment(x.Key)
+}
+
+// PathThen is Path at the moment from which the version holds, for who has no moment of their own.
+func PathThen(x Reference) string {
+	return Path(x) + "?as_of=" + url.QueryEscape(x.VersionFrom.Time().Format("2006-01-02T15:04:05.999999Z"))
 }
 
 // segment writes a key as it stands in the addresses of pages, in which some keys would mean something else.

@@ -47,7 +47,7 @@ func (c *demoCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	s.fact("Everything in %s is invented: %d people of %s, who do not exist. Serve it with\n  tickmark serve --data %s\nand sign in once with this link, within 24 hours, as %s:\n  %s", w.Data, c.People, demo.Name, w.Data, me.User.Name, link)
+	s.fact("Everything in %s is invented: nobody works at %s. Serve it with\n  tickmark serve --data %s\nand sign in once with this link, within 24 hours, as %s:\n  %s", w.Data, demo.Name, w.Data, me.User.Name, link)
 	return nil
 }
 

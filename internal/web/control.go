@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,10 +12,15 @@ import (
 
 	"github.com/a-h/templ"
 
+	"tickmark/internal/calendar"
 	"tickmark/internal/control"
 	"tickmark/internal/fault"
+	"tickmark/internal/framework"
+	"tickmark/internal/organisation"
 	"tickmark/internal/record"
+	stands "tickmark/internal/standing"
 	"tickmark/internal/store"
+	"tickmark/internal/web/chart"
 	"tickmark/internal/web/part"
 )
 
@@ -27,30 +33,26 @@ func (s *site) controls(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q := r.URL.Query()
-	l := ControlList{Current: q.Get("status")}
-	owner := part.Choice{Name: "owner", Label: "Owner", Value: q.Get("owner"), Options: []part.Option{{Value: "", Text: "All owners"}, {Value: "none", Text: "Without owner"}}}
-	criterion := q.Get("criterion")
-	for _, key := range slices.Sorted(keysOf(st.people)) {
-		owner.Options = append(owner.Options, part.Option{Value: key, Text: st.people[key]})
+	f := controlFilter(r, st)
+	l := ControlList{Current: f.status}
+	weeks, err := s.weeks(ctx, st)
+	if err != nil {
+		return err
 	}
 	for _, c := range st.controls {
 		l.Counts.Add(c.status)
-		if l.Current != "" && l.Current != string(c.status) || criterion != "" && !contains(c.Criteria, criterion) || !fits(q.Get("q"), c.ID, c.Title, c.Family, st.people[c.Owner]) {
-			continue
+		if f.fits(st, c) {
+			row := controlRow(st, c)
+			row.Weeks = weeks(c)
+			l.Rows = append(l.Rows, row)
 		}
-		if owner.Value == "none" && c.Owner != "" || owner.Value != "" && owner.Value != "none" && owner.Value != c.Owner {
-			continue
-		}
-		l.Rows = append(l.Rows, controlRow(st, c))
 	}
 	items, adopted, err := s.offered(st, nil)
 	if err != nil {
 		return err
 	}
 	l.Offered = len(items) - adopted
-	l.Filter = part.Filter{Action: "/controls", Q: q.Get("q"), Hint: "Filter by text, id or owner", Found: fmt.Sprintf("%d of %d", len(l.Rows), len(st.controls)),
-		Groups: []part.Choice{part.StatusChoice(l.Current), owner}, Keep: map[string]string{"criterion": criterion}}
+	l.Filter = f.bar("/controls", fmt.Sprintf("%d of %d", len(l.Rows), len(st.controls)))
 	p := Page{Title: "Controls", Section: "/controls", Crumbs: []part.Crumb{{Text: "Program"}, {Text: "Controls"}}}
 	return s.show(w, r, p, func(p Page) templ.Component { return controlsPage(p, l) })
 }
@@ -67,11 +69,87 @@ func keysOf[V any](m map[string]V) func(func(string) bool) {
 
 func controlRow(st *standing, c controlState) ControlRow {
 	return ControlRow{ID: c.ID, Title: c.Title, Href: part.Path("controls", c.Key), Status: c.status, Criteria: c.Criteria, Category: c.Family, Owner: st.people[c.Owner],
-		Frequency: c.Frequency, Checks: c.results, Evidence: st.evidence[c.Key]}
+		Frequency: c.Frequency, Checks: c.results, Evidence: st.evidence[c.Key], State: part.Status(c.State)}
+}
+
+// controlChoice is what a list of controls is cut down to; all of it is in the address.
+type controlChoice struct {
+	q, status, owner, criterion, family, stage, category, state string
+	groups                                                      []part.Choice
+}
+
+func controlFilter(r *http.Request, st *standing) controlChoice {
+	q := r.URL.Query()
+	f := controlChoice{q: q.Get("q"), status: q.Get("status"), owner: q.Get("owner"), criterion: q.Get("criterion"), family: q.Get("family"), stage: q.Get("stage"), category: q.Get("category"), state: q.Get("state")}
+	owner := part.Choice{Name: "owner", Label: "Owner", Value: f.owner, Options: []part.Option{{Value: "", Text: "All owners"}, {Value: "none", Text: "Without owner"}}}
+	for _, key := range slices.Sorted(keysOf(st.people)) {
+		owner.Options = append(owner.Options, part.Option{Value: key, Text: st.people[key]})
+	}
+	choose := func(name, label, all, value string, options []string) part.Choice {
+		c := part.Choice{Name: name, Label: label, Value: value, Options: []part.Option{{Value: "", Text: all}}}
+		for _, o := range options {
+			c.Options = append(c.Options, part.Option{Value: o, Text: part.Status(o).Word()})
+		}
+		return c
+	}
+	var families []string
+	for _, c := range st.controls {
+		if c.Family != "" && !contains(families, c.Family) {
+			families = append(families, c.Family)
+		}
+	}
+	slices.Sort(families)
+	f.groups = []part.Choice{part.StatusChoice(f.status), owner, choose("category", "Category", "All categories", f.category, framework.Categories()), choose("family", "Family", "All families", f.family, families),
+		choose("stage", "Stage", "Any stage", f.stage, control.Stages()), choose("state", "State", "Any state", f.state, []string{"draft", "approved", "approved_by_author", "active"})}
+	return f
+}
+
+func (f controlChoice) fits(st *standing, c controlState) bool {
+	switch {
+	case f.status != "" && f.status != string(c.status), f.criterion != "" && !contains(c.Criteria, f.criterion), f.family != "" && f.family != c.Family,
+		f.stage != "" && f.stage != c.Stage, f.state != "" && f.state != c.State, f.owner == "none" && c.Owner != "", f.owner != "" && f.owner != "none" && f.owner != c.Owner,
+		f.category != "" && !slices.ContainsFunc(c.Criteria, func(id string) bool { return framework.CategoryOf(id) == f.category }):
+		return false
+	}
+	return fits(f.q, c.ID, c.Title, c.Family, st.people[c.Owner])
+}
+
+func (f controlChoice) bar(action, found string) part.Filter {
+	return part.Filter{Action: action, Q: f.q, Hint: "Filter by text, id or owner", Found: found, Groups: f.groups, Keep: map[string]string{"criterion": f.criterion}}
+}
+
+// weeksDrawn is how many weeks the list of controls draws.
+const weeksDrawn = 12
+
+// weeks draws how a control stood in the last weeks.
+func (s *site) weeks(ctx context.Context, st *standing) (func(controlState) string, error) {
+	span := calendar.Span{From: st.whole.Today.AddDate(0, 0, 1-7*weeksDrawn), To: st.whole.Today}
+	courses, err := stands.Follow(ctx, s.Monitor, st.whole.Operation, span)
+	if err != nil {
+		return nil, err
+	}
+	return func(c controlState) string {
+		var n part.Counts
+		var classes []string
+		for _, cell := range stands.Cells(st.whole.Intervals(c.Key, span, courses), span, weeksDrawn, st.whole.Zone) {
+			if cell.Status != "" {
+				n.Add(statusOf(cell.Status))
+			}
+			classes = append(classes, classOf(cell.Status))
+		}
+		said := part.Said(n)
+		if n.Total() == 0 {
+			said = "nothing judged"
+		}
+		return chart.Weeks("Twelve weeks: "+said, classes)
+	}, nil
 }
 
 func (s *site) control(w http.ResponseWriter, r *http.Request) error {
-	ctx, key := r.Context(), segment(r, "id")
+	ctx, key, tab := r.Context(), segment(r, "id"), r.PathValue("tab")
+	if !slices.ContainsFunc(controlTabs, func(t struct{ tab, text string }) bool { return t.tab == tab }) {
+		return noPage(r)
+	}
 	if err := s.may(ctx, "control"); err != nil {
 		return err
 	}
@@ -91,13 +169,16 @@ func (s *site) control(w http.ResponseWriter, r *http.Request) error {
 	var body struct {
 		ID, Title, Statement, Family, Frequency, Nature, Type, Owner, State string
 		OwnerRole                                                           string `json:"owner_role"`
+		ApprovedBy                                                          string `json:"approved_by"`
+		LateReviewedBy                                                      string `json:"late_reviewed_by"`
 		Criteria, Evidence                                                  []string
 	}
 	if err := json.Unmarshal(v.Body, &body); err != nil {
 		return fmt.Errorf("read control %s: %w", key, err)
 	}
 	c := ControlPage{ID: cmp.Or(body.ID, key), Title: body.Title, Statement: body.Statement, OwnerRole: body.OwnerRole, Frequency: body.Frequency, Nature: body.Nature,
-		Manner: body.Type, Category: body.Family, Expected: body.Evidence, Record: recordPath("control", key)}
+		Manner: body.Type, Category: body.Family, Expected: body.Evidence, Record: recordPath("control", key), Key: key, Tab: tab}
+	people, o := s.namer(ctx), st.whole.Operation
 	for _, id := range body.Criteria {
 		c.Criteria = append(c.Criteria, part.Link{Text: id, Href: part.Path("criteria", id)})
 	}
@@ -116,14 +197,17 @@ func (s *site) control(w http.ResponseWriter, r *http.Request) error {
 	if c.Moves, err = s.moves(ctx, v); err != nil {
 		return err
 	}
-	c.State = part.Status(body.State)
-	if err := s.each(ctx, record.Query{Kind: "evidence", AsOf: at(ctx), Where: quoted(key) + " in r.controls"}, func(v record.Version) error {
-		row, err := evidenceRow(v)
-		c.Evidence = append(c.Evidence, row)
-		return err
-	}); err != nil {
-		return err
+	if !s.smallTeam(ctx) {
+		c.Moves = slices.DeleteFunc(c.Moves, func(m Move) bool { return m.Name == "approve_own" })
 	}
+	c.Moves = slices.DeleteFunc(c.Moves, func(m Move) bool {
+		return m.Name == "late_review" && (i < 0 || st.controls[i].Approval != control.ByAuthor)
+	})
+	c.State = part.Status(body.State)
+	for _, e := range o.EvidenceOf(key) {
+		c.Evidence = append(c.Evidence, pieceRow(o.Evidence[e], people))
+	}
+	slices.SortFunc(c.Evidence, func(a, b EvidenceRow) int { return cmp.Or(b.Received.Compare(a.Received), cmp.Compare(a.Key, b.Key)) })
 	if err := s.each(ctx, record.Query{Kind: "finding", AsOf: at(ctx), Where: quoted(c.ID) + " in r.controls"}, func(v record.Version) error {
 		row, err := s.findingRow(ctx, v)
 		c.Findings = append(c.Findings, row)
@@ -131,6 +215,31 @@ func (s *site) control(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.governing(ctx, &c); err != nil {
+		return err
+	}
+	if i >= 0 {
+		k := st.controls[i]
+		if k.Approval != "" {
+			c.Approval = "Approved by " + people(body.ApprovedBy) + "."
+		}
+		switch k.Approval {
+		case control.ByAuthor:
+			c.Approval = fmt.Sprintf("Approved by its author, %s; later review due %s.", people(body.ApprovedBy), k.ReviewDue)
+		case control.LaterReview:
+			c.Approval = fmt.Sprintf("Approved by its author, %s; reviewed later by %s.", people(body.ApprovedBy), people(body.LateReviewedBy))
+		}
+		c.readiness(k, calendar.Text(o.Today))
+		exceptions, err := s.exceptionsOf(ctx, key)
+		if err != nil {
+			return err
+		}
+		c.notCounted(k, o, exceptions)
+	}
+	c.Tested = howOften(c.Frequency, o)
+	c.performances(ctx, o, people)
+	c.required(ctx, o, people)
+	c.Tabs = controlTabsOf(key, tab, map[string]int{"checks": len(c.Checks), "occurrences": len(c.Done), "evidence": len(c.Evidence), "policies": len(c.Policies), "findings": len(c.Findings)})
 	history, err := s.Book.History(ctx, "control", key)
 	if err != nil {
 		return err
@@ -150,8 +259,57 @@ func (s *site) control(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, p, func(p Page) templ.Component { return controlPage(p, c) })
 }
 
+// smallTeam says whether the organisation said that nobody in it is independent.
+func (s *site) smallTeam(ctx context.Context) bool {
+	var o struct {
+		SmallTeam bool `json:"small_team"`
+	}
+	v, err := s.Book.Get(ctx, "organisation", organisation.Key, at(ctx))
+	return err == nil && json.Unmarshal(v.Body, &o) == nil && o.SmallTeam
+}
+
+// governing are the policies that a control carries out.
+func (s *site) governing(ctx context.Context, c *ControlPage) error {
+	list, err := s.Book.Find(ctx, s.Book.DB, "policy", "controls", c.Key, at(ctx))
+	for _, v := range list {
+		var b struct{ State string }
+		if err := json.Unmarshal(v.Body, &b); err != nil {
+			return err
+		}
+		c.Policies = append(c.Policies, part.Link{Text: cmp.Or(v.Label, v.Key), Href: s.pathOf("policy", v.Key), Status: part.Status(b.State)})
+	}
+	return err
+}
+
+// exceptionsOf are the approved departures from a control that have not ended.
+func (s *site) exceptionsOf(ctx context.Context, key string) ([]part.Link, error) {
+	list, err := s.Book.Find(ctx, s.Book.DB, "exception", "control", key, at(ctx))
+	var out []part.Link
+	for _, v := range list {
+		var b struct{ State string }
+		if err := json.Unmarshal(v.Body, &b); err != nil {
+			return nil, err
+		}
+		if b.State == "active" || b.State == "approved" {
+			out = append(out, part.Link{Text: cmp.Or(v.Label, v.Key), Href: recordPath("exception", v.Key)})
+		}
+	}
+	return out, err
+}
+
 func controlAnswer(c controlState) part.Answer {
 	a := part.Answer{Status: c.status, Why: c.why}
+	for _, p := range c.parts {
+		if !p.Nothing && statusOf(p.Status) == c.status && p.Name != "checks" {
+			a.From = append(a.From, part.Link{Text: part.Sentence(p.Name), Href: part.Path("controls", c.Key, p.Name), Note: p.Reason})
+			if !p.Since.IsZero() && (a.Since.IsZero() || p.Since.Before(a.Since)) {
+				a.Since = p.Since
+			}
+		}
+	}
+	if missed(c.parts) {
+		a.Next = append(a.Next, part.Link{Text: "Open its performances", Href: part.Path("controls", c.Key, "occurrences"), Note: "Record what was done late."})
+	}
 	for _, k := range c.checks {
 		if k.status == c.status {
 			a.From = append(a.From, part.Link{Text: k.ID, Href: part.Path("checks", k.ID), Note: k.Title})
@@ -164,7 +322,10 @@ func controlAnswer(c controlState) part.Answer {
 		a.From = append(a.From[:4], part.Link{Text: fmt.Sprintf("and %d more", len(a.From)-4), Href: "#checks"})
 	}
 	switch {
-	case len(c.checks) == 0:
+	case len(a.Next) > 0:
+	case partNamed(c.parts, "evidence").Bad > 0:
+		a.Next = []part.Link{{Text: "Hand in evidence", Href: part.Path("controls", c.Key, "evidence"), Note: "Its calendar shows what is missing."}}
+	case len(c.checks) == 0 && c.status == part.Unknown:
 		a.Next = []part.Link{{Text: "Add evidence", Href: "/new/evidence?control=" + c.Key, Note: "No check watches it."}}
 	case c.status == part.Failing || c.status == part.Attention:
 		for _, k := range c.checks {
@@ -191,26 +352,6 @@ func controlAnswer(c controlState) part.Answer {
 		a.Next = append(a.Next, part.Link{Text: "Name an owner", Href: recordPath("control", c.Key) + "/edit"})
 	}
 	return a
-}
-
-func evidenceRow(v record.Version) (EvidenceRow, error) {
-	var e struct {
-		Title, SHA256 string
-		From          string    `json:"covers_from"`
-		To            string    `json:"covers_to"`
-		By            string    `json:"received_by"`
-		At            time.Time `json:"received_at"`
-	}
-	if err := json.Unmarshal(v.Body, &e); err != nil {
-		return EvidenceRow{}, fmt.Errorf("read evidence %s: %w", v.Key, err)
-	}
-	row := EvidenceRow{Title: cmp.Or(e.Title, v.Key), Href: recordPath("evidence", v.Key), SHA256: e.SHA256, By: e.By, Received: e.At}
-	row.From, _ = time.Parse("2006-01-02", e.From)
-	row.To, _ = time.Parse("2006-01-02", e.To)
-	if row.Received.IsZero() {
-		row.Received = v.From.Time()
-	}
-	return row, nil
 }
 
 var catalogueOnce = sync.OnceValues(control.Catalogue)

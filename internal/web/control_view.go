@@ -25,6 +25,8 @@ type ControlRow struct {
 	Frequency       string
 	Checks          part.Counts
 	Evidence        int
+	State           part.Status // of its life cycle
+	Weeks           string      // a drawing of how it stood in the last weeks
 }
 
 // ControlPage shows one control and why it stands as it does.
@@ -43,6 +45,87 @@ type ControlPage struct {
 	State                     part.Status // of its life cycle
 	Moves                     []Move
 	Record                    string
+
+	Key, Tab     string
+	Tabs         []part.Tab
+	Cards        []ReadyCard
+	NotCounted   []part.Link // what is there and does not count, and why
+	Approval     string      // how it was approved, in a sentence
+	Tested       string      // how often it is tested in the window
+	Window       string
+	Drawing      string // its performances over the window
+	Done         []PerformanceRow
+	Requirements []RequirementCard
+	Offers       int // items of its evidence rule that no requirement asks for
+	Policies     []part.Link
+}
+
+// ReadyCard is one of the four things that a control stands on.
+type ReadyCard struct {
+	Name, Icon, Href string
+	Status           part.Status
+	Tone             part.Tone // with Word, instead of Status
+	Mark, Word       string
+	N                string // "3 of 4"
+	Why              string
+}
+
+// PerformanceRow is one due performance of a control.
+type PerformanceRow struct {
+	Span, Href string
+	State      part.Status
+	Due        part.Due
+	Done       time.Time
+	By         string
+	Reviewed   string // by whom; empty when nobody did
+	Evidence   int
+	Act        string // what can be done about it now
+}
+
+// RequirementCard is one evidence requirement with its gap calendar.
+type RequirementCard struct {
+	Title, Help, Frequency, Owner string
+	Record                        string
+	Drawing                       string
+	Status                        part.Status
+	Why                           string
+	HandIn                        string // the form for the first span that waits; empty when none does
+	HandInSpan                    string
+	Pieces                        []EvidenceRow
+}
+
+// PerformancePage shows one due performance and lets it be done.
+type PerformancePage struct {
+	Key, Title, Span   string
+	Control            part.Link
+	Answer             part.Answer
+	Facts              []part.Fact
+	Note               string
+	Evidence           []EvidenceRow
+	Record, Action     string
+	Moves              []Move
+	Form               bool // it can be recorded as done, or as done late
+	Late               bool
+	Wrong              string
+	Now                string // for the field of when it was done
+	From, To           string
+	Pieces             []EvidenceRow // of its control, to choose from
+	NoteTyped, Blocked string
+}
+
+// ControlMap is how all controls stood over the window.
+type ControlMap struct {
+	Window string
+	Filter part.Filter
+	Rows   []MapRow
+}
+
+// MapRow is one control's line.
+type MapRow struct {
+	ID, Title, Href string
+	Status          part.Status
+	Line            string
+	Said            string // "40 weeks passing, 2 failing"
 }
 
 // EvidenceRow is one piece of evidence.
@@ -51,6 +134,11 @@ type EvidenceRow struct {
 	From, To, Received time.Time
 	SHA256             string
 	By                 string
+	Key                string
+	State              part.Status
+	Source             string
+	Controls           []part.Link
+	Link               bool // it is kept elsewhere
 }
 
 // Catalogue shows the starter controls; a company adopts a copy and tailors it.
@@ -59,6 +147,7 @@ type Catalogue struct {
 	Rows    []CatalogueRow
 	Adopted int
 	Total   int
+	Window  string // of the period; empty without one
 }
 
 // CatalogueRow is one starter control.
@@ -68,4 +157,5 @@ type CatalogueRow struct {
 	Category, Stage      string
 	Frequency            string
 	Adopted              bool
+	Tested               string // how often it would be tested in the window
 }

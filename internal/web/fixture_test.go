@@ -73,7 +73,7 @@ func fixtures() []fixture {
 				ID: "AC-06", Title: "Administrators use a second factor", Statement: "Every account with administrative rights signs in with a second factor that resists phishing.",
 				Answer: fixtureAnswer(part.Attention), Criteria: []part.Link{{Text: "CC6.1", Href: "/criteria/CC6.1"}}, State: "approved", OwnerRole: "security_lead", Frequency: "continuous", Nature: "preventive", Manner: "automated", Category: "access",
 				Checks: fixtureChecks(), Evidence: []EvidenceRow{{Title: "Screenshot of the policy", Href: "/records/evidence/e1", From: ago(90 * day), To: noon, Received: ago(3 * day), SHA256: sha, By: "ada"}},
-				Expected: []string{"List of administrators", "Export of factors in use"}, Findings: fixtureFindings(), History: fixtureEvents(), Record: "/records/control/AC-06",
+				Expected: []string{"List of administrators", "Export of factors in use"}, Findings: fixtureFindings(), History: fixtureEvents(), Record: "/records/control/AC-06", Key: "AC-06", Tabs: controlTabsOf("AC-06", "", nil),
 			})
 		}},
 		{path: "/catalogue", page: func() templ.Component {
@@ -181,6 +181,7 @@ func fixtures() []fixture {
 		guideFixtures(),
 		workFixtures(),
 		systemFixtures(),
+		controlFixtures(),
 	} {
 		all = append(all, more...)
 	}

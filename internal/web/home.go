@@ -342,6 +342,8 @@ func pageOf(kind, key string) string {
 		return part.Path("criteria", key)
 	case "finding":
 		return part.Path("findings", key)
+	case "occurrence":
+		return part.Path("occurrences", key)
 	case "policy":
 		return part.Path("policies", key)
 	case "connection":

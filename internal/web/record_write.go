@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -96,11 +97,33 @@ func (s *site) recordNew(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var start []byte
-	if c := r.URL.Query().Get("control"); c != "" && k.Name == "evidence" {
-		start, _ = json.Marshal(map[string]any{"controls": []string{c}})
+	start, err := begun(k, r.URL.Query())
+	if err != nil {
+		return err
 	}
 	return s.showForm(w, r, http.StatusOK, k, RecordForm{Form: form.New(typed(k, fields), start)})
+}
+
+// begun is what an address fills in of a new record: for evidence what it is for, for a requirement its control.
+func begun(k *record.Kind, q url.Values) ([]byte, error) {
+	body := map[string]any{}
+	for kind, names := range map[string][]string{"evidence": {"requirement", "item", "covers_from", "covers_to"}, "requirement": {"control"}} {
+		for _, name := range names {
+			if value := q.Get(name); value != "" && kind == k.Name {
+				body[name] = value
+			}
+		}
+	}
+	if k.Name == "evidence" {
+		body["sort"] = "document"
+		if c := q.Get("control"); c != "" {
+			body["controls"] = []string{c}
+		}
+		if item := q.Get("item"); item != "" {
+			body["title"] = item
+		}
+	}
+	return json.Marshal(body)
 }
 
 func (s *site) showForm(w http.ResponseWriter, r *http.Request, status int, k *record.Kind, f RecordForm) error {

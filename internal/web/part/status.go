@@ -56,6 +56,9 @@ var looks = map[Status]look{
 	"covered": {"Covered", "circle-check", OK}, "denied": {"Denied", "lock", Unsure},
 	// People.
 	"joining": {"Joining", "plus", Info}, "current": {"Current", "circle-check", OK}, "leaving": {"Leaving", "clock", Warn}, "left": {"Left", "archive", Idle},
+	// Performances of controls.
+	"scheduled": {"Scheduled", "calendar-clock", Info}, "performed": {"Done", "circle-check", OK}, "missed": {"Missed", "circle-x", Bad}, "performed_late": {"Done late", "circle-alert", Warn}, "not_applicable": {"Not applicable", "circle-minus", Idle},
+	"approved_by_author": {"Approved by its author", "circle-alert", Warn},
 	// Severities.
 	"critical": {"Critical", "triangle-alert", Bad}, "high": {"High", "arrow-up", Warn}, "medium": {"Medium", "circle", Info}, "low": {"Low", "arrow-down", Idle},
 }

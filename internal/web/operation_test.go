@@ -1,0 +1,96 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"tickmark/internal/calendar"
+	"tickmark/internal/job"
+	"tickmark/internal/record"
+)
+
+// second is another person, so that what one wrote another can approve.
+type second struct{ record.Authority }
+
+func (second) Actor() record.Actor {
+	return record.Actor{User: "bob", Person: "bob", Name: "person:bob"}
+}
+
+func (w *world) act(t *testing.T, by record.Authority, kind, key, move string) {
+	t.Helper()
+	if _, err := w.Book.Put(t.Context(), by, record.Change{Kind: kind, Key: key, Move: move}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAControlIsPerformedOnItsPageAndThenPasses(t *testing.T) {
+	w := newWorld(t)
+	w.put(t, "person", "bob", map[string]any{"id": "bob", "name": "Bob", "email": "bob@example.org", "start": "2024-01-01"})
+	w.put(t, "control", "X-01", map[string]any{"id": "X-01", "title": "Rights are reviewed", "statement": "Each day.", "criteria": []any{"CC6.1"}, "type": "manual", "owner": "ada", "frequency": "daily", "grace_days": 3, "evidence": []any{"Signed list"}})
+	by := second{record.Job("job:test")}
+	w.act(t, by, "control", "X-01", "approve")
+	w.act(t, by, "control", "X-01", "activate")
+	if _, err := job.Due(t.Context(), w.Workspace); err != nil {
+		t.Fatal(err)
+	}
+	w.signIn(t)
+	read := func(path string, want ...string) string {
+		t.Helper()
+		status, page := w.get(t, path)
+		text := plainText(page)
+		if status != http.StatusOK {
+			t.Fatalf("%s answered %d: %.300s", path, status, text)
+		}
+		for _, s := range want {
+			if !strings.Contains(text, s) {
+				t.Errorf("%s does not say %q: %.900s", path, s, text)
+			}
+		}
+		return page
+	}
+	read("/controls/X-01", "Nothing to judge", "Approved by Bob")
+	read("/controls/X-01/occurrences", "Record as done", "Scheduled")
+	read("/controls/X-01/evidence", "1 item of its evidence rule is not asked for yet")
+	if status, page := w.post(t, "/controls/X-01/requirements", url.Values{}); status != http.StatusOK || !strings.Contains(plainText(page), "Signed list") {
+		t.Errorf("asking for what the rule names answered %d", status)
+	}
+	read("/controls/X-01/evidence", "Signed list", "Hand in for")
+	read("/controls/map", "X-01", "Rights are reviewed")
+	read("/controls?status=unknown&family=access")
+	today := calendar.Text(calendar.Of(w.Log.Clock(), w.zoneOf(t)))
+	key := "X-01." + today
+	read("/occurrences/"+key, "Record it as done", "Due")
+	form := url.Values{"occurred_at": {w.Log.Clock().In(w.zoneOf(t)).Format("2006-01-02T15:04")}}
+	if status, page := w.post(t, "/occurrences/"+key, form); status != http.StatusUnprocessableEntity && status != http.StatusBadRequest || !strings.Contains(plainText(page), "It was not recorded") {
+		t.Errorf("done without anything that shows it answered %d: %.300s", status, plainText(page))
+	}
+	w.put(t, "evidence", "e1", map[string]any{"title": "List", "sort": "document", "link": "https://example.org/1", "controls": []any{"X-01"}, "covers_from": today, "covers_to": today})
+	form.Set("evidence", "e1")
+	if status, page := w.post(t, "/occurrences/"+key, form); status != http.StatusOK {
+		t.Fatalf("done answered %d: %.400s", status, plainText(page))
+	}
+	v, err := w.Book.Get(t.Context(), "occurrence", key, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b map[string]any
+	if err := json.Unmarshal(v.Body, &b); err != nil || b["state"] != "performed" {
+		t.Errorf("it is %v: %v", b["state"], err)
+	}
+	read("/controls/X-01", "The one that was due is on record as done.")
+	read("/occurrences/"+key, "It was done in time")
+	read("/work?whose=everyone", "Review", "Evidence that nobody else looked at")
+}
+
+func (w *world) zoneOf(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}

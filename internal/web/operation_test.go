@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -13,11 +14,12 @@ import (
 	"tickmark/internal/record"
 )
 
-// second is another person, so that what one wrote another can approve.
-type second struct{ record.Authority }
+// somebody is a person, so that what one wrote another can approve.
+type somebody string
 
-func (second) Actor() record.Actor {
-	return record.Actor{User: "bob", Person: "bob", Name: "person:bob"}
+func (p somebody) May(context.Context, string, *record.Kind) error { return nil }
+func (p somebody) Actor() record.Actor {
+	return record.Actor{User: string(p), Person: string(p), Name: "person:" + string(p)}
 }
 
 func (w *world) act(t *testing.T, by record.Authority, kind, key, move string) {
@@ -30,10 +32,15 @@ func (w *world) act(t *testing.T, by record.Authority, kind, key, move string) {
 func TestAControlIsPerformedOnItsPageAndThenPasses(t *testing.T) {
 	w := newWorld(t)
 	w.put(t, "person", "bob", map[string]any{"id": "bob", "name": "Bob", "email": "bob@example.org", "start": "2024-01-01"})
-	w.put(t, "control", "X-01", map[string]any{"id": "X-01", "title": "Rights are reviewed", "statement": "Each day.", "criteria": []any{"CC6.1"}, "type": "manual", "owner": "ada", "frequency": "daily", "grace_days": 3, "evidence": []any{"Signed list"}})
-	by := second{record.Job("job:test")}
-	w.act(t, by, "control", "X-01", "approve")
-	w.act(t, by, "control", "X-01", "activate")
+	body, err := json.Marshal(map[string]any{"id": "X-01", "title": "Rights are reviewed", "statement": "Each day.", "criteria": []any{"CC6.1"}, "type": "manual", "owner": "ada", "frequency": "daily", "grace_days": 3, "evidence": []any{"Signed list"}})
+	if err == nil {
+		_, err = w.Book.Put(t.Context(), somebody("ada"), record.Change{Kind: "control", Key: "X-01", Body: body})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.act(t, somebody("bob"), "control", "X-01", "approve")
+	w.act(t, somebody("bob"), "control", "X-01", "activate")
 	if _, err := job.Due(t.Context(), w.Workspace); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -289,7 +290,15 @@ func (s *site) person(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, p, func(p Page) templ.Component { return personPage(p, d) })
 }
 
-// ownedBy is what a person answers for: controls, policies, systems, open findings and tasks.
+// doneWith are the states in which nobody has to do anything more about a record.
+var doneWith = map[string][]string{
+	"task": {"done", "verified", "cancelled"}, "occurrence": {"performed", "performed_late", "not_applicable"},
+	"finding": {"closed", "risk_accepted", "duplicate", "false_positive"}, "control": {"retired"}, "policy": {"retired"}, "system": {"retired"},
+}
+
+const ownedMost = 8 // of each kind; the list of the kind has all
+
+// ownedBy is what a person answers for and what waits for them: findings, tasks, performances, controls, policies, systems.
 func (s *site) ownedBy(ctx context.Context, person string) ([]OwnedRow, error) {
 	var out []OwnedRow
 	for _, kind := range []string{"finding", "task", "occurrence", "control", "policy", "requirement", "system"} {
@@ -297,22 +306,34 @@ func (s *site) ownedBy(ctx context.Context, person string) ([]OwnedRow, error) {
 		if err != nil || s.may(ctx, kind) != nil {
 			continue
 		}
-		found, err := s.Book.Find(ctx, s.Book.DB, kind, "owner", person, at(ctx))
+		where := "r.owner == " + quoted(person)
+		if k.States != nil {
+			var open []string
+			for _, state := range k.States.States() {
+				if !contains(doneWith[kind], state) {
+					open = append(open, state)
+				}
+			}
+			where += " && " + oneOf(record.StateField, open)
+		}
+		q := record.Query{Kind: kind, AsOf: at(ctx), Where: where, Limit: ownedMost}
+		page, err := s.Book.List(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		for _, v := range found {
+		for _, v := range page.Versions {
 			var b struct{ State, Due string }
 			if err := json.Unmarshal(v.Body, &b); err != nil {
 				return nil, err
 			}
-			if k.States != nil && kind != "control" && kind != "policy" && kind != "system" && len(k.States.MovesFrom(b.State)) == 0 {
-				continue // done with
-			}
-			if kind == "occurrence" && b.State != "scheduled" && b.State != "missed" || kind == "task" && b.State == "done" {
-				continue
-			}
 			out = append(out, OwnedRow{Kind: k.Title, Title: cmp.Or(v.Label, v.Key), Href: s.pathOf(kind, v.Key), State: part.Status(b.State), Due: b.Due})
+		}
+		if page.Next != "" {
+			n, err := s.Book.Count(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, OwnedRow{Kind: k.Title, Title: "All " + counted(n) + " " + strings.ToLower(cmp.Or(k.Plural, k.Title)), Href: part.Path("records", kind) + "?where=" + url.QueryEscape(where)})
 		}
 	}
 	return out, nil

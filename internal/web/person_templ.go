@@ -774,7 +774,7 @@ func personPage(p Page, d PersonPage) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = part.Flush("Answers for", len(d.Owned), part.Link{}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var25), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = part.Flush("Answers for", -1, part.Link{}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var25), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"mime/multipart"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tickmark/internal/record"
 )
 
 // upload posts a file to an import page.
@@ -111,15 +114,34 @@ func TestTheCardsOfPeopleLeadToListsOfThatMany(t *testing.T) {
 	}
 }
 
-func BenchmarkPeople(b *testing.B) {
+// The pages of lists at the size of a large company: 2,000 people and 10,000 things.
+func BenchmarkLists(b *testing.B) {
 	w := newWorld(b)
 	w.signIn(b)
-	for i := range 2000 {
-		id := fmt.Sprintf("p%04d", i)
-		w.put(b, "person", id, map[string]any{"id": id, "name": "Person " + id, "email": id + "@example.org", "start": "2024-01-01", "employment": "employee", "accounts": []string{id, "adm-" + id}})
+	put := func(kind string, n int, body func(id string) map[string]any) {
+		var changes []record.Change
+		for i := range n {
+			id := fmt.Sprintf("x%05d", i)
+			j, err := json.Marshal(body(id))
+			if err != nil {
+				b.Fatal(err)
+			}
+			if changes = append(changes, record.Change{Kind: kind, Key: id, Body: j}); len(changes) == 500 || i == n-1 {
+				if _, err := w.Book.Put(b.Context(), w.by, changes...); err != nil {
+					b.Fatal(err)
+				}
+				changes = nil
+			}
+		}
 	}
-	for _, path := range []string{"/people", "/people?q=p19", "/people/p1000", "/people/unresolved", "/records/person", "/search?q=p1000"} {
-		b.Run(path, func(b *testing.B) {
+	put("person", 2000, func(id string) map[string]any {
+		return map[string]any{"id": id, "name": "Person " + id, "email": id + "@example.org", "start": "2024-01-01", "employment": "employee", "accounts": []string{id, "adm-" + id}}
+	})
+	put("task", 10_000, func(id string) map[string]any {
+		return map[string]any{"title": "Asset " + id, "sort": "technical", "owner": "x00042", "due": "2026-12-24"}
+	})
+	for _, path := range []string{"/people", "/people?q=x019", "/people/x00042", "/people/unresolved", "/records/person", "/records/task", "/records/task?f_state=open&sort=-due", "/records/task?q=x0999", "/search?q=x09999", "/settings/checks"} {
+		b.Run(strings.NewReplacer("/", "_", "?", "_").Replace(path), func(b *testing.B) {
 			for b.Loop() {
 				if status, _ := w.get(b, path); status != 200 {
 					b.Fatal(status)

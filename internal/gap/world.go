@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"tickmark/internal/check"
@@ -25,7 +26,7 @@ type World struct {
 	Standing     standing.Summary
 	Criteria     []framework.Criterion
 	Controls     []Control
-	People       map[string]Person
+	People       map[string]Person // those who own something
 	Requirements []Need
 	Evidence     []Evidence
 	Policies     []Document
@@ -117,7 +118,59 @@ func Load(ctx context.Context, book *record.Book, monitor *check.Monitor, standi
 	if w.Criteria, err = library(); err != nil {
 		return w, err
 	}
-	return w, w.records(ctx, book, at)
+	if err := w.records(ctx, book, at); err != nil {
+		return w, err
+	}
+	w.proof()
+	return w, w.owners(ctx, book, at)
+}
+
+// proof takes the evidence and what requires it from how the controls stand, where they are read already.
+func (w *World) proof() {
+	if w.Standing.Operation == nil {
+		return
+	}
+	for _, list := range w.Standing.Requirements {
+		for _, r := range list {
+			w.Requirements = append(w.Requirements, Need{Key: r.Key, Control: r.Control, Title: r.Title, Frequency: r.Frequency, From: r.From, To: r.To})
+		}
+	}
+	for _, e := range w.Standing.Evidence {
+		if e.State != "withdrawn" {
+			w.Evidence = append(w.Evidence, Evidence{Key: e.Key, Controls: e.Controls, Requirement: e.Requirement, Item: e.Item, State: e.State, From: e.From, To: e.To})
+		}
+	}
+}
+
+// owners reads the people that own something. There may be thousands of others.
+func (w *World) owners(ctx context.Context, book *record.Book, at record.Moment) error {
+	var keys []string
+	for _, c := range w.Controls {
+		keys = append(keys, c.Owner)
+	}
+	for _, t := range w.Tasks {
+		keys = append(keys, t.Owner)
+	}
+	if w.System != nil {
+		keys = append(keys, w.System.Owner, w.System.ApprovedBy)
+	}
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		if key == "" {
+			continue
+		}
+		v, err := book.Get(ctx, "person", key, at)
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read the person %s: %w", key, err)
+		}
+		if w.People[key], err = body[Person](v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func readers(monitor *check.Monitor) func(string) []string {
@@ -134,7 +187,7 @@ func readers(monitor *check.Monitor) func(string) []string {
 	}
 }
 
-// records reads what the organisation wrote. These kinds hold hundreds of records, people and evidence thousands.
+// records reads what the organisation wrote. These kinds hold hundreds of records.
 func (w *World) records(ctx context.Context, book *record.Book, at record.Moment) error {
 	texts := map[string]Document{}
 	for _, read := range []struct {
@@ -148,24 +201,6 @@ func (w *World) records(ctx context.Context, book *record.Book, at record.Moment
 				c.ID = v.Key
 			}
 			w.Controls = append(w.Controls, c)
-			return err
-		}},
-		{"person", func(v record.Version) error {
-			p, err := body[Person](v)
-			w.People[v.Key] = p
-			return err
-		}},
-		{"requirement", func(v record.Version) error {
-			r, err := body[Need](v)
-			r.Key = v.Key
-			w.Requirements = append(w.Requirements, r)
-			return err
-		}},
-		{"evidence", func(v record.Version) error {
-			e, err := body[Evidence](v)
-			if e.Key = v.Key; e.State != "withdrawn" {
-				w.Evidence = append(w.Evidence, e)
-			}
 			return err
 		}},
 		{"policy_version", func(v record.Version) error {

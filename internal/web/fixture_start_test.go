@@ -7,6 +7,7 @@ import (
 	"github.com/a-h/templ"
 
 	"tickmark/internal/gap"
+	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
 )
 
@@ -90,7 +91,7 @@ func fixtureGaps() []gap.Gap {
 
 func fixturePlan() PlanPage {
 	v := PlanPage{Head: "What FY26 Type II asks for and is not there yet. A gap closes by itself when its reason is gone.", Any: true, Shown: 6, Here: "/plan", May: true, Due: "2026-12-13", History: fixtureHistory(30),
-		People: []part.Option{{Value: "ada", Text: "Ada"}, {Value: "bob", Text: "Bob"}},
+		People: []form.Option{{Key: "ada", Label: "Ada"}, {Key: "bob", Label: "Bob"}},
 		Tabs:   []part.Tab{{Text: "Gaps", Href: "/plan", Count: 148, Current: true}, {Text: "Tasks", Href: "/plan/tasks"}},
 		Cards:  []part.Stat{{Word: "Nobody on it", Icon: "circle-dashed", N: 120, Small: "of 148", Href: "/plan?status=open", Current: true}, {Word: "Planned", Icon: "calendar-clock", N: 20, Href: "/plan?status=planned"}, {Word: "Overdue", Icon: "circle-x", N: 5, Href: "/plan?status=overdue"}, {Word: "Done, still there", Icon: "circle-alert", N: 3, Href: "/plan?status=done"}},
 		Filter: gapFilters(gapFilter{}, "6 of 148"), Pager: part.Pager{Shown: 6, Next: "/plan?from=100", Note: "of 148"}}

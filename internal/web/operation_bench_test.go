@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,7 +137,20 @@ func BenchmarkOperation(b *testing.B) {
 			}
 		}
 	})
-	for _, p := range []string{"/", "/controls", "/controls/map", "/controls/AC-01", "/controls/AC-01/occurrences", "/controls/AC-01/evidence", "/evidence", "/work", "/work?whose=everyone"} {
+	for _, p := range []string{"/", "/plan", "/criteria"} {
+		b.Run("page "+strings.Trim(p, "/")+" after a write", func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				put("task", "t", map[string]any{"title": fmt.Sprint("Task again ", i), "sort": "document"})
+				flush()
+				b.StartTimer()
+				if status, page := w.get(b, p); status != 200 {
+					b.Fatalf("%d: %.100s", status, plainText(page))
+				}
+			}
+		})
+	}
+	for _, p := range []string{"/", "/plan", "/plan/tasks", "/criteria", "/commitments", "/controls", "/controls/map", "/controls/AC-01", "/controls/AC-01/occurrences", "/controls/AC-01/evidence", "/evidence", "/work", "/work?whose=everyone"} {
 		b.Run(p, func(b *testing.B) {
 			for b.Loop() {
 				if status, page := w.get(b, p); status != 200 {

@@ -138,7 +138,11 @@ func (s *site) showPlan(w http.ResponseWriter, r *http.Request, status int, wron
 		v.Head = "What " + p.Name + " asks for and is not there yet. A gap closes by itself when its reason is gone."
 	}
 	v.May, v.Why = s.mayMakeTasks(r)
-	v.People = people(st)
+	if v.May {
+		if v.People, err = s.peopleOptions(ctx); err != nil {
+			return err
+		}
+	}
 	v.Due = part.Of(ctx).Moment().In(part.Of(ctx).Zone).AddDate(0, 0, 14).Format(time.DateOnly)
 	v.Tabs = planTabs(r, len(st.gaps), false)
 	p := Page{Title: "Plan", Section: "/plan", Crumbs: []part.Crumb{{Text: "Program"}, {Text: "Plan"}}}
@@ -194,19 +198,6 @@ func gapFilters(f gapFilter, found string) part.Filter {
 	return part.Filter{Action: "/plan", Q: f.Q, Hint: "Filter by text or id", Found: found, Groups: []part.Choice{sorts, severity, stage, criterion}, Keep: map[string]string{"status": f.Status, "control": f.Control}}
 }
 
-// people are those who are here, as options, by name.
-func people(st *standing) []part.Option {
-	today := st.scope.Now.Format(time.DateOnly)
-	var out []part.Option
-	for key, p := range st.scope.People {
-		if p.End == "" || p.End >= today {
-			out = append(out, part.Option{Value: key, Text: p.Name})
-		}
-	}
-	slices.SortFunc(out, func(a, b part.Option) int { return cmp.Or(cmp.Compare(a.Text, b.Text), cmp.Compare(a.Value, b.Value)) })
-	return out
-}
-
 func (s *site) mayMakeTasks(r *http.Request) (bool, string) {
 	if part.Past(r.Context()) {
 		return false, ""
@@ -241,8 +232,12 @@ func (s *site) planTasks(w http.ResponseWriter, r *http.Request) error {
 	if _, err := time.Parse(time.DateOnly, due); err != nil {
 		return s.showPlan(w, r, http.StatusUnprocessableEntity, "Say by which day the tasks are due.")
 	}
-	if _, ok := st.scope.People[owner]; owner != "" && !ok {
-		return s.showPlan(w, r, http.StatusUnprocessableEntity, "There is no person "+owner+" who could own the tasks.")
+	if owner != "" {
+		if _, err := s.Book.Get(ctx, "person", owner, 0); fault.Is(err, fault.NotFound) {
+			return s.showPlan(w, r, http.StatusUnprocessableEntity, "There is no person "+owner+" who could own the tasks.")
+		} else if err != nil {
+			return err
+		}
 	}
 	var changes []record.Change
 	for _, g := range st.gaps {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tickmark/internal/gap"
+	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
 )
 
@@ -20,7 +21,7 @@ type PlanPage struct {
 	Here    string // address of the list with its filters, to come back to
 	May     bool   // make tasks
 	Why     string // why not
-	People  []part.Option
+	People  []form.Option
 	Due     string // proposed due date
 	History History
 	Parts   []ReadinessRow

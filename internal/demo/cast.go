@@ -32,7 +32,7 @@ func (s *story) found() error {
 	if _, err := s.w.Setup(s.ctx); err != nil {
 		return err
 	}
-	body, err := json.Marshal(object{"name": Name, "legal_name": "Saltmarsh Parcels Example Ltd", "website": "https://saltmarsh.example", "time_zone": "UTC", "demo": true})
+	body, err := json.Marshal(object{"name": Name, "legal_name": "Saltmarsh Parcels Example Ltd (demonstration)", "website": "https://saltmarsh.example", "time_zone": "UTC", "demo": true})
 	if err != nil {
 		return err
 	}

@@ -173,9 +173,11 @@ func TestDemonstration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		real, _ := json.Marshal(object{"name": "Real Ltd", "demo": false})
-		if _, err := w.Book.Put(t.Context(), me, record.Change{Kind: "organisation", Key: "organisation", Body: real}); !fault.Is(err, fault.Invalid) {
-			t.Errorf("an owner took the mark away: %v", err)
+		for what, fields := range map[string]object{"took the mark away": {"name": Name, "demo": false}, "gave it a name that does not say so": {"name": "Real Ltd"}} {
+			b, _ := json.Marshal(fields)
+			if _, err := w.Book.Put(t.Context(), me, record.Change{Kind: "organisation", Key: "organisation", Body: b}); !fault.Is(err, fault.Invalid) {
+				t.Errorf("an owner %s: %v", what, err)
+			}
 		}
 	})
 }

@@ -21,7 +21,7 @@ func templateIDs() []string {
 // filled is what the organisation says where the library has no word of its own.
 func filled(name string) string {
 	known := map[string]string{
-		"company.legal_name": "Saltmarsh Parcels Example Ltd", "company.short_name": "Saltmarsh", "service.names": "Booking and labels, tracking, customer API",
+		"service.names":     "Booking and labels, tracking, customer API",
 		"locations.offices": "Example Town", "locations.jurisdictions": "the European Union", "hosting.providers": "Example hosting", "privacy.role": "processor",
 		"channels.incident": "incidents@example.com", "channels.ethics": "conduct@example.com", "channels.privacy": "privacy@example.com", "channels.security_public": "security@example.com",
 	}

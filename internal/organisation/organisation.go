@@ -4,6 +4,7 @@ package organisation
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 	_ "time/tzdata" // zones are names in records, and a bare machine may have no list of them
 
@@ -36,8 +37,17 @@ func Kind() record.Kind {
 	}
 }
 
-// written refuses a zone in which no day can be counted.
+// written refuses a zone in which no day can be counted, and an invented organisation under a name that does not say so: its
+// name is what stands on every report and package.
 func written(_, after map[string]any, _ record.Actor) error {
+	if after["demo"] == true {
+		for _, f := range []string{"name", "legal_name"} {
+			if name, _ := after[f].(string); name != "" && !strings.Contains(strings.ToLower(name), "demonstration") {
+				return fault.New(fault.Invalid, "%q is the name of an invented organisation and does not say so.", name).
+					WithNext("Let the word demonstration stand in it.")
+			}
+		}
+	}
 	if zone, ok := after["time_zone"].(string); ok && zone != "" {
 		if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
 			return fault.New(fault.Invalid, "%q is no time zone.", zone).WithNext("Use a name such as Europe/Berlin or UTC.")

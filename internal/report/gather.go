@@ -243,10 +243,6 @@ func (p *packing) current(s *record.Sealed) {
 	case "organisation":
 		if s.Key == organisation.Key {
 			p.m.Organisation = s.Label
-			var o struct{ Demo bool }
-			if json.Unmarshal(s.Body, &o) == nil && o.Demo && !strings.Contains(s.Label, "demonstration") {
-				p.m.Organisation += " (demonstration: invented people and systems)"
-			}
 		}
 	case check.SettingKind:
 		var b struct {

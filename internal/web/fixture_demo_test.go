@@ -40,7 +40,7 @@ func TestEveryPageOfADemonstrationSaysSo(t *testing.T) {
 	look(false, "/sign-in")
 	w.signIn(t)
 	look(false, "/controls")
-	if _, err := w.Book.Put(t.Context(), record.Job("job:demo"), record.Change{Kind: "organisation", Key: "organisation", Body: []byte(`{"name":"Example Ltd","time_zone":"UTC","demo":true}`)}); err != nil {
+	if _, err := w.Book.Put(t.Context(), record.Job("job:demo"), record.Change{Kind: "organisation", Key: "organisation", Body: []byte(`{"name":"Example (demonstration)","time_zone":"UTC","demo":true}`)}); err != nil {
 		t.Fatal(err)
 	}
 	look(true, "/", "/controls", "/criteria/CC6.1", "/records/person/ada", "/settings/users")

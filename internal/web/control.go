@@ -383,7 +383,7 @@ func (s *site) offered(st *standing, want func(control.Item) bool) (rows []Catal
 			adopted++
 		}
 		if want == nil || want(i) {
-			rows = append(rows, CatalogueRow{ID: i.ID, Title: i.Title, Statement: i.Statement, Criteria: i.Criteria, Category: i.Family, Stage: i.Stage, Frequency: i.Frequency, Adopted: have[i.ID]})
+			rows = append(rows, CatalogueRow{ID: i.ID, Title: i.Title, Statement: i.Statement, Criteria: i.Criteria, Category: i.Family, Stage: i.Stage, Frequency: i.Frequency, Adopted: have[i.ID], Tested: howOften(i.Frequency, st.whole.Operation)})
 		}
 	}
 	return rows, adopted, nil

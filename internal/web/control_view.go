@@ -91,6 +91,7 @@ type RequirementCard struct {
 	Why                           string
 	HandIn                        string // the form for the first span that waits; empty when none does
 	HandInSpan                    string
+	Control                       part.Link // on a page of several controls
 	Pieces                        []EvidenceRow
 }
 
@@ -147,7 +148,6 @@ type Catalogue struct {
 	Rows    []CatalogueRow
 	Adopted int
 	Total   int
-	Window  string // of the period; empty without one
 }
 
 // CatalogueRow is one starter control.

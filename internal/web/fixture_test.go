@@ -182,6 +182,7 @@ func fixtures() []fixture {
 		workFixtures(),
 		systemFixtures(),
 		controlFixtures(),
+		evidenceFixtures(),
 	} {
 		all = append(all, more...)
 	}

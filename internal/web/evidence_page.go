@@ -1,0 +1,89 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/a-h/templ"
+
+	"tickmark/internal/requirement"
+	"tickmark/internal/web/part"
+)
+
+// EvidencePage shows every piece of evidence, or the requirements that something is missing of.
+type EvidencePage struct {
+	Cards    []part.Stat
+	Filter   part.Filter
+	Rows     []EvidenceRow
+	Required []RequirementCard
+	Any      bool
+	Calendar bool // requirements are shown instead of pieces
+	More     int  // pieces beyond those shown
+}
+
+// evidenceShown is how many pieces a page lists; a filter finds the others.
+const evidenceShown = 200
+
+func (s *site) evidence(w http.ResponseWriter, r *http.Request) error {
+	ctx, q := r.Context(), r.URL.Query()
+	if err := s.may(ctx, "evidence"); err != nil {
+		return err
+	}
+	st, err := s.stand(ctx)
+	if err != nil {
+		return err
+	}
+	o, people, show := st.whole.Operation, s.namer(ctx), q.Get("show")
+	v := EvidencePage{Any: len(o.Evidence)+len(o.Requirements) > 0, Calendar: show == "gaps" || show == "due" || show == "calendar"}
+	var waiting, gaps, due, all int64
+	found := 0
+	for _, e := range o.Evidence {
+		if e.State == "received" {
+			waiting++
+		}
+		if v.Calendar || show == "waiting" && e.State != "received" || !fits(q.Get("q"), e.Title, e.Source, e.SHA256) {
+			continue
+		}
+		found++
+		v.Rows = append(v.Rows, pieceRow(e, people))
+	}
+	slices.SortFunc(v.Rows, func(a, b EvidenceRow) int { return cmp.Or(b.Received.Compare(a.Received), cmp.Compare(a.Key, b.Key)) })
+	if len(v.Rows) > evidenceShown {
+		v.More, v.Rows = len(v.Rows)-evidenceShown, v.Rows[:evidenceShown]
+	}
+	for _, c := range st.controls {
+		for _, need := range o.Requirements[c.Key] {
+			all++
+			gap := slices.ContainsFunc(need.Spans, func(x requirement.Span) bool { return x.State == requirement.Gap })
+			open := slices.ContainsFunc(need.Spans, func(x requirement.Span) bool { return x.State == requirement.Open })
+			if gap {
+				gaps++
+			}
+			if open {
+				due++
+			}
+			if !v.Calendar || show == "gaps" && !gap || show == "due" && !open || !fits(q.Get("q"), need.Title, c.ID, c.Title) {
+				continue
+			}
+			found++
+			card := requirementCard(ctx, o, need, people)
+			card.Control = part.Link{Text: c.ID, Href: part.Path("controls", c.Key, "evidence")}
+			v.Required = append(v.Required, card)
+		}
+	}
+	for _, c := range []struct {
+		show, word, icon string
+		n                int64
+	}{{"", "Pieces of evidence", "folder-check", int64(len(o.Evidence))}, {"waiting", "Wait for review", "eye", waiting}, {"gaps", "Requirements with gaps", "circle-question-mark", gaps}, {"due", "Due next", "clock", due}, {"calendar", "All requirements", "calendar-clock", all}} {
+		href := "/evidence"
+		if c.show != "" {
+			href += "?show=" + c.show
+		}
+		v.Cards = append(v.Cards, part.Stat{Icon: c.icon, Word: c.word, N: c.n, Href: href, Current: show == c.show})
+	}
+	v.Filter = part.Filter{Action: "/evidence", Q: q.Get("q"), Hint: "Filter by text, source or hash", Found: fmt.Sprintf("%d found", found), Keep: map[string]string{"show": show}}
+	p := Page{Title: "Evidence", Section: "/evidence", Crumbs: []part.Crumb{{Text: "Program"}, {Text: "Evidence"}}}
+	return s.show(w, r, p, func(p Page) templ.Component { return evidencePage(p, v) })
+}

@@ -98,7 +98,7 @@ func (s *site) engineState() Engine {
 		return Engine{}
 	}
 	x := s.Paper.State()
-	return Engine{Ready: x.Phase == typst.Ready, Preparing: x.Phase == typst.Preparing, Since: time.Since(x.Since).Round(time.Second), Error: x.Error}
+	return Engine{Ready: s.Paper.Quick(), Preparing: x.Phase == typst.Preparing, Since: time.Since(x.Since).Round(time.Second), Error: x.Error}
 }
 
 // beingMade are the reports under way and those that failed lately, newest first.
@@ -108,7 +108,7 @@ func (s *site) beingMade() []MakingRow {
 	var out []MakingRow
 	for _, m := range slices.Backward(s.making) {
 		row := MakingRow{Title: m.title, Format: m.format, Since: m.since, Phase: "The pages are being set."}
-		if m.format == "pdf" && s.Paper.State().Phase != typst.Ready {
+		if m.format == "pdf" && !s.Paper.Quick() {
 			row.Phase = "It waits for the PDF engine."
 		}
 		if m.err != nil {
@@ -316,7 +316,7 @@ func (s *site) policyPDF(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if s.Paper.State().Phase != typst.Ready {
+	if !s.Paper.Quick() {
 		failed := s.Paper.State()
 		s.behind("prepare the PDF engine", s.Paper.Prepare)
 		x := Preparing{Title: sum.Title + " as a PDF", Engine: s.engineState()}

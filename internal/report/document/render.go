@@ -65,6 +65,12 @@ func New(data string, workers int) *Renderer {
 // Prepare makes ready, which takes a while the first time.
 func (r *Renderer) Prepare(ctx context.Context) error { return r.engine.Prepare(ctx) }
 
+// Quick reports whether a PDF can be set without more than a second's preparation.
+func (r *Renderer) Quick() bool {
+	p := r.engine.State().Phase
+	return p == typst.Ready || p == typst.Asleep
+}
+
 // State says how far that is.
 func (r *Renderer) State() typst.State { return r.engine.State() }
 

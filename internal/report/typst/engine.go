@@ -42,6 +42,7 @@ const (
 	Cold      Phase = "cold"      // nobody asked yet
 	Preparing Phase = "preparing" // machine code is being made or read
 	Ready     Phase = "ready"
+	Asleep    Phase = "asleep" // its machine code lies on disk and is read in a second when it is needed
 	Failed    Phase = "failed"
 )
 
@@ -62,9 +63,29 @@ type Engine struct {
 	state   State
 	pending chan struct{} // closed when the present preparation ends
 	err     error
+	code    code
+	idle    *time.Timer // puts it to sleep
+}
+
+// code is the compiler in memory, some hundred megabytes of it.
+type code struct {
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
+	cache   wazero.CompilationCache
 }
+
+func (c code) close() {
+	ctx := context.Background()
+	if c.runtime != nil {
+		c.runtime.Close(ctx)
+	}
+	if c.cache != nil {
+		c.cache.Close(ctx)
+	}
+}
+
+// patience is how long an engine that nobody needs stays in memory.
+const patience = time.Minute
 
 // New returns an engine that keeps its machine code in dir, and prepares with so many processors.
 func New(dir string, workers int) *Engine {
@@ -87,7 +108,7 @@ func (e *Engine) Prepare(ctx context.Context) error {
 	case Ready:
 		e.mu.Unlock()
 		return nil
-	case Cold, Failed:
+	case Cold, Asleep, Failed:
 		e.state, e.pending = State{Phase: Preparing, Since: time.Now()}, make(chan struct{})
 		go e.prepare()
 	}
@@ -104,48 +125,95 @@ func (e *Engine) Prepare(ctx context.Context) error {
 }
 
 func (e *Engine) prepare() {
-	runtime, module, err := compile(e.dir, e.workers)
+	code, err := compile(e.dir, e.workers)
 	debug.FreeOSMemory() // making machine code needs hundreds of megabytes once
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.runtime, e.module, e.err = runtime, module, err
+	e.code, e.err = code, err
 	e.state = State{Phase: Ready, Since: time.Now()}
 	if err != nil {
 		e.state.Phase, e.state.Error = Failed, err.Error()
+	} else if e.dir != "" { // without a disk, reading it again would mean making it again
+		e.idle = time.AfterFunc(patience, e.sleep)
 	}
 	close(e.pending)
 }
 
-func compile(dir string, workers int) (wazero.Runtime, wazero.CompiledModule, error) {
+// sleep gives the memory back, unless the engine is at work; then it tries again later.
+func (e *Engine) sleep() {
+	select {
+	case <-e.turn:
+		defer func() { e.turn <- struct{}{} }()
+	default:
+		e.idle.Reset(patience)
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.state.Phase != Ready {
+		return
+	}
+	e.code.close()
+	e.code, e.state = code{}, State{Phase: Asleep, Since: time.Now()}
+	debug.FreeOSMemory()
+}
+
+// awake makes ready and takes the turn; a sleep that came between is slept out.
+func (e *Engine) awake(ctx context.Context) (code, error) {
+	for {
+		if err := e.Prepare(ctx); err != nil {
+			return code{}, err
+		}
+		select {
+		case <-e.turn:
+		case <-ctx.Done():
+			return code{}, ctx.Err()
+		}
+		e.mu.Lock()
+		c, ready := e.code, e.state.Phase == Ready
+		if ready && e.idle != nil {
+			e.idle.Reset(patience)
+		}
+		e.mu.Unlock()
+		if ready {
+			return c, nil
+		}
+		e.turn <- struct{}{}
+	}
+}
+
+func compile(dir string, workers int) (c code, err error) {
 	ctx := experimental.WithCompilationWorkers(context.Background(), workers)
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
 	unpack, err := zstd.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		return nil, nil, fmt.Errorf("unpack the compiler: %w", err)
+		return c, fmt.Errorf("unpack the compiler: %w", err)
 	}
 	defer unpack.Close()
 	wasm, err := io.ReadAll(unpack)
 	if err != nil {
-		return nil, nil, fmt.Errorf("unpack the compiler: %w", err)
+		return c, fmt.Errorf("unpack the compiler: %w", err)
 	}
 	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(maxPages)
 	if dir != "" {
-		cache, err := wazero.NewCompilationCacheWithDir(filepath.Join(dir, "typst"))
-		if err != nil {
-			return nil, nil, fault.New(fault.Unavailable, "The PDF engine has nowhere to keep its code, for %s cannot be written: %w.", dir, err).
+		if c.cache, err = wazero.NewCompilationCacheWithDir(filepath.Join(dir, "typst")); err != nil {
+			return c, fault.New(fault.Unavailable, "The PDF engine has nowhere to keep its code, for %s cannot be written: %w.", dir, err).
 				WithNext("Let Tickmark write there.")
 		}
-		config = config.WithCompilationCache(cache)
+		config = config.WithCompilationCache(c.cache)
 	}
-	r := wazero.NewRuntimeWithConfig(ctx, config)
-	module, err := r.CompileModule(ctx, wasm)
-	if err == nil {
-		err = bind(ctx, r, module)
+	c.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	if c.module, err = c.runtime.CompileModule(ctx, wasm); err == nil {
+		err = bind(ctx, c.runtime, c.module)
 	}
 	if err != nil {
-		r.Close(ctx)
-		return nil, nil, fmt.Errorf("prepare the compiler: %w", err)
+		return c, fmt.Errorf("prepare the compiler: %w", err)
 	}
-	return r, module, nil
+	return c, nil
 }
 
 // bind offers the host functions to the compiler; each finds its rendering in the context of the call.
@@ -191,13 +259,9 @@ func (e *Engine) Render(ctx context.Context, j Job) ([]byte, error) {
 		return nil, fault.New(fault.TooLarge, "The document has %d MB of content, and %d MB are the most that can be set as a PDF.", size>>20, maxInput>>20).
 			WithNext("Take a shorter window, or the HTML or JSON of the same report.")
 	}
-	if err := e.Prepare(ctx); err != nil {
+	c, err := e.awake(ctx)
+	if err != nil {
 		return nil, err
-	}
-	select {
-	case <-e.turn:
-	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
 	type result struct {
 		pdf []byte
@@ -206,7 +270,7 @@ func (e *Engine) Render(ctx context.Context, j Job) ([]byte, error) {
 	done := make(chan result, 1)
 	go func() {
 		defer func() { e.turn <- struct{}{} }()
-		pdf, err := e.render(context.WithoutCancel(ctx), j)
+		pdf, err := c.render(context.WithoutCancel(ctx), j)
 		done <- result{pdf, err}
 	}()
 	select {

@@ -30,10 +30,10 @@ type trapped struct{ error }
 
 func trap(format string, args ...any) trapped { return trapped{fmt.Errorf(format, args...)} }
 
-func (e *Engine) render(ctx context.Context, j Job) (pdf []byte, err error) {
+func (c code) render(ctx context.Context, j Job) (pdf []byte, err error) {
 	s := &session{values: newValues()}
 	s.ctx = context.WithValue(ctx, sessionKey{}, s)
-	s.module, err = e.runtime.InstantiateModule(s.ctx, e.module, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	s.module, err = c.runtime.InstantiateModule(s.ctx, c.module, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
 		return nil, fmt.Errorf("start the compiler: %w", err)
 	}

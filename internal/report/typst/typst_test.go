@@ -128,6 +128,26 @@ func TestAReaderWhoLeavesIsNotKeptAndOthersComeAfterwards(t *testing.T) {
 	}
 }
 
+func TestAnEngineThatSleptWakesAndGivesTheSame(t *testing.T) {
+	first, err := set(t, "= Before", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared().sleep()
+	if shared().dir != "" && shared().State().Phase != Asleep {
+		t.Errorf("%+v", shared().State())
+	}
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			if again, err := set(t, "= Before", nil); err != nil || !bytes.Equal(first, again) {
+				t.Errorf("%d and %d bytes, %v", len(first), len(again), err)
+			}
+		})
+	}
+	all.Wait()
+}
+
 func TestTooMuchIsRefused(t *testing.T) {
 	if _, err := set(t, "= Large", map[string][]byte{"/data.json": make([]byte, maxInput+1)}); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("%v", err)

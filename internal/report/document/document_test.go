@@ -89,3 +89,24 @@ func TestThePDFIsTaggedForWhoCannotSeeIt(t *testing.T) {
 		}
 	}
 }
+
+func TestABannerStandsOnEveryPageAlsoOnTheCover(t *testing.T) {
+	d := document.Document{Title: "T", Organisation: "O", Sections: []document.Section{{ID: "a", Title: "A"}, {ID: "b", Title: "B"}}}
+	without, err := renderer().PDF(t.Context(), d, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Sections = nil // the cover alone
+	bare, err := renderer().PDF(t.Context(), d, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Banner = "Demo data"
+	cover, err := renderer().PDF(t.Context(), d, "")
+	if err != nil || len(cover) <= len(bare) {
+		t.Errorf("the cover has no banner: %d and %d bytes, %v", len(bare), len(cover), err)
+	}
+	if len(without) <= len(bare) {
+		t.Error("no pages but the cover")
+	}
+}

@@ -82,6 +82,9 @@ func (r *Renderer) PDF(ctx context.Context, d Document, paper Paper) ([]byte, er
 	if paper != A4 && paper != Letter {
 		return nil, fault.New(fault.Invalid, "There is no paper %q.", paper).WithNext("Choose %s or %s.", A4, Letter)
 	}
+	if d.Sections == nil {
+		d.Sections = []Section{}
+	}
 	b, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("write the document's data: %w", err)

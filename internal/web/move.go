@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
+	"time"
 
 	"tickmark/internal/access"
 	"tickmark/internal/fault"
@@ -34,11 +34,12 @@ func (s *site) moves(ctx context.Context, v record.Version) ([]Move, error) {
 	state, _ := body[record.StateField].(string)
 	refused := who.May(ctx, access.Act, k)
 	var out []Move
+	look := s.Book.LookAt(ctx, time.Time{})
 	for _, m := range k.States.MovesFrom(cmp.Or(state, k.States.Initial)) {
 		move := Move{Name: m.Name, Title: cmp.Or(m.Title, part.Sentence(m.Name)), Seen: part.Stamp(v.From.Time())}
 		if refused != nil {
 			move.Blocked = sentenceOf(refused)
-		} else if move.Blocked = against(m, body, who.Actor()); move.Blocked == "" {
+		} else if move.Blocked = against(k, look, m, body, who.Actor()); move.Blocked == "" {
 			move.Form = form.New(m.Fields, nil)
 			for i := range move.Form.Inputs {
 				move.Form.Inputs[i].ID = m.Name + "-"
@@ -46,7 +47,7 @@ func (s *site) moves(ctx context.Context, v record.Version) ([]Move, error) {
 		}
 		if move.Blocked != "" {
 			move.Unlinked = refused == nil && who.User.Person == ""
-			if move.Who, err = s.whoCan(ctx, k, m, body); err != nil {
+			if move.Who, err = s.whoCan(ctx, k, look, m, body); err != nil {
 				return nil, err
 			}
 		}
@@ -55,27 +56,25 @@ func (s *site) moves(ctx context.Context, v record.Version) ([]Move, error) {
 	return out, nil
 }
 
-// against is what a move's guard says to an actor; empty when nothing stands against it but what the form asks for.
-func against(m record.Move, body map[string]any, actor record.Actor) string {
-	if m.Guard == nil {
-		return ""
-	}
+// against is what stands against a move by an actor as the record and the others stand; empty when only what the form asks for
+// is missing.
+func against(k *record.Kind, look record.Look, m record.Move, body map[string]any, actor record.Actor) string {
 	var f *fault.Fault
-	if err := m.Guard(body, maps.Clone(body), actor); errors.As(err, &f) && (f.Kind == fault.Denied || f.Kind == fault.Conflict) {
+	if err := k.Refusal(look, body, m.Name, actor); errors.As(err, &f) && (f.Kind == fault.Denied || f.Kind == fault.Conflict) {
 		return sentenceOf(err)
 	}
 	return ""
 }
 
 // whoCan names the users who could take a move as the record stands.
-func (s *site) whoCan(ctx context.Context, k *record.Kind, m record.Move, body map[string]any) (string, error) {
+func (s *site) whoCan(ctx context.Context, k *record.Kind, look record.Look, m record.Move, body map[string]any) (string, error) {
 	users, err := s.Access.Users(ctx)
 	if err != nil {
 		return "", err
 	}
 	var names []string
 	for _, u := range users {
-		if u.May(access.Act, k) && against(m, body, u.Actor()) == "" {
+		if u.May(access.Act, k) && against(k, look, m, body, u.Actor()) == "" {
 			names = append(names, u.Name)
 		}
 	}

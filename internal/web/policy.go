@@ -229,7 +229,7 @@ func (s *site) policyBegin(w http.ResponseWriter, r *http.Request) error {
 }
 
 // everyEvent is what happened to a policy, its texts and its reviews, newest first.
-func (s *site) everyEvent(ctx context.Context, p policy.Summary) ([]part.Event, error) {
+func (s *site) everyEvent(ctx context.Context, p policy.Summary, people map[string]string) ([]part.Event, error) {
 	var out []part.Event
 	add := func(kind, key, what string) error {
 		history, err := s.Book.History(ctx, kind, key)
@@ -243,10 +243,13 @@ func (s *site) everyEvent(ctx context.Context, p policy.Summary) ([]part.Event, 
 			}
 			now := stateOf(h)
 			e := s.event(h)
+			if name := people[plain(h.Actor)]; name != "" {
+				e.By = name
+			}
 			e.What, e.Href = what+" changed", recordPath(kind, key)+"/history"
 			switch {
 			case i == 0:
-				e.What, e.Status = what+" begun", part.Status(now)
+				e.What = what + " begun"
 			case now != state:
 				e.What, e.Status = what, part.Status(now)
 			}

@@ -77,7 +77,7 @@ func (s *site) showPolicy(w http.ResponseWriter, r *http.Request, status int, ed
 	case "controls":
 		err = s.policyClauses(ctx, &p, sum, shown)
 	case "history":
-		p.History, err = s.everyEvent(ctx, sum)
+		p.History, err = s.everyEvent(ctx, sum, people)
 	}
 	if err != nil {
 		return err

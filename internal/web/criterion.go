@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -25,6 +26,12 @@ func (s *site) criteria(w http.ResponseWriter, r *http.Request) error {
 	l := CriteriaList{Current: q.Get("status")}
 	series := part.Choice{Name: "series", Label: "Series", Value: q.Get("series"), Options: []part.Option{{Value: "", Text: "All series"}}}
 	shown := 0
+	gaps := map[string]int{}
+	for _, g := range st.gaps {
+		for _, id := range g.Criteria {
+			gaps[id]++
+		}
+	}
 	for _, c := range st.criteria {
 		l.Counts.Add(c.status)
 		if n := len(series.Options); series.Options[n-1].Value != c.Series {
@@ -39,7 +46,7 @@ func (s *site) criteria(w http.ResponseWriter, r *http.Request) error {
 		}
 		g := &l.Groups[len(l.Groups)-1]
 		g.Counts.Add(c.status)
-		g.Rows = append(g.Rows, CriterionRow{ID: c.ID, Title: c.Title, Category: part.Sentence(c.Category), Status: c.status, Controls: len(c.controls), Checks: c.checks})
+		g.Rows = append(g.Rows, CriterionRow{ID: c.ID, Title: c.Title, Category: part.Sentence(c.Category), Status: c.status, Controls: len(c.controls), Gaps: gaps[c.ID], Checks: c.checks})
 	}
 	l.Filter = part.Filter{Action: "/criteria", Q: q.Get("q"), Hint: "Filter by text or id", Found: fmt.Sprintf("%d of %d", shown, len(st.criteria)), Groups: []part.Choice{part.StatusChoice(l.Current), series}}
 	p := Page{Title: "Criteria", Section: "/criteria", Crumbs: []part.Crumb{{Text: "Program"}, {Text: "Criteria"}}}
@@ -74,6 +81,16 @@ func (s *site) criterion(w http.ResponseWriter, r *http.Request) error {
 		v.Answer = criterionAnswer(c)
 		for _, x := range c.controls {
 			v.Controls = append(v.Controls, controlRow(st, x))
+		}
+		for _, g := range st.gaps {
+			if contains(g.Criteria, id) {
+				v.Gaps = append(v.Gaps, s.gapLine(st, g, part.Of(ctx).Zone))
+			}
+		}
+		for _, p := range st.scope.Policies {
+			if p.State != "retired" && slices.ContainsFunc(c.controls, func(x controlState) bool { return contains(p.Controls, x.Key) }) {
+				v.Policies = append(v.Policies, part.Link{Text: p.Title, Href: part.Path("policies", p.Key)})
+			}
 		}
 		offered, _, err := s.offered(st, func(i control.Item) bool { return contains(i.Criteria, id) })
 		if err != nil {

@@ -23,6 +23,7 @@ type CriterionRow struct {
 	Status              part.Status
 	Why                 string
 	Controls            int
+	Gaps                int // open ones that bear on it
 	Checks              part.Counts
 }
 
@@ -36,7 +37,9 @@ type CriterionPage struct {
 	Controls                   []ControlRow
 	Offered                    []CatalogueRow // catalogue controls for it that are not adopted
 	Focus                      []Focus
-	Record                     string // address of its record
+	Gaps                       []GapLine   // what is missing for it
+	Policies                   []part.Link // that its controls are carried by
+	Record                     string      // address of its record
 }
 
 // Focus is a point to consider, never a requirement.

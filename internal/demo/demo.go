@@ -168,8 +168,10 @@ func (s *story) live(day time.Time) error {
 		}
 	}
 	for _, list := range []func() []act{func() []act { return s.acts[day] }, func() []act { return s.duties(day) }} {
-		for _, a := range list() {
-			next := later(s.now.Add(3*time.Minute), day.Add(9*time.Hour))
+		acts := list()
+		pace := min(3*time.Minute, 6*time.Hour/time.Duration(max(1, len(acts)))) // many people act at once, and the day still ends
+		for _, a := range acts {
+			next := later(s.now.Add(pace), day.Add(9*time.Hour))
 			if next.After(s.until) {
 				return s.failed
 			}

@@ -24,6 +24,7 @@ func Kind() record.Kind {
 			{Name: "clause", Type: record.Text, Hidden: true, Help: "The clause of a policy it departs from, when there is no control."},
 			{Name: "resources", Type: record.Text, List: true, Required: true, Hidden: true, Help: "What it covers, and nothing else."},
 			{Name: "finding", Type: record.Ref, Refers: "finding", Indexed: true, Hidden: true},
+			{Name: "renews", Type: record.Ref, Refers: "exception", Hidden: true, Help: "The earlier exception that this one asks to go on; it is decided anew."},
 			{Name: "reason", Type: record.Long, Required: true, Hidden: true},
 			{Name: "risk", Type: record.Long, Required: true, Hidden: true, Help: "What can happen because of it."},
 			{Name: "compensating", Title: "Compensating measure", Type: record.Long, Required: true, Hidden: true},

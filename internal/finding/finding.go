@@ -44,6 +44,13 @@ func Kind() record.Kind {
 						Help: "What it turned into; unknown is not fixed."},
 				}},
 			{Name: "overdue_since", Type: record.Date, Fixed: true, Indexed: true, Hidden: true, Help: "Set when the due date passes, and stays."},
+			{Name: "escalations", Title: "Told of its lateness", Type: record.Object, List: true, Fixed: true, Hidden: true,
+				Help: "When it passed its due date and thirty days later: who was to be told, the manager of its owner.",
+				Fields: []record.Field{
+					{Name: "after_days", Type: record.Integer, Required: true},
+					{Name: "at", Type: record.Time, Required: true},
+					{Name: "to", Type: record.Ref, Refers: "person"},
+				}},
 			{Name: "escalated_to", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
 			{Name: "escalated_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
 			{Name: "escalated_at", Type: record.Time, Fixed: true, Hidden: true},
@@ -113,6 +120,9 @@ func machine() *record.Machine {
 		},
 	}
 }
+
+// EscalateAfter are the days after its due date at which the manager of a late finding's owner is told.
+func EscalateAfter() []int { return []int{0, 30} }
 
 // Overdue reports whether the finding's due date has passed while it waits for a fix; a job then sets overdue_since, which
 // stays. Days are counted in UTC.

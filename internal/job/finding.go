@@ -48,14 +48,25 @@ func findings(ctx context.Context, w *workspace.Workspace) (int, error) {
 			if err != nil {
 				return 0, err
 			}
-			if body["overdue_since"] != nil || !finding.Overdue(body, now) {
+			if !finding.Overdue(body, now) {
 				continue
 			}
-			due, err := time.Parse(time.DateOnly, body["due"].(string))
+			text, _ := body["due"].(string)
+			due, err := time.Parse(time.DateOnly, text)
 			if err != nil {
 				return 0, err
 			}
-			body["overdue_since"] = due.AddDate(0, 0, 1).Format(time.DateOnly)
+			since := due.AddDate(0, 0, 1)
+			escalated, err := escalate(ctx, w, body, since, now)
+			if err != nil {
+				return 0, err
+			}
+			if body["overdue_since"] != nil && !escalated {
+				continue
+			}
+			if body["overdue_since"] == nil {
+				body["overdue_since"] = since.Format(time.DateOnly)
+			}
 			c, err := rewritten(v, body, "its due date passed")
 			if err != nil {
 				return 0, err
@@ -64,6 +75,74 @@ func findings(ctx context.Context, w *workspace.Workspace) (int, error) {
 		}
 	}
 	return put(ctx, w, record.Job("job:finding"), late)
+}
+
+// escalate records that a late finding was due to be told to the manager of its owner, once for each of the days that
+// finding names. It reports whether there was something to record.
+func escalate(ctx context.Context, w *workspace.Workspace, body map[string]any, since, now time.Time) (bool, error) {
+	list, _ := body["escalations"].([]any)
+	said := map[int]bool{}
+	for _, e := range list {
+		m, _ := e.(map[string]any)
+		n, _ := m["after_days"].(float64)
+		said[int(n)] = true
+	}
+	added := false
+	for _, days := range finding.EscalateAfter() {
+		if said[days] || now.Before(since.AddDate(0, 0, days)) {
+			continue
+		}
+		e := map[string]any{"after_days": days, "at": now.UTC().Format(time.RFC3339)}
+		if owner, _ := body["owner"].(string); owner != "" {
+			var p struct{ Manager string }
+			v, err := w.Book.Get(ctx, "person", owner, 0)
+			if err == nil {
+				err = json.Unmarshal(v.Body, &p)
+			}
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return false, err
+			}
+			if p.Manager != "" {
+				e["to"] = p.Manager
+			}
+		}
+		list, added = append(list, e), true
+	}
+	if added {
+		body["escalations"] = list
+	}
+	return added, nil
+}
+
+// accepted findings are open again once the exception that allowed them has ended: what was accepted for a time fails again.
+func accepted(ctx context.Context, w *workspace.Workspace) (int, error) {
+	list, err := w.Book.Find(ctx, w.DB, finding.Kind().Name, record.StateField, "risk_accepted", 0)
+	if err != nil {
+		return 0, err
+	}
+	var moves []record.Change
+	for _, v := range list {
+		body, err := content(v)
+		if err != nil {
+			return 0, err
+		}
+		key, _ := body["exception"].(string)
+		x, err := w.Book.Get(ctx, exception.Kind().Name, key, 0)
+		if err != nil {
+			return 0, err
+		}
+		allowed, err := content(x)
+		if err != nil {
+			return 0, err
+		}
+		switch state, _ := allowed[record.StateField].(string); state {
+		case "requested", "approved", "active":
+		default:
+			moves = append(moves, record.Change{Kind: v.Kind, Key: v.Key, Move: "reopen", Reason: "its exception ended",
+				Said: map[string]any{"reopened_reason": "The exception " + key + " is " + state + "."}})
+		}
+	}
+	return put(ctx, w, record.Job("job:finding"), moves)
 }
 
 func content(v record.Version) (map[string]any, error) {

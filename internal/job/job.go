@@ -19,6 +19,7 @@ type step struct {
 func steps() []step {
 	return []step{
 		{"exceptions", exceptions},
+		{"accepted findings", accepted},
 		{"findings", findings},
 		{"policies", policies},
 		{"occurrences", occurrences},

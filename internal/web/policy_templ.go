@@ -3245,7 +3245,7 @@ func policyReviews(x PolicyPage) templ.Component {
 						}
 					}
 				}
-				if x.CanSay {
+				if x.CanSay && !part.Past(ctx) {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 263, "<details><summary class=\"btn small\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

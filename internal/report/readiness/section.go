@@ -97,7 +97,7 @@ func (m *making) controls() error {
 			x.Requirements = append(x.Requirements, m.required(r, marks))
 		}
 		if x.Why == "" {
-			x.Why = m.whyChecks(s.Checks)
+			x.Why = m.whyParts(s)
 		}
 		m.r.Controls = append(m.r.Controls, x)
 		m.r.Counts.Controls.Add(x.Status)
@@ -116,6 +116,21 @@ func (m *making) controls() error {
 		}
 	}
 	return nil
+}
+
+// whyParts says what a control passes by, or which of its checks fail.
+func (m *making) whyParts(s standing.Control) string {
+	var why []string
+	for _, p := range s.Parts {
+		switch {
+		case p.Nothing:
+		case p.Name == "checks":
+			why = append(why, m.whyChecks(s.Checks))
+		default:
+			why = append(why, p.Reason)
+		}
+	}
+	return strings.Join(why, " ")
 }
 
 // whyChecks says in a sentence how some checks make their control stand.

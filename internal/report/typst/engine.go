@@ -272,6 +272,7 @@ func (e *Engine) Render(ctx context.Context, j Job) ([]byte, error) {
 		defer func() { e.turn <- struct{}{} }()
 		pdf, err := c.render(context.WithoutCancel(ctx), j)
 		done <- result{pdf, err}
+		debug.FreeOSMemory() // a long document needs a gigabyte, which nothing else here does
 	}()
 	select {
 	case r := <-done:

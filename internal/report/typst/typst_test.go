@@ -133,6 +133,8 @@ func TestAnEngineThatSleptWakesAndGivesTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	<-shared().turn // the last rendering gave its memory back
+	shared().turn <- struct{}{}
 	shared().sleep()
 	if shared().dir != "" && shared().State().Phase != Asleep {
 		t.Errorf("%+v", shared().State())

@@ -298,6 +298,10 @@ func TestAnAuthorsApprovalIsNeverAnOrdinaryOne(t *testing.T) {
 	if ApprovalOf(again) != "" {
 		t.Errorf("a changed text is still approved as %v", ApprovalOf(again))
 	}
+	both := write(t, own, with(own, "statement", "Ours, says Bob."), bob)
+	if _, err := k.Moved(both, "approve", nil, ada, noon); !fault.Is(err, fault.Denied) {
+		t.Errorf("whoever alone approved their own text approved it as another person once somebody changed it: %v", err)
+	}
 	if again = act(t, again, "approve", nil, bob); again["review_due"] != nil || ApprovalOf(again) != Ordinary {
 		t.Errorf("approved by another person, it still waits for a later review: %v", again["review_due"])
 	}

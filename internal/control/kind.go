@@ -138,6 +138,10 @@ func ApprovalOf(body map[string]any) Approval {
 func machine() *record.Machine {
 	return &record.Machine{
 		Initial: "draft", Authors: "authors", Revises: approvedFields(),
+		Independent: func(before map[string]any) bool {
+			a := ApprovalOf(before)
+			return a == Ordinary || a == LaterReview
+		},
 		Moves: []record.Move{
 			{Name: "approve", Title: "Approve", From: []string{"draft"}, To: "approved", By: "approved_by", At: "approved_at", Guard: approve},
 			{Name: "approve_own", Title: "Approve as its author", From: []string{"draft"}, To: "approved_by_author", By: "approved_by", At: "approved_at", Guard: approveOwn,

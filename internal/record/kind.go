@@ -107,6 +107,10 @@ type Machine struct {
 	Authors string   // list field that gathers everyone who wrote content since the record was last in Initial
 	Frozen  []string // states in which content stands still; a state that no move leaves is always frozen
 	Revises []string // fields whose change, outside Initial, returns the record to Initial, to be approved anew
+
+	// Independent says whether somebody other than its authors approved the text that stands. Only then are they forgotten when
+	// it is changed; nil: they never are.
+	Independent func(before map[string]any) bool
 }
 
 // Move is one permitted change of state. Guard may refuse it with a fault; it sees the body before and after and who acts.

@@ -158,7 +158,8 @@ func (k *Kind) live(before, after map[string]any, actor Actor, at time.Time) err
 	}
 	if m.Authors != "" {
 		var authors []any
-		if before != nil && (state == m.Initial || after[StateField] != m.Initial) {
+		begun := before != nil && state != m.Initial && after[StateField] == m.Initial // a new text over one that was approved
+		if before != nil && !(begun && m.Independent != nil && m.Independent(before)) {
 			authors, _ = before[m.Authors].([]any)
 		}
 		touched := before == nil || after[StateField] == m.Initial

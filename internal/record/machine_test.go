@@ -26,6 +26,7 @@ func note() *Kind {
 		{Name: "approved_by", Type: Text, Fixed: true},
 	}, States: &Machine{
 		Initial: "draft", By: "made_by", At: "made_at", Authors: "authors", Revises: []string{"text"}, Frozen: []string{"locked"},
+		Independent: func(before map[string]any) bool { return before["state"] == "approved" },
 		Moves: []Move{
 			{Name: "approve", From: []string{"draft"}, To: "approved", By: "approved_by", At: "approved_at",
 				Fields: []Field{{Name: "why", Type: Text, Required: true, Help: "Say why."}},
@@ -37,8 +38,10 @@ func note() *Kind {
 					}
 					return nil
 				}},
+			{Name: "show", From: []string{"draft"}, To: "shown"},
 			{Name: "lock", From: []string{"approved"}, To: "locked", Job: true},
 			{Name: "unlock", From: []string{"locked"}, To: "approved", Job: true},
+			{Name: "hide", From: []string{"shown"}, To: "draft"},
 			{Name: "end", From: []string{"approved"}, To: "ended", Job: true},
 		},
 	}}
@@ -153,6 +156,11 @@ func TestEveryEditorIsAnAuthorUntilApproval(t *testing.T) {
 		t.Error("bob approved his own change")
 	}
 	move(t, k, body, "approve", why, ada)
+
+	shown := move(t, k, write(t, k, nil, map[string]any{"text": "x"}, ada), "show", nil, bob)
+	if body = write(t, k, shown, map[string]any{"text": "z"}, bob); !reflect.DeepEqual(body["authors"], []any{"p1", "p2"}) {
+		t.Errorf("nobody else approved the text, and its author is forgotten: %v", body["authors"])
+	}
 }
 
 func TestFrozenAndFinalStatesKeepTheirContent(t *testing.T) {

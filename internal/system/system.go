@@ -54,6 +54,7 @@ func Kind() record.Kind {
 func machine() *record.Machine {
 	return &record.Machine{
 		Initial: "draft", Authors: "authors", Revises: []string{"services", "inside", "outside", "components", "data"},
+		Independent: func(before map[string]any) bool { return before[record.StateField] == "approved" }, // approve asks for another person
 		Moves: []record.Move{
 			{Name: "approve", Title: "Approve", From: []string{"draft"}, To: "approved", By: "approved_by", At: "approved_at", Guard: approve},
 			{Name: "retire", Title: "Retire", From: []string{"draft", "approved"}, To: "retired", By: "retired_by", At: "retired_at",

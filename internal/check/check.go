@@ -197,7 +197,7 @@ func (c *Check) join(l Let, value *expr.Program, doc *expr.Doc, sc *expr.Scope, 
 		switch v.(type) {
 		case string, int64, float64, bool:
 			rows.Value = v
-			rows.Docs, rows.Err = source.Find(l.Kind, l.Field, v)
+			rows.Docs, rows.Err = source.Find(l.Kind, l.Field, v, false)
 		default:
 			if err == nil {
 				err = errors.New("it is neither text nor a number nor true or false")

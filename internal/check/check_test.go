@@ -215,7 +215,7 @@ func (s source) Covered(name string) (bool, string) {
 	return s.covered[name], "The last read of " + name + " failed."
 }
 
-func (s source) Find(name, field string, value any) (out []*expr.Doc, err error) {
+func (s source) Find(name, field string, value any, _ bool) (out []*expr.Doc, err error) {
 	for _, b := range s.bodies[name] {
 		d, err := expr.Parse([]byte(b))
 		if err != nil {

@@ -415,6 +415,7 @@ func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.M
 	if source == nil {
 		j.Result = u.Judge(subject, now, nil)
 	} else {
+		source.of = v
 		j.Result = u.Judge(subject, now, source)
 		j.versions = source.versions()
 	}

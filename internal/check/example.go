@@ -307,7 +307,8 @@ func (s *exampleSource) Covered(name string) (bool, string) {
 	return false, "No " + name + " was read."
 }
 
-func (s *exampleSource) Find(name, field string, value any) ([]*expr.Doc, error) {
+// Find takes all other records of an example for such that stand beside it.
+func (s *exampleSource) Find(name, field string, value any, _ bool) ([]*expr.Doc, error) {
 	var out []*expr.Doc
 	add := func(kind string, see bool) error {
 		for _, body := range s.others[kind] {

@@ -105,6 +105,11 @@ func (d *desk) see(kind, key, body string) {
 // covered says that the kind was read completely from one time to another; "" for until further notice.
 func (d *desk) covered(kind, from, to, ended string) {
 	d.Helper()
+	d.coveredBy("host", kind, from, to, ended)
+}
+
+func (d *desk) coveredBy(connection, kind, from, to, ended string) {
+	d.Helper()
 	end, last := store.Forever, d.at(from)
 	if to != "" {
 		end, last = d.at(to), d.at(to)
@@ -112,7 +117,7 @@ func (d *desk) covered(kind, from, to, ended string) {
 	d.runs++
 	err := d.book.DB.Write(d.ctx, func(tx *store.Tx) error {
 		return store.Insert(d.ctx, tx, "coverage", []string{"id", "connection", "kind", "part", "scope", "valid_from", "valid_to", "last_read", "reads", "first_run", "last_run", "ended"},
-			[][]any{{d.runs, "host", kind, "", "", d.at(from), end, last, 1, 1, 1, ended}})
+			[][]any{{d.runs, connection, kind, "", "", d.at(from), end, last, 1, 1, 1, ended}})
 	})
 	if err != nil {
 		d.Fatal(err)
@@ -588,6 +593,39 @@ examples:
 		}
 		d.evaluate()
 		d.want(check.Filter{}, "ada fail 01 00:00– A root account has none.")
+	})
+}
+
+func TestWhatStandsBesideIsOfTheSameMachine(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		text := `id: HOST-90
+title: A guard watches the machine
+for: host_user
+where: r.human == false
+expect: beside("host_user", "name", "guard").exists(g, g.mfa)
+because: '"no guard is beside " + r.name'
+severity: high
+why: One guard watches one machine.
+fix: {cli: send one}
+examples:
+  - {name: watched, record: {name: m, human: false}, others: {host_user: [{name: guard, mfa: true}]}, expect: pass}
+  - {name: alone, record: {name: m, human: false}, others: {host_user: []}, expect: fail}
+  - {name: not read, record: {name: m, human: false}, expect: unknown}
+`
+		d := open(t, db, text)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.coveredBy("other", "host_user", "2026-01-01 00:00", "", "")
+		put := func(source, key, body string) {
+			if _, err := d.book.Put(d.ctx, record.Job("connection:"+source), record.Change{Kind: "host_user", Key: key, Source: source, Origin: record.Collected, Body: json.RawMessage(body)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put("host", "m1", `{"name":"m1","human":false}`)
+		put("host", "g1", `{"name":"guard","human":true,"mfa":true}`)
+		put("other", "m2", `{"name":"m2","human":false}`)
+		d.evaluate()
+		d.want(check.Filter{Key: "m1"}, "m1 pass 01 00:00–")
+		d.want(check.Filter{Key: "m2"}, "m2 fail 01 00:00– No guard is beside m2.")
 	})
 }
 

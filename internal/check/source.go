@@ -12,7 +12,7 @@ import (
 	"tickmark/internal/store"
 )
 
-// lookups answers find, one and let from the book as of one moment. It asks the book's index a few times, and beyond that
+// lookups answers find, one, beside and let from the book as of one moment. It asks the book's index a few times, and beyond that
 // reads the kind once and keeps its bodies by the field's value.
 type lookups struct {
 	ctx   context.Context
@@ -21,7 +21,8 @@ type lookups struct {
 	at    store.Moment // zero: now
 	asked map[[2]string]int
 	built map[[2]string]*hashed
-	read  []int64 // versions that the present judgement looked at
+	read  []int64        // versions that the present judgement looked at
+	of    record.Version // the record that is judged
 }
 
 // directLookups is how often the index is asked before the kind is read whole.
@@ -36,6 +37,14 @@ type hashed struct {
 type row struct {
 	body    []byte
 	version int64
+	source  string
+	scope   string
+}
+
+// near reports whether a record of a source and scope stands beside the one that is judged: it comes from the same source and,
+// where that tells of several machines or other parents, belongs to the same one.
+func (l *lookups) near(source, scope string) bool {
+	return source == l.of.Source && (scope == l.of.Scope || scope == "" || l.of.Scope == "" && scope == l.of.Key)
 }
 
 func (m *Monitor) lookups(ctx context.Context, q store.Q, at store.Moment) *lookups {
@@ -43,23 +52,23 @@ func (m *Monitor) lookups(ctx context.Context, q store.Q, at store.Moment) *look
 }
 
 // Find implements expr.Source.
-func (l *lookups) Find(name, field string, value any) ([]*expr.Doc, error) {
+func (l *lookups) Find(name, field string, value any, beside bool) ([]*expr.Doc, error) {
 	id := [2]string{name, field}
 	if h := l.built[id]; h != nil {
-		return l.hit(h, value)
+		return l.hit(h, value, beside)
 	}
 	if l.asked[id]++; l.asked[id] <= directLookups && !l.m.Words.IsView(name) {
 		k := l.m.Words.kinds[name]
 		text, isText := value.(string)
 		if field == expr.Key && isText {
-			return l.byKey(k, text)
+			return l.byKey(k, text, beside)
 		}
 		if f, ok := k.FieldNamed(field); ok && f.Indexed {
 			found, err := l.m.Book.Find(l.ctx, l.q, name, field, value, l.at)
 			if err != nil {
 				return nil, err
 			}
-			return l.docs(found, func(d *expr.Doc) bool { return d.Holds(field, value) }) // the index rounds large numbers
+			return l.docs(found, beside, func(d *expr.Doc) bool { return d.Holds(field, value) }) // the index rounds large numbers
 		}
 	}
 	h, err := l.build(name, field)
@@ -67,12 +76,15 @@ func (l *lookups) Find(name, field string, value any) ([]*expr.Doc, error) {
 		return nil, err
 	}
 	l.built[id] = h
-	return l.hit(h, value)
+	return l.hit(h, value, beside)
 }
 
-func (l *lookups) docs(found []record.Version, is func(*expr.Doc) bool) ([]*expr.Doc, error) {
+func (l *lookups) docs(found []record.Version, beside bool, is func(*expr.Doc) bool) ([]*expr.Doc, error) {
 	var out []*expr.Doc
 	for _, v := range found {
+		if beside && !l.near(v.Source, v.Scope) {
+			continue
+		}
 		d, err := expr.Parse(v.Full())
 		if err != nil {
 			return nil, err
@@ -86,7 +98,7 @@ func (l *lookups) docs(found []record.Version, is func(*expr.Doc) bool) ([]*expr
 }
 
 // byKey finds the records of all sources that know the key.
-func (l *lookups) byKey(k *record.Kind, key string) ([]*expr.Doc, error) {
+func (l *lookups) byKey(k *record.Kind, key string, beside bool) ([]*expr.Doc, error) {
 	cond, args := "v.valid_to = $3", []any{k.Name, key, store.Forever}
 	if l.at != 0 {
 		cond, args[2] = "v.valid_from <= $3 AND v.valid_to > $3", l.at
@@ -106,15 +118,18 @@ func (l *lookups) byKey(k *record.Kind, key string) ([]*expr.Doc, error) {
 			found = append(found, v)
 		}
 	}
-	return l.docs(found, nil)
+	return l.docs(found, beside, nil)
 }
 
-func (l *lookups) hit(h *hashed, value any) ([]*expr.Doc, error) {
+func (l *lookups) hit(h *hashed, value any, beside bool) ([]*expr.Doc, error) {
 	if h.odd != nil {
 		return nil, h.odd
 	}
 	var out []*expr.Doc
 	for _, r := range h.rows[hashKey(value)] {
+		if beside && !l.near(r.source, r.scope) {
+			continue
+		}
 		d, err := expr.Parse(r.body)
 		if err != nil {
 			return nil, err
@@ -164,7 +179,7 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 				}
 			}
 			if field == expr.Key {
-				h.rows[v.Key] = append(h.rows[v.Key], row{body, v.ID})
+				h.rows[v.Key] = append(h.rows[v.Key], row{body, v.ID, v.Source, v.Scope})
 				return nil
 			}
 			for _, value := range doc.Scalars(field) {
@@ -172,7 +187,7 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 				if list := h.rows[key]; len(list) > 0 && list[len(list)-1].version == v.ID {
 					continue
 				}
-				h.rows[key] = append(h.rows[key], row{body, v.ID})
+				h.rows[key] = append(h.rows[key], row{body, v.ID, v.Source, v.Scope})
 			}
 			return nil
 		})

@@ -40,10 +40,11 @@ func (d *Doc) Parse(body []byte) error {
 	return nil
 }
 
-// Source looks up other records for find and one: those of the kind or view whose field equals the value (text, a whole
-// number, a number or a truth value), as of the evaluation's moment.
+// Source looks up other records for find, one and beside: those of the kind or view whose field equals the value (text, a
+// whole number, a number or a truth value), as of the evaluation's moment; with beside only those of the same source and,
+// where a source tells of several, of the same machine or other parent as the record that is judged.
 type Source interface {
-	Find(kind, field string, value any) ([]*Doc, error)
+	Find(kind, field string, value any, beside bool) ([]*Doc, error)
 }
 
 // Rows is a list of records of the schema that the variable declares with Of, for Scope.Vars. Kind, Field and Value say how

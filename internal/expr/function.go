@@ -71,15 +71,16 @@ func functions(e *Env) []cel.EnvOption {
 	}
 }
 
-// lookups are find and one for the kinds and fields that a program names: the value must be of the field's type, for a
+// lookups are find, one and beside for the kinds and fields that a program names: the value must be of the field's type, for a
 // number never equals a text and would find nothing, and the results are typed by kind.
 func (t *Types) lookups(list []lookedUp) (out []cel.EnvOption) {
 	for _, l := range list {
 		id, result := l.kind+"@"+l.field, objectType(l.kind)
 		args := []*cel.Type{evaluationType, cel.StringType, t.lookupType(l)}
 		out = append(out,
-			cel.Function(fnFind+id, cel.Overload("tickmark_find_"+id, args, cel.ListType(result), cel.FunctionBinding(lookup(l.kind, false)))),
-			cel.Function(fnOne+id, cel.Overload("tickmark_one_"+id, args, result, cel.FunctionBinding(lookup(l.kind, true)))))
+			cel.Function(fnFind+id, cel.Overload("tickmark_find_"+id, args, cel.ListType(result), cel.FunctionBinding(lookup(l.kind, false, false)))),
+			cel.Function(fnBeside+id, cel.Overload("tickmark_beside_"+id, args, cel.ListType(result), cel.FunctionBinding(lookup(l.kind, false, true)))),
+			cel.Function(fnOne+id, cel.Overload("tickmark_one_"+id, args, result, cel.FunctionBinding(lookup(l.kind, true, false)))))
 	}
 	return out
 }

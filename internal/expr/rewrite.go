@@ -22,9 +22,10 @@ const (
 	fnBusinessDays = "business@" // (evaluation, from[, to]) -> int
 	fnFind         = "find@"     // + kind@field: (evaluation, field, value) -> list(kind)
 	fnOne          = "one@"      // + kind@field: (evaluation, field, value) -> kind
+	fnBeside       = "beside@"   // + kind@field: (evaluation, field, value) -> list(kind)
 )
 
-// Key is the name by which find and one look a record up by its key, which is no field of its body.
+// Key is the name by which find, one and beside look a record up by its key, which is no field of its body.
 const Key = "key"
 
 // rewriter changes a parsed tree before it is checked: comparisons with null, and calls that need the evaluation.
@@ -157,7 +158,7 @@ func (w *rewriter) call(e ast.Expr, c ast.CallExpr) {
 		if len(args) == 2 || len(args) == 1 && w.clock(e) {
 			w.become(e, fnBusinessDays, append([]ast.Expr{w.evaluation(e)}, args...)...)
 		}
-	case "find", "one":
+	case "find", "one", "beside":
 		w.lookup(e, c.FunctionName(), args)
 	}
 }
@@ -273,9 +274,6 @@ func (w *rewriter) lookup(e ast.Expr, name string, args []ast.Expr) {
 	if at := (lookedUp{kind, field}); !slices.Contains(w.lookups, at) {
 		w.lookups = append(w.lookups, at)
 	}
-	if name == "find" {
-		w.become(e, fnFind+kind+"@"+field, w.evaluation(e), args[1], args[2])
-	} else {
-		w.become(e, fnOne+kind+"@"+field, w.evaluation(e), args[1], args[2])
-	}
+	run := map[string]string{"find": fnFind, "one": fnOne, "beside": fnBeside}[name]
+	w.become(e, run+kind+"@"+field, w.evaluation(e), args[1], args[2])
 }

@@ -170,8 +170,8 @@ func (it *rowIterator) Next() ref.Val {
 	return it.r.at(it.i - 1)
 }
 
-// lookup runs find or one for kind.
-func lookup(kind string, single bool) func(args ...ref.Val) ref.Val {
+// lookup runs find, one or beside for kind.
+func lookup(kind string, single, beside bool) func(args ...ref.Val) ref.Val {
 	return func(args ...ref.Val) ref.Val {
 		e := args[0].(*evaluation)
 		field := string(args[1].(types.String))
@@ -187,7 +187,7 @@ func lookup(kind string, single bool) func(args ...ref.Val) ref.Val {
 		if e.scope.Source == nil {
 			return types.NewErr("Other records cannot be looked up here.")
 		}
-		docs, err := e.scope.Source.Find(kind, field, value)
+		docs, err := e.scope.Source.Find(kind, field, value, beside)
 		found := e.rows(kind, Rows{Docs: docs, Kind: kind, Field: field, Value: value, Err: err})
 		r, ok := found.(*rows)
 		if !ok || !single {

@@ -12,7 +12,7 @@ import (
 // people is a Source over a fixed list.
 type people struct{ docs []*expr.Doc }
 
-func (p people) Find(kind, field string, value any) ([]*expr.Doc, error) {
+func (p people) Find(kind, field string, value any, _ bool) ([]*expr.Doc, error) {
 	if kind != "person" {
 		return nil, fmt.Errorf("there is no list of %s", kind)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"tickmark/internal/report/document"
@@ -11,7 +12,7 @@ import (
 )
 
 func (p *paper) checks() document.Section {
-	var rows, gaps []document.Row
+	var rows []document.Row
 	for _, c := range p.r.Checks {
 		went := document.Cell{Strip: p.strip(c.Course), Sub: p.says(c.Course)}
 		if c.Course.Partial {
@@ -37,22 +38,57 @@ func (p *paper) checks() document.Section {
 		}
 		rows = append(rows, document.Row{Cells: []document.Cell{{Title: c.ID, Refs: p.ref(c.Ref)}, {Text: c.Title, Sub: plain(c.Severity) + controlsOf(c.Controls)},
 			stands, went, {Text: percent(c.Course.Covered)}, longest}})
-		for _, g := range c.Course.Gaps {
-			gaps = append(gaps, document.Row{Cells: []document.Cell{{Title: c.ID}, {Text: p.from(g.From, g.To)}, {Text: g.Reason}}})
-		}
 	}
-	const most = 400
 	s := document.Section{ID: "checks", Title: "Checks over the window", Blocks: []document.Block{
 		text("Each check as it stands, and as it went from %s to %s. The line shows the worst answer about any record: a full dark bar is failing, a hatched one unknown, a low light one passing, and nothing where there was nothing to judge. Covered is the share of the time in which everything the check rests on was read.", p.day(p.r.From), p.day(p.r.To-1)),
 		table(document.Table{Label: "Checks", Empty: "No checks are loaded.", Columns: []document.Column{{Title: "Id", Width: -52}, {Title: "Check", Width: 1.7}, {Title: "Stands", Width: 1.9}, {Title: "Over the window", Width: 1.7}, {Title: "Covered", Width: -42, Right: true}, {Title: "Longest failure", Width: 1.3}}, Rows: rows}),
 	}}
-	sub := document.Section{ID: "check-gaps", Title: "When checks could not speak", Blocks: []document.Block{table(document.Table{Label: "Times in which checks could not speak", Empty: "Every check was covered for the whole window.",
-		Columns: []document.Column{{Title: "Check", Width: -52}, {Title: "Time", Width: 1.3}, {Title: "Why", Width: 3}}, Rows: gaps[:min(most, len(gaps))]})}}
-	if len(gaps) > most {
-		sub.Blocks = append(sub.Blocks, small(fmt.Sprintf("%d more such times are in the JSON of this report.", len(gaps)-most)))
+	silent, more := p.silences()
+	sub := document.Section{ID: "check-gaps", Title: "When checks could not speak", Blocks: []document.Block{
+		text("Each time with its cause, and the checks that are unknown for it. The JSON of this report has them check by check."),
+		table(document.Table{Label: "Times in which checks could not speak", Empty: "Every check was covered for the whole window.",
+			Columns: []document.Column{{Title: "Time", Width: 1.2}, {Title: "Why", Width: 2.6}, {Title: "Checks", Width: 2.2}}, Rows: silent})}}
+	if more > 0 {
+		sub.Blocks = append(sub.Blocks, small(fmt.Sprintf("%d more such times are in the JSON of this report.", more)))
 	}
 	s.Sections = append(s.Sections, sub)
 	return s
+}
+
+// silences are the times in which checks could not speak, one line for each time and cause: an outage of a source silences
+// many checks at once, over many kinds of record. more is how many lines are left out.
+func (p *paper) silences() (rows []document.Row, more int) {
+	type silence struct {
+		from        store.Moment
+		when, cause string
+		checks      []string
+	}
+	var all []*silence
+	by := map[[2]string]*silence{}
+	for _, c := range p.r.Checks {
+		for _, g := range c.Course.Gaps {
+			cause := g.Reason
+			if _, from, ok := strings.Cut(g.Reason, " could not be read completely from "); ok {
+				source, why, _ := strings.Cut(from, ": ")
+				cause = "Not read completely from " + source + ": " + why
+			}
+			id := [2]string{p.from(g.From, g.To), cause}
+			s := by[id]
+			if s == nil {
+				s = &silence{from: g.From, when: id[0], cause: cause}
+				by[id], all = s, append(all, s)
+			}
+			if !slices.Contains(s.checks, c.ID) {
+				s.checks = append(s.checks, c.ID)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *silence) int { return cmp.Compare(a.from, b.from) })
+	const most = 100
+	for _, s := range all[:min(most, len(all))] {
+		rows = append(rows, document.Row{Cells: []document.Cell{{Title: s.when}, {Text: s.cause}, {Text: count(len(s.checks), "check"), Sub: strings.Join(s.checks, ", ")}}})
+	}
+	return rows, max(0, len(all)-most)
 }
 
 func controlsOf(list []string) string {
@@ -193,25 +229,61 @@ func (p *paper) sources() document.Section {
 				facts = append(facts, document.Fact{Name: name, Value: g})
 			}
 		}
-		rows := []document.Row{}
-		for _, c := range x.Coverage {
-			why := []string{}
-			for _, g := range c.Gaps[:min(4, len(c.Gaps))] {
-				why = append(why, p.from(g.From, g.To)+": "+g.Reason)
-			}
-			if n := len(c.Gaps) - 4; n > 0 {
-				why = append(why, fmt.Sprintf("%d more", n))
-			}
-			cell := document.Cell{Text: "Covered throughout"}
-			if len(why) > 0 {
-				cell = document.Cell{Spans: lines(why)}
-			}
-			rows = append(rows, document.Row{Cells: []document.Cell{{Title: c.Title}, {Text: percent(c.Percent)}, cell}})
-		}
+		rows := p.vouched(x.Coverage)
 		s.Sections = append(s.Sections, document.Section{ID: "source-" + slug(x.Name), Title: x.Title, Blocks: []document.Block{{Facts: facts},
 			table(document.Table{Label: "What " + x.Name + " vouches for", Empty: "It vouched for nothing in the window.", Columns: []document.Column{{Title: "Records", Width: 1.4}, {Title: "Covered", Width: -48, Right: true}, {Title: "Not covered", Width: 3}}, Rows: rows})}})
 	}
 	return s
+}
+
+// vouched is what a source vouches for, one line for all kinds that were read, and not read, at the same times of the same
+// scopes.
+func (p *paper) vouched(coverage []SourceKind) []document.Row {
+	type line struct {
+		kind, share string
+		why, scopes []string
+	}
+	var byKind []*line // the scopes of a kind that have the same times
+	for _, c := range coverage {
+		why := []string{}
+		for _, g := range c.Gaps[:min(4, len(c.Gaps))] {
+			why = append(why, p.from(g.From, g.To)+": "+g.Reason)
+		}
+		if n := len(c.Gaps) - 4; n > 0 {
+			why = append(why, fmt.Sprintf("%d more", n))
+		}
+		i := slices.IndexFunc(byKind, func(l *line) bool {
+			return l.kind == c.Title && l.share == percent(c.Percent) && slices.Equal(l.why, why)
+		})
+		if i < 0 {
+			i, byKind = len(byKind), append(byKind, &line{kind: c.Title, share: percent(c.Percent), why: why})
+		}
+		if c.Scope != "" {
+			byKind[i].scopes = append(byKind[i].scopes, c.Scope)
+		}
+	}
+	rows := []document.Row{}
+	for len(byKind) > 0 {
+		l, kinds, rest := byKind[0], []string{}, []*line{}
+		for _, x := range byKind {
+			if x.share == l.share && slices.Equal(x.why, l.why) && slices.Equal(x.scopes, l.scopes) {
+				kinds = append(kinds, x.kind)
+			} else {
+				rest = append(rest, x)
+			}
+		}
+		byKind = rest
+		first := document.Cell{Title: strings.Join(kinds, ", ")}
+		if len(l.scopes) > 0 {
+			first.Sub = "of " + strings.Join(l.scopes, ", ")
+		}
+		cell := document.Cell{Text: "Covered throughout"}
+		if len(l.why) > 0 {
+			cell = document.Cell{Spans: lines(l.why)}
+		}
+		rows = append(rows, document.Row{Cells: []document.Cell{first, {Text: l.share}, cell}})
+	}
+	return rows
 }
 
 func lines(list []string) []document.Span {

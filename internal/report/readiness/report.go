@@ -373,7 +373,8 @@ type Run struct {
 // SourceKind is how much of the window a connection vouches for, for one kind of record.
 type SourceKind struct {
 	Kind    string      `json:"kind"`
-	Title   string      `json:"title"`
+	Title   string      `json:"title"`           // of the kind, and the part of it
+	Scope   string      `json:"scope,omitempty"` // the machine or other parent it is about
 	Percent float64     `json:"covered_percent"`
 	Gaps    []CourseGap `json:"gaps"`
 }

@@ -494,7 +494,7 @@ func (m *making) title(kind, part, scope string) string {
 
 // covered sums up the spans of one kind, part and scope, which are in order of time.
 func (m *making) covered(spans []collect.Coverage) SourceKind {
-	x := SourceKind{Kind: spans[0].Kind, Title: m.title(spans[0].Kind, spans[0].Part, spans[0].Scope), Gaps: []CourseGap{}}
+	x := SourceKind{Kind: spans[0].Kind, Title: m.title(spans[0].Kind, spans[0].Part, ""), Scope: spans[0].Scope, Gaps: []CourseGap{}}
 	at, known, why := m.r.From, store.Moment(0), "It was not yet read completely."
 	for _, s := range spans {
 		from, to := max(s.From, at), min(s.To, m.r.To)

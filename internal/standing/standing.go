@@ -16,6 +16,7 @@ import (
 	"tickmark/internal/calendar"
 	"tickmark/internal/check"
 	"tickmark/internal/control"
+	"tickmark/internal/framework"
 	"tickmark/internal/record"
 )
 
@@ -64,7 +65,26 @@ type Criterion struct {
 	Status   check.Status
 	Reason   string
 	Controls []string // keys of the adopted controls that serve it, by key
-	Excluded bool     // the organisation said that it is not relevant
+	Excluded bool     // the organisation said that it is not relevant, or its category is none of the period's
+}
+
+// library is read once; it comes with the binary.
+var library = sync.OnceValues(framework.Load)
+
+// outside are the criteria that the categories of the period leave out: none while there is no period.
+func (o *Operation) outside() (map[string]bool, error) {
+	out := map[string]bool{}
+	if o.Period == nil {
+		return out, nil
+	}
+	all, err := library()
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		out[c.ID] = !o.Period.InScope(c)
+	}
+	return out, nil
 }
 
 // At computes how everything stands as of a moment; zero is now.
@@ -143,6 +163,10 @@ func (o *Operation) stand(ctx context.Context, book *record.Book, monitor *check
 		}
 	}
 	slices.SortFunc(s.Controls, func(a, b Control) int { return strings.Compare(a.Key, b.Key) })
+	outside, err := o.outside()
+	if err != nil {
+		return s, err
+	}
 	err = book.EachAt(ctx, book.DB, "criterion", asOf, func(v record.Version) error {
 		var body struct {
 			NotRelevant string `json:"not_relevant_reason"`
@@ -150,7 +174,7 @@ func (o *Operation) stand(ctx context.Context, book *record.Book, monitor *check
 		if err := json.Unmarshal(v.Body, &body); err != nil {
 			return err
 		}
-		c := Criterion{ID: v.Key, Title: v.Label, Status: check.Unknown, Excluded: body.NotRelevant != ""}
+		c := Criterion{ID: v.Key, Title: v.Label, Status: check.Unknown, Excluded: body.NotRelevant != "" || outside[v.Key]}
 		var statuses []check.Status
 		for _, k := range serving[v.Key] {
 			c.Controls = append(c.Controls, k.Key)
@@ -160,6 +184,8 @@ func (o *Operation) stand(ctx context.Context, book *record.Book, monitor *check
 		}
 		slices.Sort(c.Controls)
 		switch {
+		case outside[v.Key]:
+			c.Status, c.Reason = check.NotApplicable, "It is not in the categories of the period."
 		case c.Excluded:
 			c.Status, c.Reason = check.NotApplicable, "The organisation said that it is not relevant: "+body.NotRelevant
 		case len(c.Controls) == 0:

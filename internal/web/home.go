@@ -285,7 +285,7 @@ func steps(st *standing, h Home, now time.Time) []part.Step {
 	}
 	without := 0
 	for _, c := range st.criteria {
-		if len(c.controls) == 0 {
+		if len(c.controls) == 0 && c.status != part.NotApplicable {
 			without++
 		}
 	}

@@ -43,6 +43,7 @@ type History struct {
 	Points  []Point
 	Weekly  bool // or day by day
 	Missing int  // points that are not summed up yet
+	Summing bool // they are being summed up now, so that looking again helps
 }
 
 // history is how things stood over the window of the period, week by week; day by day while there are fewer than two weeks.
@@ -78,6 +79,7 @@ func (s *site) history(ctx context.Context, st *standing) (History, error) {
 	}
 	start := len(missing) > 0 && !s.summing
 	s.summing = s.summing || start
+	h.Summing = s.summing && len(missing) > 0
 	s.mu.Unlock()
 	if start {
 		go s.sumPast(context.WithoutCancel(ctx), v, missing)

@@ -304,9 +304,9 @@ func steps(st *standing, h Home, now time.Time) []part.Step {
 	return out[:min(3, len(out))]
 }
 
-// recent are the latest changes that people made and the latest runs; since a moment, when there is one.
+// recent are the latest changes that people made; since a moment, when there is one.
 func (s *site) recent(ctx context.Context, most int, since time.Time) ([]part.Event, error) {
-	list, err := s.Book.Recent(ctx, at(ctx), most, func(k *record.Kind) bool { return !k.Collected && s.may(ctx, k.Name) == nil })
+	list, err := s.Book.Recent(ctx, at(ctx), most, func(k *record.Kind) bool { return !k.Collected && k.Name != "run" && s.may(ctx, k.Name) == nil })
 	if err != nil {
 		return nil, err
 	}

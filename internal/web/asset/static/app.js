@@ -35,5 +35,7 @@ document.addEventListener('keydown', e => {
   if (e.key !== 'Escape') return;
   for (const d of document.querySelectorAll('details.pop[open]')) { d.open = false; d.querySelector('summary').focus(); }
 });
+// a page that shows something half done looks again by itself, unless its reader is in the middle of something
+if (document.querySelector('[data-again]')) setTimeout(() => { if (scrollY < 200 && !document.querySelector('dialog[open]') && !document.activeElement?.matches('input,textarea,select')) location.reload(); }, 6000);
 document.querySelectorAll('[data-toast]').forEach(t => setTimeout(() => t.remove(), 6000));
 document.querySelectorAll('[data-print]').forEach(b => b.addEventListener('click', () => print()));

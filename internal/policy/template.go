@@ -185,9 +185,8 @@ func fromOrganisation(look record.Look, known map[string]string) error {
 	}
 	if v, err := look.Get("organisation", "organisation"); err == nil {
 		var o struct {
-			Name   string
-			Legal  string `json:"legal_name"`
-			System string `json:"system_name"`
+			Name  string
+			Legal string `json:"legal_name"`
 		}
 		if err := json.Unmarshal(v.Body, &o); err != nil {
 			return fmt.Errorf("read the organisation: %w", err)
@@ -195,7 +194,6 @@ func fromOrganisation(look record.Look, known map[string]string) error {
 		set("company.short_name", o.Name)
 		set("company.legal_name", o.Name)
 		set("company.legal_name", o.Legal)
-		set("service.names", o.System)
 	} else if !fault.Is(err, fault.NotFound) {
 		return err
 	}
@@ -206,13 +204,17 @@ func fromOrganisation(look record.Look, known map[string]string) error {
 	var services []string
 	for _, v := range systems {
 		var s struct {
-			Services []string
-			State    string
+			Name, State string
+			Services    []string
 		}
 		if err := json.Unmarshal(v.Body, &s); err != nil {
 			return fmt.Errorf("read system %s: %w", v.Key, err)
 		}
-		if s.State != "retired" {
+		switch {
+		case s.State == "retired":
+		case len(s.Services) == 0:
+			services = append(services, s.Name)
+		default:
 			services = append(services, s.Services...)
 		}
 	}

@@ -164,7 +164,7 @@ func (s *site) bulkChange(ctx context.Context, k *record.Kind, row chosenRow, do
 		return c, err
 	}
 	if v.From != row.seen {
-		return c, fault.New(fault.Conflict, "Nothing was changed, because %s changed “%s” since you looked at it.", plain(v.Actor), cmp.Or(v.Label, v.Key)).
+		return c, fault.New(fault.Conflict, "Nothing was changed, because %s changed “%s” since you looked at it.", part.Who(ctx, v.Actor), cmp.Or(v.Label, v.Key)).
 			WithNext("Go back, load the list again and look at it.")
 	}
 	body := readBody(v.Body)

@@ -38,7 +38,7 @@ func (s *site) conflicted(w http.ResponseWriter, r *http.Request, k *record.Kind
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	c := Conflict{By: plain(now.Actor), Reason: now.Reason, At: now.From.Time()}
+	c := Conflict{By: part.Who(r.Context(), now.Actor), Reason: now.Reason, At: now.From.Time()}
 	merged, rows, err := merge(fields, base.Body, mine, now.Body)
 	if err != nil {
 		return err

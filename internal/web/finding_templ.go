@@ -396,7 +396,7 @@ func findingRows(rows []FindingRow, picks bool) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = part.Person(r.Owner).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = part.Person(part.People(ctx, r.Owner)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -745,7 +745,7 @@ func findingPage(p Page, f FindingPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				templ_7745c5c3_Err = part.Aside("About", append([]part.Fact{
-					{Name: "Owner", Value: part.Person(f.Owner)},
+					{Name: "Owner", Value: part.Person(part.People(ctx, f.Owner))},
 					{Name: "Severity", Value: part.Chip(part.Status(f.Severity))},
 					part.Say("State", part.Status(f.State).Word()),
 					{Name: "Check", Value: part.LinkTo(f.Check)},

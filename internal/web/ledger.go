@@ -151,11 +151,11 @@ func (s *site) entries(ctx context.Context, start, end int64) ([]EntryRow, error
 		h := tlog.RecordHash(leaves[i])
 		row := EntryRow{Index: start + int64(i), What: leafWords(leaf.Type), At: store.Moment(leaf.At).Time(), Hash: hex.EncodeToString(h[:])}
 		if a, ok := did[row.Index]; ok {
-			row.What, row.By = part.Sentence(strings.NewReplacer(".", ": ", "_", " ").Replace(a.Verb))+" "+a.Subject, plain(a.Actor)
+			row.What, row.By = part.Sentence(strings.NewReplacer(".", ": ", "_", " ").Replace(a.Verb))+" "+a.Subject, part.Who(ctx, a.Actor)
 		}
 		if v, ok := written[row.Index]; ok {
 			e := s.event(v)
-			row.What, row.Href, row.By = "Version of "+strings.ToLower(e.What[:1])+e.What[1:], hrefOf(v), plain(v.Actor)
+			row.What, row.Href, row.By = "Version of "+strings.ToLower(e.What[:1])+e.What[1:], hrefOf(v), part.Who(ctx, v.Actor)
 		}
 		out = append(out, row)
 	}

@@ -243,7 +243,7 @@ func (s *site) everyEvent(ctx context.Context, p policy.Summary, people map[stri
 			}
 			now := stateOf(h)
 			e := s.event(h)
-			if name := people[plain(h.Actor)]; name != "" {
+			if name := people[strings.TrimPrefix(h.Actor, "person:")]; name != "" {
 				e.By = name
 			}
 			e.What, e.Href = what+" changed", recordPath(kind, key)+"/history"

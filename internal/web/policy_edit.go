@@ -202,7 +202,7 @@ func (s *site) bothTexts(w http.ResponseWriter, r *http.Request, sum policy.Summ
 	if err != nil {
 		return err
 	}
-	e.Theirs = &TheirText{By: plain(rec.Actor), At: rec.From.Time(), Text: theirs.Text, Diff: blockDiff(theirs.Text, e.Text)}
+	e.Theirs = &TheirText{By: part.Who(r.Context(), rec.Actor), At: rec.From.Time(), Text: theirs.Text, Diff: blockDiff(theirs.Text, e.Text)}
 	if theirs.State == "draft" {
 		e.Seen = part.Stamp(rec.From.Time())
 	}

@@ -179,7 +179,7 @@ func (s *site) versionSummary(sum policy.Summary, v policy.Version, people map[s
 	out := VersionSummary{Key: v.Key, Number: v.Number, Change: v.Change, Href: base + "?version=" + v.Key, Status: part.Status(v.State), InForce: v.State == "published", Summary: v.Summary,
 		ReviewedBy: cmp.Or(people[v.ReviewedBy], v.ReviewedBy), ApprovedBy: cmp.Or(people[v.ApprovedBy], v.ApprovedBy), ApprovedAt: v.ApprovedAt, From: v.PublishedAt, To: v.EndedAt, Effective: v.Effective, SHA256: v.SHA256, Proof: recordPath("policy_version", v.Key) + "/proof"}
 	for _, a := range v.Authors {
-		out.Authors = append(out.Authors, cmp.Or(people[a], plain(a)))
+		out.Authors = append(out.Authors, cmp.Or(people[a], strings.TrimPrefix(a, "user:")))
 	}
 	for i := range sum.Versions {
 		if sum.Versions[i].Key == v.Key && i > 0 {

@@ -332,9 +332,9 @@ func cellOf(f record.Field, raw json.RawMessage) Cell {
 	case f.Type == record.Choice && isText:
 		c.Text = part.Sentence(text)
 	case f.Type == record.Ref && isText && f.Refers == "person" && strings.Contains(text, ":"): // a job, or a user who is nobody's
-		c.Text = plain(text)
+		c.Text = strings.TrimPrefix(text, "user:")
 	case f.Type == record.Ref && isText && f.Refers != "":
-		c.Text, c.Href = text, pageOf(f.Refers, text)
+		c.Text, c.Href, c.Person = text, pageOf(f.Refers, text), f.Refers == "person"
 	default:
 		c.Text = part.Plain(x)
 	}

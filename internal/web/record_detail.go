@@ -229,7 +229,7 @@ func fieldValue(f record.Field, raw json.RawMessage) templ.Component {
 	case !c.Time.IsZero():
 		return part.Date(c.Time)
 	case c.Href != "":
-		return part.LinkTo(part.Link{Text: c.Text, Href: c.Href})
+		return refLink(f.Refers, part.Link{Text: c.Text, Href: c.Href})
 	case len(raw) == 0 || string(raw) == "null":
 		return part.Words("")
 	case f.Secret:
@@ -239,13 +239,13 @@ func fieldValue(f record.Field, raw json.RawMessage) templ.Component {
 	if f.Type == record.Ref && f.List && json.Unmarshal(raw, &list) == nil {
 		var links []part.Link
 		for _, key := range list {
-			l := part.Link{Text: plain(key), Href: pageOf(f.Refers, key)}
+			l := part.Link{Text: key, Href: pageOf(f.Refers, key)}
 			if f.Refers == "person" && strings.Contains(key, ":") { // a job, or a user who is nobody's
 				l.Href = ""
 			}
 			links = append(links, l)
 		}
-		return tagLinks(links)
+		return refLinks(f.Refers, links)
 	}
 	if f.Type == record.URL && strings.HasPrefix(c.Text, "http") {
 		return part.External(c.Text, c.Text)
@@ -338,12 +338,12 @@ func (s *site) recordHistory(r *http.Request, d *RecordPage, v record.Version) e
 	path := recordPath(d.Kind, d.Key) + "/history?source=" + url.QueryEscape(v.Source)
 	for i := len(all) - 1; i >= 0 && len(d.Versions) < mostVersions; i-- {
 		h := all[i]
-		row := VersionRow{From: h.From.Time(), By: plain(h.Actor), Reason: h.Reason, Origin: string(h.Origin), Entry: h.Entry, First: i == 0, Erased: h.Erased}
+		row := VersionRow{From: h.From.Time(), By: part.Who(ctx, h.Actor), Reason: h.Reason, Origin: string(h.Origin), Entry: h.Entry, First: i == 0, Erased: h.Erased}
 		if !h.Open() {
 			row.To = h.To.Time()
 		}
 		if h.Closed != nil && (at(ctx) == 0 || h.To <= at(ctx)) {
-			d.Versions = append(d.Versions, VersionRow{From: h.To.Time(), By: plain(h.Actor), Origin: string(h.Origin), Entry: *h.Closed, Deleted: true})
+			d.Versions = append(d.Versions, VersionRow{From: h.To.Time(), By: part.Who(ctx, h.Actor), Origin: string(h.Origin), Entry: *h.Closed, Deleted: true})
 		}
 		if i > 0 {
 			row.Changes = part.Compare(all[i-1].Body, h.Body)
@@ -370,15 +370,6 @@ func (s *site) recordHistory(r *http.Request, d *RecordPage, v record.Version) e
 	}
 	d.Compare = &c
 	return nil
-}
-
-func plain(actor string) string {
-	for _, prefix := range []string{"person:", "user:"} {
-		if name, ok := strings.CutPrefix(actor, prefix); ok {
-			return name
-		}
-	}
-	return actor
 }
 
 func (s *site) recordRaw(ctx context.Context, d *RecordPage, v record.Version) error {
@@ -450,7 +441,7 @@ func (s *site) recordComments(ctx context.Context, d *RecordPage) error {
 		if v.Erased {
 			c.Text = "This comment was erased."
 		}
-		d.Comments = append(d.Comments, Comment{By: plain(v.Actor), Text: c.Text, At: v.From.Time()})
+		d.Comments = append(d.Comments, Comment{By: part.Who(ctx, v.Actor), Text: c.Text, At: v.From.Time()})
 		return nil
 	})
 	slices.SortStableFunc(d.Comments, func(a, b Comment) int { return a.At.Compare(b.At) })
@@ -470,7 +461,7 @@ func (s *site) recordAttachments(ctx context.Context, d *RecordPage) error {
 		if err := json.Unmarshal(v.Body, &a); err != nil {
 			return err
 		}
-		d.Attachments = append(d.Attachments, Attachment{Name: cmp.Or(a.Name, "Erased"), Href: recordPath("attachment", v.Key) + "/file", SHA256: a.SHA256, Type: a.Type, Size: a.Size, By: plain(v.Actor), At: v.From.Time()})
+		d.Attachments = append(d.Attachments, Attachment{Name: cmp.Or(a.Name, "Erased"), Href: recordPath("attachment", v.Key) + "/file", SHA256: a.SHA256, Type: a.Type, Size: a.Size, By: part.Who(ctx, v.Actor), At: v.From.Time()})
 		return nil
 	})
 	slices.SortStableFunc(d.Attachments, func(a, b Attachment) int { return a.At.Compare(b.At) })

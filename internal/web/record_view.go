@@ -66,6 +66,7 @@ type Cell struct {
 	Status part.Status
 	Mono   bool
 	End    bool
+	Person bool // Text is a person's key
 }
 
 // RecordPage shows one record; Tab decides which of its faces is filled in.

@@ -367,7 +367,7 @@ func (s *site) recordMove(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if now.From != base {
-			return fault.New(fault.Conflict, "%s changed this %s since you looked at it, so nothing was done.", plain(now.Actor), strings.ToLower(k.Title)).
+			return fault.New(fault.Conflict, "%s changed this %s since you looked at it, so nothing was done.", part.Who(r.Context(), now.Actor), strings.ToLower(k.Title)).
 				WithNext("Look at what changed in its history, and do it again there.")
 		}
 		change.If = &base

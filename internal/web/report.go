@@ -71,7 +71,7 @@ func (s *site) reports(w http.ResponseWriter, r *http.Request) error {
 		}
 		href := recordPath(x.Kind, x.Key)
 		days := k.From.In(v.Zone).Format("2 Jan 2006") + " to " + k.To.Add(-time.Microsecond).In(v.Zone).Format("2 Jan 2006")
-		l.Kept = append(l.Kept, KeptRow{Title: k.Title, Href: href, File: href + "/file", Format: k.Format, By: plain(k.MadeBy), SHA256: k.SHA256, AsOf: k.AsOf, Window: days, Made: x.From.Time(), Size: k.Size})
+		l.Kept = append(l.Kept, KeptRow{Title: k.Title, Href: href, File: href + "/file", Format: k.Format, By: part.People(ctx, k.MadeBy), SHA256: k.SHA256, AsOf: k.AsOf, Window: days, Made: x.From.Time(), Size: k.Size})
 	}
 	slices.SortStableFunc(l.Kept, func(a, b KeptRow) int { return b.Made.Compare(a.Made) })
 	if l.Engine.Preparing || slices.ContainsFunc(l.Making, func(m MakingRow) bool { return m.Error == "" }) {
@@ -330,7 +330,7 @@ func (s *site) policyPDF(w http.ResponseWriter, r *http.Request) error {
 	}
 	text, _ := v.Render()
 	org := s.organisation(ctx, at(ctx))
-	person := func(stamp string) string { return cmp.Or(people[stamp], plain(stamp)) }
+	person := func(stamp string) string { return cmp.Or(people[stamp], part.People(ctx, stamp)) }
 	x := document.PolicyText{Title: sum.Title, Organisation: org.Name, Number: v.Number, State: v.State, Effective: v.Effective, Text: text, SHA256: v.SHA256,
 		Key: v.Key, Entry: rec.Entry, From: rec.From.Time(), Zone: part.Of(ctx).Zone, ReviewedBy: person(v.ReviewedBy), ApprovedBy: person(v.ApprovedBy), ApprovedAt: v.ApprovedAt, PublishedAt: v.PublishedAt, Demo: org.Demonstration}
 	for _, a := range v.Authors {

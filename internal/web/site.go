@@ -124,6 +124,7 @@ func (s *site) page(rt route) http.Handler {
 			if !at.IsZero() {
 				r = r.WithContext(part.With(ctx, part.View{Now: now, AsOf: at, Zone: part.Of(ctx).Zone}))
 			}
+			r = s.withNames(r)
 			if r.Method == http.MethodGet {
 				r = s.withViews(r)
 			}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/a-h/templ"
@@ -169,8 +170,11 @@ func handIn(control, requirement, item, from, to string) string {
 
 // namer says people's names by key, as of the reader's moment; each is read once.
 func (s *site) namer(ctx context.Context) func(string) string {
+	var mu sync.Mutex // parts of a page are read side by side
 	known := map[string]string{"": ""}
 	return func(key string) string {
+		mu.Lock()
+		defer mu.Unlock()
 		name, ok := known[key]
 		if !ok {
 			name = key
@@ -181,6 +185,13 @@ func (s *site) namer(ctx context.Context) func(string) string {
 		}
 		return name
 	}
+}
+
+// withNames lets the templates name people.
+func (s *site) withNames(r *http.Request) *http.Request {
+	view := part.Of(r.Context())
+	view.Name = s.namer(r.Context())
+	return r.WithContext(part.With(r.Context(), view))
 }
 
 // waitingCount is how many things wait for the reader now. It is counted once for a while: every page shows it.

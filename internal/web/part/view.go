@@ -17,7 +17,8 @@ type View struct {
 	Now  time.Time      // the clock of this answer
 	Zone *time.Location // the organisation's zone; UTC when nil
 
-	Saved *Saved // the views saved of the list that is shown; nil where there is none
+	Name  func(key string) string // a person's name by key; nil where nobody is known
+	Saved *Saved                  // the views saved of the list that is shown; nil where there is none
 }
 
 // Past says that the reader looks at an earlier moment, where nothing can be changed.
@@ -47,6 +48,29 @@ func Of(ctx context.Context) View {
 		return v
 	}
 	return View{Now: time.Now(), Zone: time.UTC}
+}
+
+// Who names an actor for people to read: a person by name, an account that is nobody's by its key, a job or connection as it is.
+func Who(ctx context.Context, actor string) string {
+	if key, ok := strings.CutPrefix(actor, "person:"); ok {
+		if name := Of(ctx).Name; name != nil {
+			return name(key)
+		}
+		return key
+	}
+	return strings.TrimPrefix(actor, "user:")
+}
+
+// People names people by their keys.
+func People(ctx context.Context, keys ...string) string {
+	var names []string
+	for _, key := range keys {
+		if !strings.Contains(key, ":") { // else a job, or a user who is nobody's
+			key = "person:" + key
+		}
+		names = append(names, Who(ctx, key))
+	}
+	return strings.Join(names, ", ")
 }
 
 // Past says whether the reader looks at an earlier moment.

@@ -9,6 +9,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -56,11 +57,17 @@ func Load() (*Set, error) {
 		name := strings.TrimPrefix(path, "static/")
 		fmt.Fprintf(sum, "%s %d\n", name, len(b))
 		sum.Write(b)
-		f := file{kind: kinds[name[strings.LastIndexByte(name, '.'):]], plain: b}
-		if f.kind == "" {
+		f := file{plain: b}
+		if short, packed := strings.CutSuffix(name, ".gz"); packed { // a large file is kept as it is sent
+			name, f.gzip = short, b
+			if f.plain, err = unpack(b); err != nil {
+				return fmt.Errorf("unpack %s: %w", name, err)
+			}
+		}
+		if f.kind = kinds[name[strings.LastIndexByte(name, '.'):]]; f.kind == "" {
 			return fmt.Errorf("no content type for %s", name)
 		}
-		if strings.HasPrefix(f.kind, "text/") {
+		if strings.HasPrefix(f.kind, "text/") && f.gzip == nil {
 			f.gzip = pack(b)
 		}
 		s.files[name] = f
@@ -71,6 +78,14 @@ func Load() (*Set, error) {
 	}
 	s.prefix = "/static/" + hex.EncodeToString(sum.Sum(nil))[:12] + "/"
 	return s, nil
+}
+
+func unpack(b []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
 }
 
 func pack(b []byte) []byte {

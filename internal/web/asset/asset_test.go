@@ -20,6 +20,9 @@ func TestFilesAreKeptForEverUnderTheirHashOnly(t *testing.T) {
 		{s.URL("app.css"), "gzip", 200, "immutable", "gzip"},
 		{s.URL("app.css"), "", 200, "immutable", ""},
 		{"/static/0123/app.js", "gzip", 200, "no-cache", "gzip"},
+		{s.URL("milkdown.js"), "gzip", 200, "immutable", "gzip"},
+		{s.URL("milkdown.js"), "", 200, "immutable", ""},
+		{s.URL("milkdown.js.gz"), "gzip", 404, "", ""},
 		{s.URL("inter.woff2"), "gzip", 200, "immutable", ""},
 		{s.URL("../asset.go"), "", 404, "", ""},
 		{s.URL("nothing.js"), "", 404, "", ""},
@@ -30,6 +33,9 @@ func TestFilesAreKeptForEverUnderTheirHashOnly(t *testing.T) {
 		s.ServeHTTP(w, r)
 		if w.Code != c.status || !strings.Contains(w.Header().Get("Cache-Control"), c.cache) || w.Header().Get("Content-Encoding") != c.encoding {
 			t.Errorf("%s: %d %v", c.path, w.Code, w.Header())
+		}
+		if packed := strings.HasPrefix(w.Body.String(), "\x1f\x8b"); packed != (c.encoding == "gzip") {
+			t.Errorf("%s with %q is sent packed: %v", c.path, c.accept, packed)
 		}
 	}
 }

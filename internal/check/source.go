@@ -25,8 +25,12 @@ type lookups struct {
 	of    record.Version // the record that is judged
 }
 
-// directLookups is how often the index is asked before the kind is read whole.
-const directLookups = 40
+// directLookups is how often the index is asked before the kind is read whole: of few records, that is soon cheaper.
+const (
+	directLookups = 40
+	directOfFew   = 4
+	few           = 1000
+)
 
 // hashed is the records of a kind or view by a field's value.
 type hashed struct {
@@ -57,7 +61,17 @@ func (l *lookups) Find(name, field string, value any, beside bool) ([]*expr.Doc,
 	if h := l.built[id]; h != nil {
 		return l.hit(h, value, beside)
 	}
-	if l.asked[id]++; l.asked[id] <= directLookups && !l.m.Words.IsView(name) {
+	limit := directLookups
+	if l.asked[id]++; l.asked[id] > directOfFew && l.asked[id] <= directLookups {
+		isFew, err := l.few(name)
+		if err != nil {
+			return nil, err
+		}
+		if isFew {
+			limit = directOfFew
+		}
+	}
+	if l.asked[id] <= limit && !l.m.Words.IsView(name) {
 		k := l.m.Words.kinds[name]
 		text, isText := value.(string)
 		if field == expr.Key && isText {
@@ -77,6 +91,12 @@ func (l *lookups) Find(name, field string, value any, beside bool) ([]*expr.Doc,
 	}
 	l.built[id] = h
 	return l.hit(h, value, beside)
+}
+
+// few reports whether a kind has few records, past ones among them.
+func (l *lookups) few(name string) (bool, error) {
+	n, err := store.One[int64](l.ctx, l.q, "SELECT count(*) FROM (SELECT 1 AS one FROM record r JOIN kind k ON k.id = r.kind WHERE k.name = $1 LIMIT $2) some", name, few+1)
+	return n <= few, err
 }
 
 func (l *lookups) docs(found []record.Version, beside bool, is func(*expr.Doc) bool) ([]*expr.Doc, error) {

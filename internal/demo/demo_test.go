@@ -12,6 +12,7 @@ import (
 	"tickmark/internal/check"
 	"tickmark/internal/connector/demo"
 	"tickmark/internal/fault"
+	"tickmark/internal/job"
 	"tickmark/internal/record"
 	"tickmark/internal/report"
 	"tickmark/internal/report/verify"
@@ -37,9 +38,10 @@ func small(t testing.TB, o Options) *workspace.Workspace {
 // TestDemonstration holds a small demonstration to what its story says. What is asked here is what a reader would be misled by
 // if it were otherwise.
 func TestDemonstration(t *testing.T) {
-	w := small(t, Options{People: 12, Months: 4, Until: until})
+	o := Options{People: 12, Months: 2, Until: until}
+	w := small(t, o)
 	end := demo.Day(until)
-	world := demo.Make(demo.Plan{Seed: 1, People: 12, Begin: end.AddDate(0, -4, 0), End: end})
+	world := demo.Make(demo.Plan{Seed: 1, People: 12, Begin: end.AddDate(0, -o.Months, 0), End: end})
 	results := func(t *testing.T, f check.Filter) []check.Interval {
 		t.Helper()
 		f.From, f.To = store.At(world.Begin), store.At(until)
@@ -56,6 +58,17 @@ func TestDemonstration(t *testing.T) {
 		}
 	}
 
+	t.Run("the same seed makes the same organisation", func(t *testing.T) {
+		one, same := content(t, w), content(t, small(t, o))
+		for k, v := range one {
+			if same[k] != v {
+				t.Errorf("%s is\n%s\nand then\n%s", k, v, same[k])
+			}
+		}
+		if len(one) != len(same) || len(one) < 200 {
+			t.Errorf("%d records, and then %d", len(one), len(same))
+		}
+	})
 	t.Run("an outage is unknown, from the first read that failed until the next that did not", func(t *testing.T) {
 		var gaps [][2]store.Moment
 		for _, r := range results(t, check.Filter{Check: "HOST-11", Key: "web-1/sshd"}) {
@@ -83,7 +96,10 @@ func TestDemonstration(t *testing.T) {
 	})
 	t.Run("the late leaver's account fails until it is gone", func(t *testing.T) {
 		p := world.People[demo.LateLeaver]
-		removed := demo.Day(world.Gone(demo.LateLeaver)).AddDate(0, 0, 1).Add(2 * time.Hour)
+		removed := demo.Day(world.Gone(demo.LateLeaver)).Add(2 * time.Hour) // when the machines are read, that day or the next
+		if removed.Before(world.Gone(demo.LateLeaver)) {
+			removed = removed.AddDate(0, 0, 1)
+		}
 		found := 0
 		for _, r := range results(t, check.Filter{Check: "JOIN-02"}) {
 			if r.Status == check.Fail && strings.HasSuffix(r.Key, "/"+p.Login) {
@@ -133,8 +149,8 @@ func TestDemonstration(t *testing.T) {
 			}
 			return n
 		}
-		if then, now := count(store.At(until.AddDate(0, -3, 0))), count(0); then == 0 || then >= now {
-			t.Errorf("three months ago there were %d commits, and now there are %d", then, now)
+		if then, now := count(store.At(until.AddDate(0, -1, 0))), count(0); then == 0 || then >= now {
+			t.Errorf("a month ago there were %d commits, and now there are %d", then, now)
 		}
 	})
 	t.Run("everything is as the ledger committed to it", func(t *testing.T) {
@@ -143,6 +159,27 @@ func TestDemonstration(t *testing.T) {
 		}
 		if _, err := w.Monitor.Verify(t.Context(), func(int64) {}); err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("judging everything anew changes nothing", func(t *testing.T) {
+		clock := w.Log.Clock
+		defer func() { w.Log.Clock = clock }()
+		w.Log.Clock = func() time.Time { return until.Add(time.Minute) }
+		if _, err := w.Monitor.Evaluate(t.Context(), check.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		before := stored(t, w)
+		if _, err := w.Monitor.Evaluate(t.Context(), check.Options{Full: true}); err != nil {
+			t.Fatal(err)
+		}
+		after := stored(t, w)
+		for k, v := range after {
+			if before[k] != v {
+				t.Errorf("result %d was %+v and is %+v", k, before[k], v)
+			}
+		}
+		if len(before) < 500 || len(before) != len(after) {
+			t.Errorf("%d results, and then %d", len(before), len(after))
 		}
 	})
 	t.Run("its package verifies, and says what it is of", func(t *testing.T) {
@@ -180,6 +217,72 @@ func TestDemonstration(t *testing.T) {
 			}
 		}
 	})
+	t.Run("what was missed stays missed when it is done late", func(t *testing.T) {
+		clock := w.Log.Clock
+		defer func() { w.Log.Clock = clock }()
+		w.Log.Clock = func() time.Time { return until.AddDate(0, 0, 40) }
+		if _, err := job.Due(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		missed := all(t, w, "occurrence")
+		missed = slices.DeleteFunc(missed, func(v record.Version) bool { return text(body(v), "state") != "missed" })
+		if len(missed) == 0 {
+			t.Fatal("nobody did anything for 40 days, and nothing was missed")
+		}
+		me, err := w.Local(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := missed[0]
+		b := body(v)
+		proof, _ := json.Marshal(object{"title": "Late", "sort": "document", "link": "https://example.org/late", "controls": []string{text(b, "control")}, "covers_from": b["from"], "covers_to": b["to"]})
+		if _, err := w.Book.Put(t.Context(), me, record.Change{Kind: "evidence", Key: "late", Body: proof}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Book.Put(t.Context(), me, record.Change{Kind: "occurrence", Key: v.Key, Move: "perform_late",
+			Said: object{"occurred_at": w.Log.Clock().Add(-time.Hour).Format(time.RFC3339), "evidence": []any{"late"}}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := job.Due(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		after, err := w.Book.Get(t.Context(), "occurrence", v.Key, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now := body(after); text(now, "state") != "performed_late" || text(now, "missed_at") != text(b, "missed_at") || text(now, "missed_at") == "" {
+			t.Errorf("%s was missed at %q, and is now %s, missed at %q", v.Key, text(b, "missed_at"), text(now, "state"), text(now, "missed_at"))
+		}
+	})
+}
+
+type answer struct {
+	From, To, Known, Superseded, Status int64
+	Reason, Basis                       string
+}
+
+// stored are all rows of results, by their number.
+func stored(t *testing.T, w *workspace.Workspace) map[int64]answer {
+	t.Helper()
+	out := map[int64]answer{}
+	type row struct {
+		ID         int64  `db:"id"`
+		From       int64  `db:"valid_from"`
+		To         int64  `db:"valid_to"`
+		Known      int64  `db:"known"`
+		Superseded int64  `db:"superseded"`
+		Status     int64  `db:"status"`
+		Reason     string `db:"reason"`
+		Basis      string `db:"basis"`
+	}
+	rows, err := store.All[row](t.Context(), w.DB, "SELECT id, valid_from, valid_to, known, superseded, status, reason, basis FROM result")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		out[r.ID] = answer{r.From, r.To, r.Known, r.Superseded, r.Status, r.Reason, r.Basis}
+	}
+	return out
 }
 
 func all(t *testing.T, w *workspace.Workspace, kind string) []record.Version {
@@ -197,26 +300,18 @@ func off(m store.Moment, t time.Time) bool { return m.Time().Sub(t).Abs() > time
 // fractions of a second are not the story's: they tell apart what one second wrote.
 var fractions = regexp.MustCompile(`\.[0-9]+Z`)
 
-func TestTheSameSeedMakesTheSameOrganisation(t *testing.T) {
-	said := func(seed uint64) map[string]string {
-		w := small(t, Options{People: 12, Months: 2, Seed: seed, Until: until})
-		out := map[string]string{}
-		for _, kind := range []string{"person", "control", "finding", "exception", "host_account", "git_commit", "policy_version", "evidence"} {
-			for _, v := range all(t, w, kind) {
-				out[kind+" "+v.Key] = fractions.ReplaceAllString(string(v.Body)+" "+v.From.String(), "Z")
-			}
-		}
-		return out
-	}
-	one, same := said(7), said(7)
-	for k, v := range one {
-		if same[k] != v {
-			t.Errorf("%s is\n%s\nand then\n%s", k, v, same[k])
+// content is what a workspace says of some kinds, without fractions of a second.
+func content(t *testing.T, w *workspace.Workspace) map[string]string {
+	out := map[string]string{}
+	for _, kind := range []string{"person", "control", "finding", "exception", "host_account", "git_commit", "policy_version", "evidence"} {
+		for _, v := range all(t, w, kind) {
+			out[kind+" "+v.Key] = fractions.ReplaceAllString(string(v.Body)+" "+v.From.String(), "Z")
 		}
 	}
-	if len(one) != len(same) {
-		t.Errorf("%d records, and then %d", len(one), len(same))
-	}
+	return out
+}
+
+func TestAnotherSeedMakesOtherPeople(t *testing.T) {
 	plan := demo.Plan{Seed: 7, People: 12, Begin: until.AddDate(0, -2, 0), End: until}
 	seven := demo.Make(plan)
 	plan.Seed = 8

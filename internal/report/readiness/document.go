@@ -371,13 +371,25 @@ func (p *paper) controls() document.Section {
 			{Title: c.Title, Sub: strings.Join(c.Criteria, ", ")},
 			{Status: status(c.Status), Sub: c.Why},
 			{Text: owner, Sub: plain(strings.TrimSpace(c.Frequency + ", " + plain(life(c.State))))},
-			{Text: occurred(c.Occurrences), Sub: proof(c), Refs: p.ref(slices.Concat(c.Occurrences.Refs, evidenceRefs(c))...)},
+			p.operated(c),
 		}})
 	}
 	return document.Section{ID: "controls", Title: "Controls", Blocks: []document.Block{
 		text("What the organisation does to meet the criteria. A control stands as the worst of what gives evidence for it; with nothing to judge it is unknown. Performances and evidence are those of the window."),
 		table(document.Table{Label: "Controls", Empty: "No controls are adopted.", Columns: []document.Column{{Title: "Id", Width: -48}, {Title: "Control and criteria", Width: 2}, {Title: "Stands", Width: 2}, {Title: "Owner", Width: 1.1}, {Title: "In the window", Width: 1.4}}, Rows: rows}),
 	}}
+}
+
+// operated says how a control was performed and what is kept as proof. A cell does not go on over pages, so that only the
+// first marks stand in it; the references at the end have all.
+func (p *paper) operated(c Control) document.Cell {
+	const most = 24
+	refs := slices.Concat(c.Occurrences.Refs, evidenceRefs(c))
+	cell := document.Cell{Text: occurred(c.Occurrences), Sub: proof(c), Refs: p.ref(refs[:min(most, len(refs))]...)}
+	if n := len(refs) - most; n > 0 {
+		cell.Sub += fmt.Sprintf("; the first %d marks stand here, %d more among the references", most, n)
+	}
+	return cell
 }
 
 func life(state string) string {

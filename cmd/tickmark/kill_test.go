@@ -27,7 +27,7 @@ import (
 // These tests end the program by force and show that the next start is sound: nothing acknowledged is lost, no batch is
 // half there, the ledger proves, an interrupted collection is named and the next one completes.
 
-const batch = 1000 // records that a collection writes at once
+const batch = 500 // records that a collection writes at once
 
 // heavy is n, or many times as much where the dear tests run.
 func heavy(n, many int) int {

@@ -60,15 +60,15 @@ func (s *story) scope() {
 	s.on(first.AddDate(0, 0, 3), func() error {
 		for _, c := range []struct {
 			id, title, sort, category, statement string
-			criteria                             []string
+			criteria, controls                   []string
 		}{
-			{"SC-01", "Parcel data is kept confidential", "service_commitment", "confidentiality", "We show addresses only to those who need them to deliver a parcel.", []string{"C1.1"}},
-			{"SC-02", "The service is there 99.8 percent of each month", "service_commitment", "availability", "Booking, labels and tracking answer 99.8 percent of each calendar month.", []string{"A1.1", "A1.2"}},
-			{"SC-03", "Access is limited to those who need it", "service_commitment", "security", "We give access to customer data by role, and take it away on the last working day.", []string{"CC6.1", "CC6.2"}},
-			{"SR-01", "Disks with customer data are encrypted", "system_requirement", "security", "Every disk that holds customer data is encrypted at rest.", []string{"CC6.1"}},
+			{"SC-01", "Parcel data is kept confidential", "service_commitment", "confidentiality", "We show addresses only to those who need them to deliver a parcel.", []string{"C1.1"}, []string{"CON-01", "AC-10", "CRY-02"}},
+			{"SC-02", "The service is there 99.8 percent of each month", "service_commitment", "availability", "Booking, labels and tracking answer 99.8 percent of each calendar month.", []string{"A1.1", "A1.2"}, []string{"AVL-01", "AVL-04", "BKP-03"}},
+			{"SC-03", "Access is limited to those who need it", "service_commitment", "security", "We give access to customer data by role, and take it away on the last working day.", []string{"CC6.1", "CC6.2"}, []string{"AC-01", "AC-03", "AC-05"}},
+			{"SR-01", "Disks with customer data are encrypted", "system_requirement", "security", "Every disk that holds customer data is encrypted at rest.", []string{"CC6.1"}, []string{"CRY-02"}},
 		} {
 			if err := s.put(demo.Analyst, "commitment", c.id, object{"id": c.id, "title": c.title, "sort": c.sort, "category": c.category, "statement": c.statement, "made_in": "Terms of service, section 7",
-				"criteria": c.criteria, "since": date(first.AddDate(-1, 0, 0))}, "from the contracts"); err != nil {
+				"criteria": c.criteria, "controls": c.controls, "since": date(first.AddDate(-1, 0, 0))}, "from the contracts"); err != nil {
 				return err
 			}
 		}

@@ -95,7 +95,7 @@ func (l *lookups) Find(name, field string, value any, beside bool) ([]*expr.Doc,
 
 // few reports whether a kind has few records, past ones among them.
 func (l *lookups) few(name string) (bool, error) {
-	n, err := store.One[int64](l.ctx, l.q, "SELECT count(*) FROM (SELECT 1 AS one FROM record r JOIN kind k ON k.id = r.kind WHERE k.name = $1 LIMIT $2) some", name, few+1)
+	n, err := store.One[int64](l.ctx, l.q, "SELECT count(*) FROM (SELECT 1 AS one FROM record r JOIN kind k ON k.id = r.kind WHERE k.name = $1 LIMIT $2) AS counted", name, few+1)
 	return n <= few, err
 }
 

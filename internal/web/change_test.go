@@ -114,8 +114,8 @@ func TestChangesThroughForms(t *testing.T) {
 		_, page := w.get(t, "/catalogue?adopted=no")
 		id := ""
 		walk(t, []byte(page), func(n *html.Node, a map[string]string) {
-			if n.Data == "form" && strings.HasPrefix(a["action"], "/catalogue/") && id == "" {
-				id = strings.TrimPrefix(a["action"], "/catalogue/")
+			if n.Data == "button" && strings.HasPrefix(a["formaction"], "/catalogue/") && id == "" {
+				id = strings.TrimPrefix(a["formaction"], "/catalogue/")
 			}
 		})
 		status, page := w.post(t, "/catalogue/"+id, nil)
@@ -243,4 +243,36 @@ func TestChangesThroughForms(t *testing.T) {
 			t.Errorf("users answer a viewer %d", status)
 		}
 	})
+}
+
+func TestSeveralControlsAreAdoptedTogetherOrNone(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	_, page := w.get(t, "/catalogue?adopted=no")
+	var ids []string
+	walk(t, []byte(page), func(n *html.Node, a map[string]string) {
+		if n.Data == "input" && a["name"] == "id" && len(ids) < 2 {
+			ids = append(ids, a["value"])
+		}
+	})
+	if len(ids) < 2 {
+		t.Fatalf("the catalogue lets %v be chosen", ids)
+	}
+	adopted := func(id string) bool {
+		_, err := w.Book.Get(t.Context(), "control", id, 0)
+		return err == nil
+	}
+	if status, _ := w.post(t, "/catalogue", url.Values{"id": {ids[0], "NONE-99"}}); status != http.StatusNotFound || adopted(ids[0]) {
+		t.Errorf("with one that does not exist: %d, and the other adopted: %v", status, adopted(ids[0]))
+	}
+	status, page := w.post(t, "/catalogue", url.Values{"id": ids})
+	if status != http.StatusOK || !strings.Contains(page, "2 controls are adopted") {
+		t.Errorf("adopting two answers %d: %s", status, plainText(page))
+	}
+	if !adopted(ids[0]) || !adopted(ids[1]) {
+		t.Error("not both were adopted")
+	}
+	if status, _ := w.post(t, "/catalogue", url.Values{}); status == http.StatusOK {
+		t.Error("choosing none is taken as done")
+	}
 }

@@ -403,6 +403,14 @@ func (s *site) catalogue(w http.ResponseWriter, r *http.Request) error {
 	for _, x := range control.Stages() {
 		stage.Options = append(stage.Options, part.Option{Value: x, Text: "Needed from " + x})
 	}
+	needed := part.Choice{Name: "categories", Label: "Categories", Value: q.Get("categories"), Options: []part.Option{{Value: "", Text: "Any category"}}}
+	var categories []string
+	if p := st.scope.Period; p != nil {
+		needed.Options = append(needed.Options, part.Option{Value: "period", Text: "In the categories of the period"})
+		if needed.Value == "period" {
+			categories = p.Categories
+		}
+	}
 	state := part.Choice{Name: "adopted", Label: "Adopted", Value: q.Get("adopted"), Segments: true, Options: []part.Option{{Value: "", Text: "All"}, {Value: "no", Text: "Not adopted"}, {Value: "yes", Text: "Adopted"}}}
 	items, err := catalogueOnce()
 	if err != nil {
@@ -410,7 +418,7 @@ func (s *site) catalogue(w http.ResponseWriter, r *http.Request) error {
 	}
 	c := Catalogue{Total: len(items)}
 	rows, adopted, err := s.offered(st, func(i control.Item) bool {
-		return fits(q.Get("q"), i.ID, i.Title, i.Family, i.Statement) && (stage.Value == "" || stage.Value == i.Stage) && (q.Get("criterion") == "" || contains(i.Criteria, q.Get("criterion")))
+		return fits(q.Get("q"), i.ID, i.Title, i.Family, i.Statement) && (stage.Value == "" || stage.Value == i.Stage) && i.Wanted("", categories) && (q.Get("criterion") == "" || contains(i.Criteria, q.Get("criterion")))
 	})
 	if err != nil {
 		return err
@@ -421,24 +429,49 @@ func (s *site) catalogue(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	c.Adopted = adopted
-	c.Filter = part.Filter{Action: "/catalogue", Q: q.Get("q"), Hint: "Filter by text or id", Found: fmt.Sprintf("%d of %d", len(c.Rows), c.Total), Groups: []part.Choice{state, stage}, Keep: map[string]string{"criterion": q.Get("criterion")}}
+	c.Filter = part.Filter{Action: "/catalogue", Q: q.Get("q"), Hint: "Filter by text or id", Found: fmt.Sprintf("%d of %d", len(c.Rows), c.Total), Groups: []part.Choice{state, stage, needed}, Keep: map[string]string{"criterion": q.Get("criterion")}}
 	p := Page{Title: "Catalogue", Section: "/controls", Crumbs: []part.Crumb{{Text: "Controls", Href: "/controls"}, {Text: "Catalogue"}}}
 	return s.show(w, r, p, func(p Page) templ.Component { return cataloguePage(p, c) })
 }
 
 // adopt makes the organisation's own copy of a starter control.
 func (s *site) adopt(w http.ResponseWriter, r *http.Request) error {
-	item, ok := starter(segment(r, "id"))
-	if !ok {
-		return fault.New(fault.NotFound, "The catalogue has no control %q.", segment(r, "id"))
-	}
-	body, err := control.Adopt(item)
-	if err != nil {
+	id := segment(r, "id")
+	if err := s.adoptAll(r.Context(), id); err != nil {
 		return err
 	}
+	return done(w, r, part.Path("controls", id), id+" is adopted. It is yours to tailor now.")
+}
+
+// adoptChosen adopts several at once: all of them, or none.
+func (s *site) adoptChosen(w http.ResponseWriter, r *http.Request) error {
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	ids := slices.Compact(slices.Sorted(slices.Values(r.PostForm["id"])))
+	if len(ids) == 0 {
+		return fault.New(fault.Invalid, "No control was chosen.").WithNext("Go back and tick the controls that you mean.")
+	}
+	if err := s.adoptAll(r.Context(), ids...); err != nil {
+		return err
+	}
+	return done(w, r, "/controls", part.Count(len(ids), "control is", "controls are")+" adopted as "+part.Count(len(ids), "draft", "drafts")+", yours to tailor now.")
+}
+
+func (s *site) adoptAll(ctx context.Context, ids ...string) error {
+	var changes []record.Change
 	none := store.Moment(0)
-	if _, err := s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: "control", Key: item.ID, Body: body, Reason: "adopted from the catalogue", If: &none}); err != nil {
-		return err
+	for _, id := range ids {
+		item, ok := starter(id)
+		if !ok {
+			return fault.New(fault.NotFound, "The catalogue has no control %q.", id)
+		}
+		body, err := control.Adopt(item)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, record.Change{Kind: "control", Key: item.ID, Body: body, Reason: "adopted from the catalogue", If: &none})
 	}
-	return done(w, r, part.Path("controls", item.ID), item.ID+" is adopted. It is yours to tailor now.")
+	_, err := s.Book.Put(ctx, session(ctx), changes...)
+	return err
 }

@@ -25,6 +25,7 @@ func (s *site) routes() []route {
 		{"GET /occurrences/{key}", s.occurrence, false},
 		{"POST /occurrences/{key}", s.occurrenceDone, false},
 		{"GET /catalogue", s.catalogue, false},
+		{"POST /catalogue", s.adoptChosen, false},
 		{"POST /catalogue/{id}", s.adopt, false},
 		{"GET /checks", s.checks, false},
 		{"GET /checks/{id}", s.check, false},

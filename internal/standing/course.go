@@ -136,6 +136,23 @@ type Cell struct {
 	calendar.Span
 	Status check.Status
 	Reason string
+	people bool // something but checks was judged in it
+}
+
+// Cells are those of a control: its intervals over a span in n stretches. Passing checks are not enough for what people do, here
+// as little as in the control's state: a stretch with nothing else on record is unknown.
+func (s Summary) Cells(key string, span calendar.Span, courses Courses, n int) []Cell {
+	out := Cells(s.Intervals(key, span, courses), span, n, s.Zone)
+	if i := slices.IndexFunc(s.bodies, func(b body) bool { return b.key == key }); i < 0 || s.bodies[i].Type == "automated" {
+		return out
+	}
+	seen := false // until a next performance is due, the last one speaks
+	for i := range out {
+		if seen = seen || out[i].people; out[i].Status == check.Pass && !seen {
+			out[i].Status, out[i].Reason = check.Unknown, "Its checks pass, and nothing on record shows what people did."
+		}
+	}
+	return out
 }
 
 // Cells divide a span into n stretches of whole days, each with the worst that was so in it.
@@ -151,6 +168,7 @@ func Cells(intervals []Interval, span calendar.Span, n int, zone *time.Location)
 			if v.Status == check.NotApplicable || !v.From.Before(ends) || !v.To.After(begins) {
 				continue
 			}
+			c.people = c.people || v.Part != "checks"
 			before := check.Status("")
 			if len(statuses) > 0 {
 				before = check.Worst(statuses...)

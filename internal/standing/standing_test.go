@@ -72,3 +72,18 @@ func TestPassingChecksAloneAreNotEnoughForWhatPeopleDo(t *testing.T) {
 		}
 	}
 }
+
+func TestAWindowOfPassingChecksAloneIsNoPassOfWhatPeopleDo(t *testing.T) {
+	span := calendar.Span{From: calendar.Parse("2026-01-01"), To: calendar.Parse("2026-01-04")}
+	begin, end := store.At(calendar.Begins(span.From, time.UTC)), store.At(calendar.Ends(span.To, time.UTC))
+	for typ, want := range map[string]check.Status{"automated": check.Pass, "hybrid": check.Unknown, "": check.Unknown} {
+		c := Control{Key: "AC-01"}
+		c.Checks = []check.State{{Setup: check.Setup{Check: &check.Check{ID: "X-01"}}}}
+		s := Summary{Controls: []Control{c}, Operation: &Operation{Zone: time.UTC, bodies: []body{{key: "AC-01", Type: typ}}}}
+		for _, cell := range s.Cells("AC-01", span, Courses{"X-01": {{From: begin, To: end, Status: check.Pass}}}, 4) {
+			if cell.Status != want {
+				t.Errorf("%q: %s is drawn as %q, want %q", typ, cell.Words(), cell.Status, want)
+			}
+		}
+	}
+}

@@ -131,7 +131,7 @@ func (s *site) weeks(ctx context.Context, st *standing) (func(controlState) stri
 	return func(c controlState) string {
 		var n part.Counts
 		var classes []string
-		for _, cell := range stands.Cells(st.whole.Intervals(c.Key, span, courses), span, weeksDrawn, st.whole.Zone) {
+		for _, cell := range st.whole.Cells(c.Key, span, courses, weeksDrawn) {
 			if cell.Status != "" {
 				n.Add(statusOf(cell.Status))
 			}

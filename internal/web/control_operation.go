@@ -370,14 +370,14 @@ func (s *site) controlMap(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m := ControlMap{Window: st.whole.Window.Words()}
+	m := ControlMap{Window: span.Words()}
 	f := controlFilter(r, st)
 	n := int(span.To.Sub(span.From).Hours()/24/7) + 1
 	for _, c := range st.controls {
 		if !f.fits(st, c) {
 			continue
 		}
-		cells := stands.Cells(st.whole.Intervals(c.Key, span, courses), span, n, st.whole.Zone)
+		cells := st.whole.Cells(c.Key, span, courses, n)
 		row := MapRow{ID: c.ID, Title: c.Title, Href: part.Path("controls", c.Key), Status: c.status}
 		row.Line, row.Said = lineOf(c.ID, cells)
 		m.Rows = append(m.Rows, row)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -286,7 +287,8 @@ func TestWhatIsLeftOutIsProvedAndSaid(t *testing.T) {
 					continue // the check's own words
 				}
 				for _, word := range append(c.never, "auditor thinks") {
-					if bytes.Contains(f.b, []byte(word)) {
+					// As a word by itself: three letters stand in a hash by chance.
+					if regexp.MustCompile(`(^|[^A-Za-z0-9+/])` + regexp.QuoteMeta(word) + `($|[^A-Za-z0-9+/=])`).Match(f.b) {
 						t.Errorf("%s holds %q", f.name, word)
 					}
 				}

@@ -64,7 +64,7 @@ func migrate(ctx context.Context, db *DB) error {
 	return nil
 }
 
-// alone waits until no other process migrates the database.
+// alone waits until no other process opens or upgrades the database.
 func alone(ctx context.Context, db *DB) (release func(), err error) {
 	if db.Engine == Postgres {
 		c, err := db.write.Conn(ctx)
@@ -86,7 +86,7 @@ func alone(ctx context.Context, db *DB) (release func(), err error) {
 			return release, err
 		}
 		if time.Since(begun) > time.Minute {
-			return nil, fault.New(fault.Unavailable, "Another process has been upgrading the workspace %s for a minute.", db.path).WithNext("Wait for it, and try again.")
+			return nil, fault.New(fault.Unavailable, "Another process has been opening or upgrading the workspace %s for a minute.", db.path).WithNext("Wait for it, and try again.")
 		}
 		select {
 		case <-ctx.Done():

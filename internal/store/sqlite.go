@@ -15,8 +15,9 @@ import (
 )
 
 // What SQLite needs: write-ahead log so that readers never wait, full sync so that an acknowledged write survives a power
-// cut, zeros over what is deleted so that what was erased is gone from the file too, and a single writing connection that begins with the write lock taken.
-func openSQLite(path string) (*DB, error) {
+// cut, zeros over what is deleted so that what was erased is gone from the file too, and a single writing connection that
+// begins with the write lock taken. The first connection turns the log on, one process at a time: SQLite lets none wait for that.
+func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fault.New(fault.Unavailable, "The folder of the workspace, %s, cannot be made: %w.", filepath.Dir(path), err).WithNext("Check who may write there, or name another with --data.")
 	}
@@ -27,14 +28,22 @@ func openSQLite(path string) (*DB, error) {
 	}
 	dsn := func(extra string) string {
 		u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
-		return u.String() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=secure_delete(1)&_pragma=foreign_keys(1)&_pragma=temp_store(memory)&_pragma=mmap_size(0)" + extra
+		return u.String() + "?_pragma=busy_timeout(10000)&_pragma=synchronous(full)&_pragma=secure_delete(1)&_pragma=foreign_keys(1)&_pragma=temp_store(memory)&_pragma=mmap_size(0)" + extra
 	}
-	w, err := sql.Open("sqlite", dsn("&_txlock=immediate&_pragma=cache_size(-32000)&_pragma=wal_autocheckpoint(4000)"))
+	w, err := sql.Open("sqlite", dsn("&_txlock=immediate&_pragma=journal_mode(wal)&_pragma=cache_size(-32000)&_pragma=wal_autocheckpoint(4000)"))
 	if err != nil {
 		return nil, err
 	}
 	w.SetMaxOpenConns(1)
-	if err := w.Ping(); err != nil {
+	db := &DB{Engine: SQLite, path: path, write: w}
+	release, err := alone(ctx, db)
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
+	err = w.PingContext(ctx)
+	release()
+	if err != nil {
 		w.Close()
 		if f, ok := kind(err).(*fault.Fault); ok && !damaged(err) {
 			f.Message = path + ": " + f.Message
@@ -42,15 +51,14 @@ func openSQLite(path string) (*DB, error) {
 		}
 		return nil, fault.New(fault.Unavailable, "The workspace %s is not a readable database: %w.", path, err).WithNext("Restore it from a backup, or name another folder with --data.")
 	}
-	r, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)&_pragma=cache_size(-8000)"))
-	if err != nil {
+	if db.read, err = sql.Open("sqlite", dsn("&_pragma=query_only(1)&_pragma=cache_size(-8000)")); err != nil {
 		w.Close()
 		return nil, err
 	}
 	n := max(4, runtime.NumCPU())
-	r.SetMaxOpenConns(n)
-	r.SetMaxIdleConns(n)
-	return &DB{Engine: SQLite, path: path, read: r, write: w}, nil
+	db.read.SetMaxOpenConns(n)
+	db.read.SetMaxIdleConns(n)
+	return db, nil
 }
 
 func damaged(err error) bool {

@@ -55,7 +55,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	var err error
 	switch {
 	case strings.HasPrefix(url, "sqlite:"):
-		db, err = openSQLite(strings.TrimPrefix(url, "sqlite:"))
+		db, err = openSQLite(ctx, strings.TrimPrefix(url, "sqlite:"))
 	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
 		db, err = openPostgres(ctx, url)
 	default:

@@ -192,3 +192,24 @@ func TestALockHasOneHolder(t *testing.T) {
 		}
 	})
 }
+
+func TestOpenedByManyAtOnce(t *testing.T) {
+	for range 30 {
+		file := "sqlite:" + filepath.Join(t.TempDir(), "new", "t.db")
+		var all sync.WaitGroup
+		begin := make(chan struct{})
+		for range 8 {
+			all.Go(func() {
+				<-begin
+				db, err := store.Open(context.Background(), file)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				db.Close()
+			})
+		}
+		close(begin)
+		all.Wait()
+	}
+}

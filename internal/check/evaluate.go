@@ -418,6 +418,9 @@ func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.M
 		source.of = v
 		j.Result = u.Judge(subject, now, source)
 		j.versions = source.versions()
+		if source.failed != nil {
+			return judged{}, fmt.Errorf("judge %s %s: %w", v.Kind, v.Key, source.failed)
+		}
 	}
 	return j, nil
 }

@@ -669,3 +669,58 @@ func TestTwoEvaluationsAtOnceAnswerOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestALookupThatTheDatabaseRefusesAnswersNothing(t *testing.T) {
+	type harm func(d *desk) (mend string, args []any)
+	run := func(d *desk, sql string, args ...any) {
+		d.Helper()
+		if err := d.book.DB.Write(d.ctx, func(tx *store.Tx) error { _, err := tx.Exec(d.ctx, sql, args...); return err }); err != nil {
+			d.Fatal(err)
+		}
+	}
+	for name, hurt := range map[string]harm{
+		"the index is out of reach": func(d *desk) (string, []any) {
+			run(d, "ALTER TABLE value RENAME TO elsewhere")
+			return "ALTER TABLE elsewhere RENAME TO value", nil
+		},
+		"a record cannot be opened": func(d *desk) (string, []any) {
+			v, err := d.book.Get(d.ctx, "person", "bob", 0)
+			if err != nil {
+				d.Fatal(err)
+			}
+			body, err := store.One[[]byte](d.ctx, d.book.DB, "SELECT body FROM version WHERE id = $1", v.ID)
+			if err != nil {
+				d.Fatal(err)
+			}
+			run(d, "UPDATE version SET body = $1 WHERE id = $2", []byte("no body"), v.ID)
+			return "UPDATE version SET body = $1 WHERE id = $2", []any{body, v.ID}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				d := open(t, db, joiner)
+				d.covered("host_user", "2026-01-01 00:00", "", "")
+				d.see("host_user", "bob", `{"name":"bob","mail":"bob@example.org","human":true,"locked":false}`)
+				d.see("person", "bob", `{"email":"bob@example.org"}`)
+				d.evaluate()
+				d.goTo("2026-01-02 00:00")
+				d.see("host_user", "bob", `{"name":"bob","mail":"bob@example.org","human":true,"mfa":true,"locked":false}`)
+				d.see("host_user", "eve", `{"name":"eve","mail":"eve@example.org","human":true,"locked":false}`)
+				mend, args := hurt(d)
+				if _, err := d.m.Evaluate(d.ctx, check.Options{}); err == nil {
+					t.Error("the evaluation went on")
+				}
+				if n, err := store.One[int64](d.ctx, db, "SELECT count(*) FROM result"); err != nil || n != 1 {
+					t.Errorf("%d answers are kept, where there was one: %v", n, err)
+				}
+				if _, err := d.m.Backtest(d.ctx, "JOIN-01", d.at("2026-01-01 00:00"), d.at("2026-01-02 00:00")); err == nil {
+					t.Error("the past was judged")
+				}
+				run(d, mend, args...)
+				d.goTo("2026-01-02 01:00")
+				d.evaluate()
+				d.want(check.Filter{}, "bob pass 01 00:00–", "eve pass 02 00:00–")
+			})
+		})
+	}
+}

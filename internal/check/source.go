@@ -23,6 +23,8 @@ type lookups struct {
 	built map[[2]string]*hashed
 	read  []int64        // versions that the present judgement looked at
 	of    record.Version // the record that is judged
+
+	failed error // of the database or what it holds: what was judged by it is no answer at all
 }
 
 // directLookups is how often the index is asked before the kind is read whole: of few records, that is soon cheaper.
@@ -35,7 +37,7 @@ const (
 // hashed is the records of a kind or view by a field's value.
 type hashed struct {
 	rows map[any][]row
-	odd  error // a record cannot be told to belong here: a lookup could miss it
+	odd  error // a record cannot be told to belong here: a lookup could miss it, so that the answer is unknown
 }
 
 type row struct {
@@ -55,17 +57,30 @@ func (m *Monitor) lookups(ctx context.Context, q store.Q, at store.Moment) *look
 	return &lookups{ctx: ctx, m: m, q: q, at: at, asked: map[[2]string]int{}, built: map[[2]string]*hashed{}}
 }
 
-// Find implements expr.Source.
+// Find implements expr.Source. What is unknown by the records is an error to the expression; what could not be read of them is
+// kept beside, for it must end the evaluation and not become an answer.
 func (l *lookups) Find(name, field string, value any, beside bool) ([]*expr.Doc, error) {
+	docs, odd, err := l.find(name, field, value, beside)
+	if err == nil {
+		return docs, odd
+	}
+	if l.failed == nil {
+		l.failed = fmt.Errorf("look up %s by %s: %w", name, field, err)
+	}
+	return nil, err
+}
+
+func (l *lookups) find(name, field string, value any, beside bool) (docs []*expr.Doc, odd, err error) {
 	id := [2]string{name, field}
 	if h := l.built[id]; h != nil {
-		return l.hit(h, value, beside)
+		docs, err = l.hit(h, value, beside)
+		return docs, h.odd, err
 	}
 	limit := directLookups
 	if l.asked[id]++; l.asked[id] > directOfFew && l.asked[id] <= directLookups {
 		isFew, err := l.few(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if isFew {
 			limit = directOfFew
@@ -75,22 +90,25 @@ func (l *lookups) Find(name, field string, value any, beside bool) ([]*expr.Doc,
 		k := l.m.Words.kinds[name]
 		text, isText := value.(string)
 		if field == expr.Key && isText {
-			return l.byKey(k, text, beside)
+			docs, err = l.byKey(k, text, beside)
+			return docs, nil, err
 		}
 		if f, ok := k.FieldNamed(field); ok && f.Indexed {
 			found, err := l.m.Book.Find(l.ctx, l.q, name, field, value, l.at)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			return l.docs(found, beside, func(d *expr.Doc) bool { return d.Holds(field, value) }) // the index rounds large numbers
+			docs, err = l.docs(found, beside, func(d *expr.Doc) bool { return d.Holds(field, value) }) // the index rounds large numbers
+			return docs, nil, err
 		}
 	}
 	h, err := l.build(name, field)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	l.built[id] = h
-	return l.hit(h, value, beside)
+	docs, err = l.hit(h, value, beside)
+	return docs, h.odd, err
 }
 
 // few reports whether a kind has few records, past ones among them.
@@ -143,7 +161,7 @@ func (l *lookups) byKey(k *record.Kind, key string, beside bool) ([]*expr.Doc, e
 
 func (l *lookups) hit(h *hashed, value any, beside bool) ([]*expr.Doc, error) {
 	if h.odd != nil {
-		return nil, h.odd
+		return nil, nil
 	}
 	var out []*expr.Doc
 	for _, r := range h.rows[hashKey(value)] {
@@ -183,13 +201,13 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 			}
 			if view {
 				seen, in, err := l.m.Words.see(name, k.Name, &doc)
-				if err != nil {
-					return err
+				if err != nil && h.odd == nil {
+					h.odd = fmt.Errorf("the %s %s cannot be read as %s: %w", v.Kind, v.Label, name, err)
 				}
-				if in.Answer == expr.Unknown && h.odd == nil {
+				if err == nil && in.Answer == expr.Unknown && h.odd == nil {
 					h.odd = fmt.Errorf("the %s %s cannot be told to be a %s or not: %s", v.Kind, v.Label, name, lowerFirst(strings.TrimSuffix(in.Reason, ".")))
 				}
-				if in.Answer != expr.True {
+				if err != nil || in.Answer != expr.True {
 					return nil
 				}
 				if body = seen; field != expr.Key {
@@ -212,7 +230,7 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("look up %s: %w", name, err)
+			return nil, fmt.Errorf("read every %s: %w", k.Name, err)
 		}
 	}
 	return h, nil

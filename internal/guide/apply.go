@@ -8,7 +8,7 @@ import (
 	"io"
 	"slices"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"tickmark/internal/fault"
 	"tickmark/internal/period"

@@ -24,6 +24,7 @@ type Item struct {
 	Criteria   []string   `yaml:"criteria"`  // ids, the primary one first
 	Family     string     `yaml:"family"`
 	Frequency  string     `yaml:"frequency"`
+	Events     *Events    `yaml:"events,omitempty"` // of a control that is performed per event, and of no other
 	Nature     string     `yaml:"nature"`
 	Type       string     `yaml:"type"`
 	OwnerRole  string     `yaml:"owner_role"`
@@ -32,6 +33,24 @@ type Item struct {
 	Checks     []Check    `yaml:"automated_checks"`
 	Procedures Procedures `yaml:"test_procedures"`
 	Version    string     // of the catalogue
+}
+
+// Events say which records call for a control that is performed per event: those of a kind or view, or each change of one of
+// its fields. What no kind can tell yet waits for its source, and until then nobody knows whether the control was called for.
+type Events struct {
+	Kind    string `yaml:"kind,omitempty" json:"kind,omitempty"`
+	Where   string `yaml:"where,omitempty" json:"where,omitempty"`         // CEL over r; empty for all
+	Date    string `yaml:"date,omitempty" json:"date,omitempty"`           // the field that holds the day; empty: when the record occurred
+	Changed string `yaml:"changed,omitempty" json:"changed,omitempty"`     // the field each of whose changes is an event, on the day it was recorded
+	Lead    int    `yaml:"lead_days,omitempty" json:"lead_days,omitempty"` // days before that day from which on it may be done
+	Days    int    `yaml:"due_days,omitempty" json:"due_days,omitempty"`   // days after that day by which it is done
+	Waits   string `yaml:"waits_for,omitempty" json:"waits_for,omitempty"` // the source that would tell, while no kind does
+}
+
+// Question is the events without the days around them: what is asked of the records.
+func (e Events) Question() Events {
+	e.Lead, e.Days = 0, 0
+	return e
 }
 
 // Check names a check by its id and what it must show for this control.
@@ -149,6 +168,14 @@ func parse(file string, data []byte, criteria map[string]bool) ([]Item, error) {
 					WithNext("It must be one of: %s.", strings.Join(c.allowed, ", "))
 			}
 		}
+		if (item.Events != nil) != (item.Frequency == "per_event") {
+			return nil, fault.New(fault.Invalid, "%s: %s must say its events if it is performed per event, and only then.", file, item.ID)
+		}
+		if item.Events != nil {
+			if err := item.Events.sound(); err != nil {
+				return nil, fmt.Errorf("%s: %s: %w", file, item.ID, err)
+			}
+		}
 		if len(item.Criteria) == 0 {
 			return nil, fault.New(fault.Invalid, "%s: %s serves no criterion.", file, item.ID)
 		}
@@ -165,12 +192,16 @@ func parse(file string, data []byte, criteria map[string]bool) ([]Item, error) {
 // Adopt returns the body of a new control record that is a copy of the item: a draft, without an owner, the organisation's
 // own from then on.
 func Adopt(item Item) (json.RawMessage, error) {
-	body, err := json.Marshal(map[string]any{
+	copied := map[string]any{
 		"id": item.ID, "title": item.Title, "statement": item.Statement, "criteria": item.Criteria, "family": item.Family,
 		"frequency": item.Frequency, "nature": item.Nature, "type": item.Type, "owner_role": item.OwnerRole, "stage": item.Stage,
 		"evidence": item.Evidence, "checks": checkIDs(item), "procedures": item.Procedures,
 		"catalogue_id": item.ID, "catalogue_version": item.Version, "tailored": false,
-	})
+	}
+	if item.Events != nil {
+		copied["events"] = item.Events
+	}
+	body, err := json.Marshal(copied)
 	if err != nil {
 		return nil, fmt.Errorf("adopt %s: %w", item.ID, err)
 	}

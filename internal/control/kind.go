@@ -32,12 +32,15 @@ func Kind() record.Kind {
 			{Name: "grace_days", Title: "Days of grace", Type: record.Integer, Hidden: true,
 				Help: "How many days after a span its performance and its evidence are still in time; none when empty."},
 			{Name: "events", Title: "What calls for it", Type: record.Object, Hidden: true,
-				Help: "For a control that is performed per event: which records are the events.",
+				Help: "For a control that is performed per event: which records are the events. Those of an automated control are judged by its checks; for any other, each event is a performance that is due.",
 				Fields: []record.Field{
-					{Name: "kind", Type: record.Text, Help: "The kind of record, such as person."},
+					{Name: "kind", Type: record.Text, Help: "The kind of record, such as person, or for an automated control a view, such as change."},
 					{Name: "where", Type: record.Text, Help: "Which of them, as a filter over r, such as has(r.end)."},
 					{Name: "date", Type: record.Text, Help: "The field that holds the day, such as end; empty for when it occurred."},
+					{Name: "changed", Title: "Field that changes", Type: record.Text, Help: "Instead of a date: the field each of whose changes is an event, such as title."},
+					{Name: "lead_days", Title: "Days before", Type: record.Integer, Help: "How many days before that day it may be done already."},
 					{Name: "due_days", Type: record.Integer, Help: "Within how many days after that day."},
+					{Name: "waits_for", Title: "Waits for", Type: record.Text, Help: "Instead of a kind: the source that would tell, while none is connected. Until then the control is unknown."},
 				}},
 			{Name: "review_each", Title: "Each performance is reviewed", Type: record.Bool, Hidden: true,
 				Help: "A second person looks at each performance; until then it does not count."},
@@ -74,7 +77,12 @@ func Kind() record.Kind {
 		},
 		States: machine(),
 		Guard:  marker(),
-		Check:  smallTeam,
+		Check: func(look record.Look, before, after map[string]any, actor record.Actor) error {
+			if err := askable(look, before, after); err != nil {
+				return err
+			}
+			return smallTeam(look, before, after, actor)
+		},
 	}
 }
 

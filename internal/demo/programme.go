@@ -126,8 +126,6 @@ func (s *story) controls() {
 				fields["frequency"], fields["grace_days"] = "weekly", 4
 			case "BKP-02":
 				fields["frequency"], fields["grace_days"] = "monthly", 8
-			case "AC-03":
-				fields["events"] = object{"kind": "person", "where": "has(r.end) && r.end != null && r.employment != \"contractor\"", "date": "end", "due_days": 3}
 			}
 			if own {
 				fields["statement"] = i.Statement + " At Saltmarsh this is noted in the work log of the team."
@@ -148,7 +146,7 @@ func (s *story) controls() {
 			continue // approved, and waiting
 		}
 		s.on(day.AddDate(0, 0, 5), func() error { return s.move(approver, "control", i.ID, "activate", nil) })
-		if (i.Frequency == "continuous" || i.Frequency == "per_event") && i.ID != "AC-03" && s.Chance("required", i.ID) > 0.15 {
+		if (i.Frequency == "continuous" || i.Events != nil && (i.Events.Waits != "" || i.Type == "automated")) && s.Chance("required", i.ID) > 0.15 {
 			s.standing = append(s.standing, i)
 		}
 		if i.Type != "automated" && (i.Frequency == "annual" || i.Frequency == "semiannual") {

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"time"
 
 	"tickmark/internal/calendar"
+	"tickmark/internal/control"
 	"tickmark/internal/fault"
 	"tickmark/internal/occurrence"
 	"tickmark/internal/organisation"
@@ -36,10 +38,11 @@ type operated struct {
 type agenda struct {
 	zone    *time.Location
 	window  calendar.Span
-	wanted  map[string]map[string]any // by key: those to make
-	asked   map[string]bool           // by key: those that stay, beyond the window too
-	unknown map[string]bool           // controls whose events cannot be read now
-	earlier map[string][]string       // by control: those who owned it before, whose duties pass on
+	wanted  map[string]map[string]any  // by key: those to make
+	asked   map[string]bool            // by key: those that stay, beyond the window too
+	unknown map[string]bool            // controls whose events cannot be read now
+	earlier map[string][]string        // by control: those who owned it before, whose duties pass on
+	read    map[control.Events][]event // what was asked already: several controls wait for the same events
 }
 
 // occurrences makes what is due of the controls in operation for the window, follows their new versions, and takes back
@@ -80,7 +83,7 @@ func occurrences(ctx context.Context, w *workspace.Workspace) (int, error) {
 }
 
 func newAgenda(ctx context.Context, w *workspace.Workspace) (*agenda, error) {
-	a := &agenda{zone: time.UTC, wanted: map[string]map[string]any{}, asked: map[string]bool{}, unknown: map[string]bool{}, earlier: map[string][]string{}}
+	a := &agenda{zone: time.UTC, wanted: map[string]map[string]any{}, asked: map[string]bool{}, unknown: map[string]bool{}, earlier: map[string][]string{}, read: map[control.Events][]event{}}
 	if v, err := w.Book.Get(ctx, organisation.Kind().Name, organisation.Key, 0); err == nil {
 		a.zone = organisation.Zone(v.Body)
 	} else if !fault.Is(err, fault.NotFound) {
@@ -105,12 +108,15 @@ func inOperation(ctx context.Context, w *workspace.Workspace, zone *time.Locatio
 		}
 		for _, v := range page.Versions {
 			var b struct {
-				State, Frequency, Owner string
-				Grace                   int `json:"grace_days"`
-				Events                  occurrence.Events
+				State, Type, Frequency, Owner string
+				Grace                         int `json:"grace_days"`
+				Events                        control.Events
 			}
 			if err := json.Unmarshal(v.Body, &b); err != nil {
 				return nil, fmt.Errorf("read control %s: %w", v.Key, err)
+			}
+			if b.Type == "automated" {
+				b.Events = control.Events{} // its checks judge them; nobody performs it
 			}
 			if len(out) == 0 || out[len(out)-1].key != v.Key {
 				out = append(out, &operated{key: v.Key})
@@ -136,13 +142,14 @@ func (a *agenda) ask(ctx context.Context, w *workspace.Workspace, c *operated, r
 	for _, d := range occurrence.Scheduled(terms, reach.From, reach.To) {
 		a.add(occurrence.Key(c.key, d.From), c, d, d.Words(), a.window.Has(d.To))
 	}
-	seen := map[occurrence.Events]bool{}
+	seen := map[control.Events]bool{}
 	for _, t := range terms {
-		if t.Events.Kind == "" || t.Frequency != "per_event" || seen[t.Events] {
+		asked := t.Events.Question()
+		if asked.Kind == "" || t.Frequency != "per_event" || seen[asked] {
 			continue
 		}
-		seen[t.Events] = true
-		list, err := a.events(ctx, w, t.Events)
+		seen[asked] = true
+		list, err := a.events(ctx, w, asked)
 		var f *fault.Fault
 		if errors.As(err, &f) {
 			slog.WarnContext(ctx, "the events of a control cannot be read", "control", c.key, "error", err)
@@ -153,14 +160,18 @@ func (a *agenda) ask(ctx context.Context, w *workspace.Workspace, c *operated, r
 			return err
 		}
 		for _, e := range list {
-			d, ok := occurrence.ForEvent(terms, t.Events.Kind, e.on)
+			d, ok := occurrence.ForEvent(terms, asked, e.on)
 			if !ok {
 				continue
 			}
-			key := occurrence.EventKey(c.key, t.Events.Kind, e.key)
-			a.add(key, c, d, t.Events.Kind+" "+e.key, a.window.Has(e.on))
+			change := calendar.Day{}
+			if asked.Changed != "" {
+				change = e.on
+			}
+			key := occurrence.EventKey(c.key, asked.Kind, e.key, change)
+			a.add(key, c, d, asked.Kind+" "+e.key, a.window.Has(e.on))
 			if body := a.wanted[key]; body != nil {
-				body["event_kind"], body["event_key"] = t.Events.Kind, e.key
+				body["event_kind"], body["event_key"], body["event_on"] = asked.Kind, e.key, calendar.Text(e.on)
 			}
 		}
 	}
@@ -186,7 +197,71 @@ type event struct {
 }
 
 // events are the records that call for a control, from the window's first day on.
-func (a *agenda) events(ctx context.Context, w *workspace.Workspace, e occurrence.Events) ([]event, error) {
+func (a *agenda) events(ctx context.Context, w *workspace.Workspace, e control.Events) ([]event, error) {
+	if list, ok := a.read[e]; ok {
+		return list, nil
+	}
+	var list []event
+	var err error
+	if e.Changed != "" {
+		list, err = a.changes(ctx, w, e)
+	} else {
+		list, err = a.dated(ctx, w, e)
+	}
+	if err == nil {
+		a.read[e] = list
+	}
+	return list, err
+}
+
+// changes are the days on which a field of records came to say something else, by their history. What is said for the first
+// time, or no longer, is no change.
+func (a *agenda) changes(ctx context.Context, w *workspace.Workspace, e control.Events) ([]event, error) {
+	if _, err := w.Book.Kinds.Named(e.Kind); err != nil {
+		return nil, err
+	}
+	var out []event
+	last, said := "", any(nil)
+	begins := store.At(calendar.Begins(a.window.From, a.zone))
+	for q := (record.Query{Kind: e.Kind, Where: e.Where, During: [2]store.Moment{begins, store.At(w.Log.Clock()) + 1}, Limit: 500}); ; {
+		page, err := w.Book.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range page.Versions {
+			var body map[string]any
+			if err := json.Unmarshal(v.Body, &body); err != nil {
+				return nil, err
+			}
+			now, blank := body[e.Changed], body[e.Changed] == nil || body[e.Changed] == ""
+			if v.Key != last {
+				last, said = v.Key, nil
+			}
+			if said != nil && !blank && !reflect.DeepEqual(said, now) && v.From >= begins {
+				if on := calendar.Of(v.From.Time(), a.zone); len(out) == 0 || out[len(out)-1] != (event{v.Key, on}) {
+					out = append(out, event{v.Key, on})
+				}
+			}
+			if !blank {
+				said = now
+			}
+		}
+		if len(out) > eventLimit {
+			return nil, tooMany(e.Kind)
+		}
+		if page.Next == "" {
+			return out, nil
+		}
+		q.After = page.Next
+	}
+}
+
+func tooMany(kind string) error {
+	return fault.New(fault.TooLarge, "More than %d records of kind %s are events of one control.", eventLimit, kind).WithNext("Narrow its filter, or let a check judge them.")
+}
+
+// dated are the records whose day is that of an event.
+func (a *agenda) dated(ctx context.Context, w *workspace.Workspace, e control.Events) ([]event, error) {
 	k, err := w.Book.Kinds.Named(e.Kind)
 	if err != nil {
 		return nil, err
@@ -224,7 +299,7 @@ func (a *agenda) events(ctx context.Context, w *workspace.Workspace, e occurrenc
 				continue
 			}
 			if out = append(out, event{v.Key, on}); len(out) > eventLimit {
-				return nil, fault.New(fault.TooLarge, "More than %d records of kind %s are events of one control.", eventLimit, e.Kind).WithNext("Narrow its filter, or let a check judge them.")
+				return nil, tooMany(e.Kind)
 			}
 		}
 		if page.Next == "" {
@@ -235,7 +310,7 @@ func (a *agenda) events(ctx context.Context, w *workspace.Workspace, e occurrenc
 }
 
 // fromCalendar are the fields of an occurrence that follow its control as long as it is scheduled.
-var fromCalendar = []string{"title", "from", "to", "due", "zone"}
+var fromCalendar = []string{"title", "from", "to", "due", "zone", "event_on"}
 
 // settle writes the difference between what is asked for and what there is. What was done, missed or excluded stands.
 func (a *agenda) settle(ctx context.Context, w *workspace.Workspace, have map[string]record.Version) (int, error) {
@@ -307,7 +382,9 @@ func (a *agenda) made(key string, body map[string]any) bool {
 	kind, _ := body["event_kind"].(string)
 	event, _ := body["event_key"].(string)
 	if event != "" {
-		return key == occurrence.EventKey(control, kind, event) && !a.unknown[control] && from >= calendar.Text(a.window.From)
+		on, _ := body["event_on"].(string)
+		day := calendar.Parse(cmp.Or(on, from))
+		return (key == occurrence.EventKey(control, kind, event, calendar.Day{}) || key == occurrence.EventKey(control, kind, event, day)) && !a.unknown[control] && !day.Before(a.window.From)
 	}
 	return key == occurrence.Key(control, calendar.Parse(from))
 }

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"tickmark/internal/calendar"
+	"tickmark/internal/check"
+	"tickmark/internal/control"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 	"tickmark/internal/standing"
@@ -283,5 +286,156 @@ func TestATaskSaysSinceWhenItIsOverdue(t *testing.T) {
 	}
 	if got := w.lines(t, "task", "overdue_since", "state"); got[0] != "2026-01-11 done" {
 		t.Errorf("done late it says %s", got[0])
+	}
+}
+
+// Every starter control that is performed per event is put into operation as it stands: it makes performances of what
+// happens, is judged by its checks, or says which source it waits for and is unknown, whatever evidence there is.
+func TestStarterControlsAreCalledForByTheirEventsOrSayWhatTheyWaitFor(t *testing.T) {
+	w := newWorld(t)
+	w.library(t)
+	w.put(t, "ada", "person", "bob", map[string]any{"id": "bob", "name": "bob", "email": "bob@example.org", "start": "2026-01-05", "employment": "employee", "title": "Engineer"})
+	items, err := control.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := []string{}
+	for _, i := range items {
+		if i.Frequency != "per_event" {
+			continue
+		}
+		raw, err := control.Adopt(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body map[string]any
+		if err := json.Unmarshal(raw, &body); err != nil {
+			t.Fatal(err)
+		}
+		body["owner"] = "ada"
+		w.put(t, "ada", "control", i.ID, body)
+		w.act(t, "bob", "control", i.ID, "approve")
+		w.act(t, "ada", "control", i.ID, "activate")
+		if i.Events.Waits != "" {
+			waiting = append(waiting, i.ID)
+		}
+	}
+	w.at("2026-02-02")
+	w.put(t, "ada", "person", "dora", map[string]any{"id": "dora", "name": "Dora", "email": "dora@example.org", "start": "2026-02-09", "employment": "contractor"})
+	w.put(t, "ada", "person", "cleo", map[string]any{"id": "cleo", "name": "cleo", "email": "cleo@example.org", "start": "2026-01-05", "end": "2026-02-27"})
+	w.put(t, "ada", "person", "bob", map[string]any{"id": "bob", "name": "bob", "email": "bob@example.org", "start": "2026-01-05", "employment": "employee", "title": "Manager"})
+	w.put(t, "ada", "exception", "x", map[string]any{"title": "X", "control": "AC-03", "resources": []any{"a"}, "reason": "r", "risk": "r", "compensating": "c", "severity": "low", "start": "2026-02-03", "expiry": "2026-03-03", "beneficiary": "bob"})
+	w.due(t)
+	made := func() (out []string) {
+		for _, l := range w.lines(t, "occurrence", "control", "event_key", "event_on", "from", "due") {
+			if !strings.Contains(l, " 2026-01-05 ") { // the three who were there when it began
+				out = append(out, l)
+			}
+		}
+		return out
+	}
+	want := []string{
+		"AC-03 cleo 2026-02-27 2026-02-27 2026-03-02", "AC-04 bob 2026-02-02 2026-02-02 2026-02-16", "GOV-03 dora 2026-02-09 2026-02-09 2026-02-16",
+		"HR-01 dora 2026-02-09 2025-11-11 2026-02-09", "HR-02 dora 2026-02-09 2025-08-13 2026-02-09", "HR-03 dora 2026-02-09 2025-11-11 2026-02-09",
+		"PHY-03 cleo 2026-02-27 2026-02-27 2026-03-13", "POL-03 x 2026-02-02 2026-02-02 2026-05-05"}
+	if got := made(); !slices.Equal(got, want) {
+		t.Errorf("made %q", got)
+	}
+	w.due(t)
+	if got := made(); len(got) != len(want) {
+		t.Errorf("asked again, it made %q", got)
+	}
+	if len(waiting) < 20 {
+		t.Fatalf("only %d starter controls wait for a source", len(waiting))
+	}
+	for _, id := range []string{"INC-03", "VEN-03"} {
+		w.put(t, "ada", "requirement", id, map[string]any{"control": id, "title": "Register", "frequency": "quarterly", "from": "2026-01-01"})
+		w.put(t, "ada", "evidence", "of-"+id, map[string]any{"title": id, "sort": "document", "link": "https://example.org/x", "controls": []any{id}, "covers_from": "2026-01-01", "covers_to": "2026-03-31"})
+		if err := w.say(t, "bob", "evidence", "of-"+id, "review", map[string]any{"review": "Read it."}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range waiting {
+		if got := w.stands(t, id, 0); !strings.HasPrefix(got, "unknown ") || !strings.Contains(got, "occurrences:unknown") {
+			t.Errorf("%s waits for a source, and stands %s", id, got)
+		}
+	}
+	w.at("2026-03-05") // HR-03 of dora was missed and is done late: that it was missed stays
+	w.due(t)
+	w.put(t, "ada", "evidence", "signed", map[string]any{"title": "Signed terms", "sort": "document", "link": "https://example.org/y", "controls": []any{"HR-03"}, "covers_from": "2026-02-01", "covers_to": "2026-02-09"})
+	if err := w.say(t, "ada", "occurrence", "HR-03.person.dora", "perform", map[string]any{"occurred_at": "2026-02-01T09:00:00Z", "evidence": []any{"signed"}}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("what was missed was done in time after all: %v", err)
+	}
+	if err := w.say(t, "ada", "occurrence", "HR-03.person.dora", "perform_late", map[string]any{"occurred_at": "2026-02-01T09:00:00Z", "evidence": []any{"signed"}}); err != nil {
+		t.Error(err)
+	}
+	s, err := standing.At(t.Context(), w.Book, w.Monitor, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	window := calendar.Span{From: calendar.Parse("2026-01-01"), To: calendar.Parse("2026-12-31")}
+	missed := false
+	for _, v := range s.Intervals("HR-03", window, nil) {
+		missed = missed || v.Key == "HR-03.person.dora" && v.Status == check.Fail
+	}
+	if !missed {
+		t.Error("in the window, the terms that were handed in late are no longer missed")
+	}
+	if cells := s.Cells("INC-03", window, nil, 1); len(cells) != 1 || cells[0].Status != check.Unknown {
+		t.Errorf("over the window, a control that waits for a source is %+v", cells)
+	}
+}
+
+func TestEventsThatCouldNeverBeReadAreRefused(t *testing.T) {
+	w := newWorld(t)
+	w.library(t)
+	for want, events := range map[string]map[string]any{
+		`no kind "incident"`:   {"kind": "incident", "date": "start"},
+		`no field "leaves"`:    {"kind": "person", "date": "leaves"},
+		"filter does not work": {"kind": "person", "where": "r.leaves == 1", "date": "end"},
+		"do not say when":      {"kind": "person", "where": "has(r.end)"},
+		"names both":           {"kind": "person", "date": "end", "changed": "title"},
+		"names no kind":        {"date": "end"},
+		"both waits":           {"kind": "person", "date": "end", "waits_for": "a list of people"},
+		"are counted from 0":   {"kind": "person", "date": "end", "due_days": -1},
+		`no kind "change"`:     {"kind": "change", "date": "merged_at"},
+	} {
+		body, err := json.Marshal(map[string]any{"id": "X-01", "title": "X", "statement": "x", "criteria": []any{"CC6.1"}, "type": "manual", "frequency": "per_event", "events": events})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.Book.Put(t.Context(), person("ada"), record.Change{Kind: "control", Key: "X-01", Body: body})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", events, err, want)
+		}
+	}
+}
+
+func TestNothingIsNoPassUntilTheListOfEventsCanBeBelieved(t *testing.T) {
+	w := newWorld(t)
+	w.library(t)
+	w.operate(t, "X-01", map[string]any{"frequency": "per_event"})
+	w.put(t, "ada", "exception", "x", map[string]any{"title": "X", "control": "AC-03", "resources": []any{"a"}, "reason": "r", "risk": "r", "compensating": "c", "severity": "low", "start": "2026-02-03", "expiry": "2026-03-03", "beneficiary": "bob"})
+	w.put(t, "ada", "requirement", "r1", map[string]any{"control": "X-01", "title": "Register", "frequency": "quarterly", "from": "2026-01-01"})
+	w.evidence(t, "e1", "2026-01-01", "2026-03-31")
+	if err := w.say(t, "bob", "evidence", "e1", "review", map[string]any{"review": "Read it."}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		why, want string
+		events    any
+	}{
+		{"it names none", "unknown occurrences:unknown evidence:pass", nil},
+		{"nobody ever wrote one", "unknown occurrences:unknown evidence:pass", map[string]any{"kind": "task", "date": "due"}},
+		{"it is read from a source", "unknown occurrences:unknown evidence:pass", map[string]any{"kind": "git_commit"}},
+		{"one is on record, of another time", "pass evidence:pass", map[string]any{"kind": "exception", "date": "approved_at"}},
+	} {
+		w.put(t, "ada", "control", "X-01", map[string]any{"id": "X-01", "title": "X", "statement": "x", "criteria": []any{"CC6.1"}, "type": "manual", "owner": "ada", "evidence": []any{"a"}, "frequency": "per_event", "events": c.events})
+		w.act(t, "bob", "control", "X-01", "approve")
+		w.act(t, "ada", "control", "X-01", "activate")
+		w.due(t)
+		if got := w.stands(t, "X-01", 0); got != c.want {
+			t.Errorf("%s: it stands %s, want %s", c.why, got, c.want)
+		}
 	}
 }

@@ -27,6 +27,7 @@ func Kind() record.Kind {
 			{Name: "due", Type: record.Date, Required: true, Indexed: true, Help: "Last day on which it is in time."},
 			{Name: "event_kind", Title: "Event kind", Type: record.Text, Hidden: true, Help: "The kind of the event that called for it."},
 			{Name: "event_key", Title: "Event", Type: record.Text, Indexed: true, Hidden: true, Help: "The key of that event's record."},
+			{Name: "event_on", Title: "Event on", Type: record.Date, Hidden: true, Help: "The day of that event."},
 			{Name: "owner", Type: record.Ref, Refers: "person", Indexed: true, Help: "Who does it; the control's owner when empty."},
 			{Name: "zone", Type: record.Text, Hidden: true, Help: "The time zone in which its days are counted."},
 			{Name: "evidence", Type: record.Ref, Refers: "evidence", List: true, Fixed: true, Hidden: true},
@@ -75,7 +76,7 @@ func machine() *record.Machine {
 }
 
 // fromTheCalendar are what an occurrence is for; only the calendar says it, or a due date could be moved to when it suits.
-var fromTheCalendar = []string{"control", "from", "to", "due", "zone", "event_kind", "event_key"}
+var fromTheCalendar = []string{"control", "from", "to", "due", "zone", "event_kind", "event_key", "event_on"}
 
 // written refuses days that contradict each other, and another due date than the calendar's.
 func written(before, after map[string]any, actor record.Actor) error {

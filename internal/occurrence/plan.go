@@ -1,6 +1,9 @@
 package occurrence
 
-import "tickmark/internal/calendar"
+import (
+	"tickmark/internal/calendar"
+	"tickmark/internal/control"
+)
 
 // Version is one version of a control, as far as its occurrences go.
 type Version struct {
@@ -8,15 +11,7 @@ type Version struct {
 	State     string       // draft, approved, active, retired
 	Frequency string
 	Grace     int // days after a span in which its performance is still in time
-	Events    Events
-}
-
-// Events say which records call for a control that is performed per event.
-type Events struct {
-	Kind  string `json:"kind"`
-	Where string `json:"where"`    // CEL over r; empty for all
-	Date  string `json:"date"`     // the field that holds the day; empty: when the record occurred
-	Days  int    `json:"due_days"` // days after the event by which it is done
+	Events    control.Events
 }
 
 // Term is a time in which a control was in operation under one frequency. A zero To is still so.
@@ -24,7 +19,7 @@ type Term struct {
 	From, To  calendar.Day // inclusive
 	Frequency string
 	Grace     int
-	Events    Events
+	Events    control.Events
 }
 
 // Terms are when a control was in operation, from its versions in order. While a new version waits for approval, the last
@@ -103,12 +98,12 @@ func Scheduled(terms []Term, from, to calendar.Day) []Due {
 	return out
 }
 
-// ForEvent is the performance that an event on a day asks for, if a term counts that day.
-func ForEvent(terms []Term, kind string, on calendar.Day) (Due, bool) {
+// ForEvent is the performance that an event on a day asks for, if a term that asks the same question counts that day.
+func ForEvent(terms []Term, asked control.Events, on calendar.Day) (Due, bool) {
 	for _, t := range terms {
-		if t.Events.Kind == kind && !on.Before(t.From) && (t.To.IsZero() || !on.After(t.To)) {
+		if t.Events.Question() == asked && !on.Before(t.From) && (t.To.IsZero() || !on.After(t.To)) {
 			last := on.AddDate(0, 0, t.Events.Days)
-			return Due{calendar.Span{From: on, To: last}, last.AddDate(0, 0, t.Grace)}, true
+			return Due{calendar.Span{From: on.AddDate(0, 0, -t.Events.Lead), To: last}, last.AddDate(0, 0, t.Grace)}, true
 		}
 	}
 	return Due{}, false
@@ -117,8 +112,14 @@ func ForEvent(terms []Term, kind string, on calendar.Day) (Due, bool) {
 // Key names the occurrence of a control's span, the same whenever it is asked for.
 func Key(control string, from calendar.Day) string { return control + "." + calendar.Text(from) }
 
-// EventKey names the occurrence that an event asks for.
-func EventKey(control, kind, key string) string { return control + "." + kind + "." + key }
+// EventKey names the occurrence that an event asks for. A record may change many times, so that a change is named with its
+// day; for any other event the day is zero.
+func EventKey(control, kind, key string, on calendar.Day) string {
+	if on.IsZero() {
+		return control + "." + kind + "." + key
+	}
+	return control + "." + kind + "." + key + "." + calendar.Text(on)
+}
 
 // Window is the time for which occurrences are made: the current period, or the next twelve months when there is none or
 // it is over.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"tickmark/internal/calendar"
+	"tickmark/internal/control"
 )
 
 func active(from, frequency string, grace int) Version {
@@ -73,17 +74,17 @@ func TestANewVersionNeverChangesWhatHadBegun(t *testing.T) {
 }
 
 func TestAnEventAsksForOnePerformanceWhileTheControlIsInOperation(t *testing.T) {
-	e := Events{Kind: "person", Where: "has(r.end)", Date: "end", Days: 1}
+	e := control.Events{Kind: "person", Where: "has(r.end)", Date: "end", Days: 1}
 	terms := Terms([]Version{{From: calendar.Parse("2026-02-01"), State: "active", Frequency: "per_event", Grace: 2, Events: e}, in("2026-06-01", "retired")})
-	if d, ok := ForEvent(terms, "person", calendar.Parse("2026-03-31")); !ok || calendar.Text(d.To) != "2026-04-01" || calendar.Text(d.Due) != "2026-04-03" {
+	if d, ok := ForEvent(terms, e.Question(), calendar.Parse("2026-03-31")); !ok || calendar.Text(d.To) != "2026-04-01" || calendar.Text(d.Due) != "2026-04-03" {
 		t.Errorf("a last day in March: %v %v", d, ok)
 	}
 	for _, day := range []string{"2026-01-31", "2026-06-01"} {
-		if _, ok := ForEvent(terms, "person", calendar.Parse(day)); ok {
+		if _, ok := ForEvent(terms, e.Question(), calendar.Parse(day)); ok {
 			t.Errorf("%s asks for it, when the control was not in operation", day)
 		}
 	}
-	if _, ok := ForEvent(terms, "git_commit", calendar.Parse("2026-03-31")); ok {
+	if _, ok := ForEvent(terms, control.Events{Kind: "git_commit"}, calendar.Parse("2026-03-31")); ok {
 		t.Error("a record of another kind asks for it")
 	}
 }

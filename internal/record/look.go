@@ -2,9 +2,8 @@ package record
 
 import (
 	"context"
-	"time"
-
 	"tickmark/internal/store"
+	"time"
 )
 
 // Moment is a recorded time, for rooms that hold no SQL; zero is now.
@@ -16,6 +15,8 @@ type Look struct {
 	Get  func(kind, key string) (Version, error)                        // a fault that is NotFound when there is none
 	Find func(kind, field string, value any) (found []Version, _ error) // by an indexed field
 	All  func(kind string) ([]Version, error)                           // for kinds of which there are few
+	Kind func(name string) (*Kind, error)                               // a fault that is NotFound when there is none
+	Fits func(kind, where string) error                                 // a fault when the filter does not work on the kind
 }
 
 func (b *Book) look(ctx context.Context, q store.Q, at time.Time, asOf Moment) Look {
@@ -28,6 +29,15 @@ func (b *Book) look(ctx context.Context, q store.Q, at time.Time, asOf Moment) L
 		All: func(kind string) (all []Version, err error) {
 			err = b.EachAt(ctx, q, kind, asOf, func(v Version) error { all = append(all, v); return nil })
 			return all, err
+		},
+		Kind: b.Kinds.Named,
+		Fits: func(kind, where string) error {
+			ki, err := b.kind(kind)
+			if err != nil {
+				return err
+			}
+			_, err = b.program(ki, where)
+			return err
 		},
 	}
 }

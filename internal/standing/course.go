@@ -73,6 +73,9 @@ func (o *Operation) intervals(b body, span calendar.Span) []Interval {
 			out = append(out, Interval{Part: "occurrences", Status: status, From: calendar.Begins(days.From, o.Zone), To: calendar.Ends(days.To, o.Zone), Reason: why, Key: x.Key})
 		}
 	}
+	if why := o.untold[b.key]; why != "" && !o.Today.Before(span.From) {
+		out = append(out, Interval{Part: "occurrences", Status: check.Unknown, From: calendar.Begins(span.From, o.Zone), To: calendar.Ends(earlier(span.To, o.Today), o.Zone), Reason: why})
+	}
 	for _, r := range o.Requirements[b.key] {
 		for _, s := range r.Spans {
 			if s.State == requirement.Open || s.From.After(span.To) || s.To.Before(span.From) {
@@ -89,6 +92,13 @@ func (o *Operation) intervals(b body, span calendar.Span) []Interval {
 		}
 	}
 	return out
+}
+
+func earlier(a, b calendar.Day) calendar.Day {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // worst lays courses over each other: at each moment the worst of them, what applies to nothing left out.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,27 +33,30 @@ type Operation struct {
 
 	bodies    []body
 	byControl map[string][]string // keys of evidence that was not withdrawn
+	untold    map[string]string   // by control: why nobody knows when it is called for
+	silent    map[string]string   // by control: why nobody knows that nothing called for it, when nothing did
 }
 
 // body is what a control's own record says.
 type body struct {
 	key, label string
 	approval   control.Approval
-	ID         string   `json:"id"`
-	Family     string   `json:"family"`
-	Stage      string   `json:"stage"`
-	State      string   `json:"state"`
-	Criteria   []string `json:"criteria"`
-	Catalogue  string   `json:"catalogue_id"`
-	Type       string   `json:"type"`
-	Frequency  string   `json:"frequency"`
-	Grace      int      `json:"grace_days"`
-	Checks     []string `json:"checks"`
-	Owner      string   `json:"owner"`
-	ReviewEach bool     `json:"review_each"`
-	ReviewDue  string   `json:"review_due"`
-	ApprovedBy string   `json:"approved_by"`
-	Reviewer   string   `json:"late_reviewed_by"`
+	ID         string         `json:"id"`
+	Family     string         `json:"family"`
+	Stage      string         `json:"stage"`
+	State      string         `json:"state"`
+	Criteria   []string       `json:"criteria"`
+	Catalogue  string         `json:"catalogue_id"`
+	Type       string         `json:"type"`
+	Frequency  string         `json:"frequency"`
+	Grace      int            `json:"grace_days"`
+	Events     control.Events `json:"events"`
+	Checks     []string       `json:"checks"`
+	Owner      string         `json:"owner"`
+	ReviewEach bool           `json:"review_each"`
+	ReviewDue  string         `json:"review_due"`
+	ApprovedBy string         `json:"approved_by"`
+	Reviewer   string         `json:"late_reviewed_by"`
 }
 
 func (b body) catalogued() string { return cmp.Or(b.Catalogue, b.key) }
@@ -177,6 +181,9 @@ func (d *done) operation(ctx context.Context, book *record.Book, asOf record.Mom
 			return nil, fmt.Errorf("read every %s: %w", kind, err)
 		}
 	}
+	if err := o.listen(ctx, book, asOf); err != nil {
+		return nil, err
+	}
 	for _, x := range d.occurrences {
 		o.Occurrences[x.Control] = append(o.Occurrences[x.Control], x)
 	}
@@ -232,6 +239,57 @@ func (o *Operation) keepRequirement(v record.Version) error {
 	r.Key = v.Key
 	o.Requirements[r.Control] = append(o.Requirements[r.Control], r)
 	return err
+}
+
+// listen says of each control that is performed per event why nobody knows whether it was called for, if that is so. An
+// empty list is believed where its kind is kept here and something of it is on record: what is read from a source may have
+// been read in part. The events of an automated control are judged by its checks, record by record.
+func (o *Operation) listen(ctx context.Context, book *record.Book, asOf record.Moment) error {
+	o.untold, o.silent = map[string]string{}, map[string]string{}
+	kept := map[string]bool{}
+	look := book.LookAt(ctx, time.Time{})
+	for _, b := range o.bodies {
+		e := b.Events
+		switch {
+		case b.Frequency != "per_event" || b.State == "retired":
+			continue
+		case e.Waits != "":
+			o.untold[b.key] = "Nothing tells when it is called for: it waits for " + e.Waits + "."
+			continue
+		case b.Type == "automated":
+			continue
+		case e.Kind == "":
+			o.untold[b.key] = "Nothing tells when it is called for: it names no events."
+			continue
+		}
+		k, err := look.Kind(e.Kind)
+		if err == nil && e.Where != "" {
+			err = look.Fits(e.Kind, e.Where)
+		}
+		var f *fault.Fault
+		switch {
+		case errors.As(err, &f):
+			o.untold[b.key] = "What calls for it cannot be read: " + f.Error()
+		case err != nil:
+			return err
+		case k.Collected:
+			o.silent[b.key] = fmt.Sprintf("No %s called for it, and whether all of them were read is not known.", lower(k.Title))
+		default:
+			some, known := kept[k.Name]
+			if !known {
+				page, err := book.List(ctx, record.Query{Kind: k.Name, AsOf: asOf, Limit: 1})
+				if err != nil {
+					return err
+				}
+				some = len(page.Versions) > 0
+				kept[k.Name] = some
+			}
+			if !some {
+				o.silent[b.key] = fmt.Sprintf("There is no %s on record at all, so nothing shows that it was not called for.", lower(k.Title))
+			}
+		}
+	}
+	return nil
 }
 
 // EvidenceOf are the keys of a control's evidence that was not withdrawn.
@@ -315,11 +373,18 @@ func (o *Operation) occurrences(b body) Part {
 			p.Since = o.since(x, status)
 		}
 	}
+	untold, silent := o.untold[b.key], o.silent[b.key]
 	switch {
+	case untold != "" && (p.Nothing || p.Status == check.Pass):
+		p.Status, p.Reason, p.Nothing = check.Unknown, untold, false
+	case silent != "" && p.Nothing && p.Open == 0:
+		p.Status, p.Reason, p.Nothing = check.Unknown, silent, false
 	case p.Nothing && p.Open > 0:
 		p.Reason = fmt.Sprintf("None of %s is due yet.", count(p.Open, "scheduled performance", "scheduled performances"))
 	case p.Nothing && b.Frequency == "continuous":
 		p.Reason = "It works continuously, so nothing is scheduled; its checks and its evidence speak for it."
+	case p.Nothing && b.Frequency == "per_event" && b.Type == "automated":
+		p.Reason = "Its checks judge every event, so nothing is scheduled."
 	case p.Nothing && b.Frequency == "per_event":
 		p.Reason = "Nothing called for it in the window, as far as the records say."
 	case p.Nothing && b.State != "active":

@@ -172,6 +172,7 @@ func (s *site) control(w http.ResponseWriter, r *http.Request) error {
 		ApprovedBy                                                          string `json:"approved_by"`
 		LateReviewedBy                                                      string `json:"late_reviewed_by"`
 		Criteria, Evidence                                                  []string
+		Events                                                              control.Events
 	}
 	if err := json.Unmarshal(v.Body, &body); err != nil {
 		return fmt.Errorf("read control %s: %w", key, err)
@@ -236,7 +237,8 @@ func (s *site) control(w http.ResponseWriter, r *http.Request) error {
 		}
 		c.notCounted(k, o, exceptions)
 	}
-	c.Tested = howOften(c.Frequency, o)
+	c.Tested = howOften(c.Frequency, body.Events, o)
+	c.CalledFor = s.calledFor(c.Frequency, c.Manner, body.Events)
 	c.performances(ctx, o, people)
 	c.required(ctx, o, people)
 	c.Tabs = controlTabsOf(key, tab, map[string]int{"checks": len(c.Checks), "occurrences": len(c.Done), "evidence": len(c.Evidence), "policies": len(c.Policies), "findings": len(c.Findings)})
@@ -383,7 +385,11 @@ func (s *site) offered(st *standing, want func(control.Item) bool) (rows []Catal
 			adopted++
 		}
 		if want == nil || want(i) {
-			rows = append(rows, CatalogueRow{ID: i.ID, Title: i.Title, Statement: i.Statement, Criteria: i.Criteria, Category: i.Family, Stage: i.Stage, Frequency: i.Frequency, Adopted: have[i.ID], Tested: howOften(i.Frequency, st.whole.Operation)})
+			var events control.Events
+			if i.Events != nil {
+				events = *i.Events
+			}
+			rows = append(rows, CatalogueRow{ID: i.ID, Title: i.Title, Statement: i.Statement, Criteria: i.Criteria, Category: i.Family, Stage: i.Stage, Frequency: i.Frequency, Adopted: have[i.ID], Tested: howOften(i.Frequency, events, st.whole.Operation)})
 		}
 	}
 	return rows, adopted, nil

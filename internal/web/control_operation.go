@@ -131,7 +131,7 @@ func (c *ControlPage) notCounted(k controlState, o *stands.Operation, exceptions
 }
 
 // howOften says how often a control of a frequency is tested in a window.
-func howOften(frequency string, o *stands.Operation) string {
+func howOften(frequency string, events control.Events, o *stands.Operation) string {
 	from, to := o.Window.From, o.Window.To
 	where := "in twelve months"
 	if o.Period != nil && calendar.Parse(o.Period.From).Equal(from) {
@@ -146,12 +146,62 @@ func howOften(frequency string, o *stands.Operation) string {
 		return "Tested once " + where
 	case spans:
 		return fmt.Sprintf("Tested about %d times %s", n, where)
+	case frequency == "per_event" && events.Waits != "":
+		return "Not tested until there is " + events.Waits
 	case frequency == "per_event":
 		return "Tested as often as it is called for " + where
 	case frequency == "continuous":
 		return "Tested over every day " + strings.Replace(where, "in your", "of your", 1)
 	}
 	return ""
+}
+
+// calledFor says what calls for a control that is performed per event.
+func (s *site) calledFor(frequency, manner string, e control.Events) string {
+	k, err := s.Book.Kinds.Named(e.Kind)
+	what := e.Kind
+	if err == nil {
+		what = strings.ToLower(k.Title)
+	}
+	field := func(name string) string {
+		if err == nil {
+			if f, ok := k.FieldNamed(name); ok {
+				return strings.ToLower(titleOf(f))
+			}
+		}
+		return strings.ReplaceAll(name, "_", " ")
+	}
+	day := func(n int) string { return part.Count(n, "day", "days") }
+	switch {
+	case frequency != "per_event":
+		return ""
+	case e.Waits != "":
+		return "Waits for " + e.Waits
+	case e.Kind == "":
+		return "Nothing yet: name its events"
+	}
+	out := "Each " + what
+	switch {
+	case e.Changed != "":
+		out = "Each change of a " + what + "'s " + field(e.Changed)
+	case e.Date != "":
+		out += ", by its " + field(e.Date)
+	}
+	if e.Where != "" {
+		out += ", where " + e.Where
+	}
+	switch {
+	case manner == "automated":
+		return out + "; its checks judge them"
+	case e.Days == 0:
+		out += "; due on that day"
+	default:
+		out += "; due within " + day(e.Days)
+	}
+	if e.Lead > 0 {
+		out += ", from " + day(e.Lead) + " before"
+	}
+	return out
 }
 
 // performances fills in the occurrences over the window.

@@ -52,6 +52,7 @@ type ControlPage struct {
 	NotCounted   []part.Link // what is there and does not count, and why
 	Approval     string      // how it was approved, in a sentence
 	Tested       string      // how often it is tested in the window
+	CalledFor    string      // what calls for it, when it is performed per event
 	Window       string
 	Drawing      string // its performances over the window
 	Done         []PerformanceRow

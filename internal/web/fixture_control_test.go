@@ -9,6 +9,7 @@ import (
 
 	"tickmark/internal/calendar"
 	"tickmark/internal/check"
+	"tickmark/internal/control"
 	"tickmark/internal/requirement"
 	stands "tickmark/internal/standing"
 	"tickmark/internal/web/part"
@@ -46,7 +47,7 @@ func fixtureControl(ctx context.Context, tab string) ControlPage {
 		NotCounted: []part.Link{{Text: "1 scheduled performance", Href: "/controls/AC-05/occurrences", Note: "not due yet."}, {Text: "1 piece of evidence", Href: "/controls/AC-05/evidence", Note: "not reviewed by another person."}}}
 	k := controlState{ReviewDue: "2026-12-31", Approval: "approved_by_author", parts: []stands.Part{{Name: "checks", Status: check.Pass, Reason: "Everything that its checks judged passes.", Of: 3}, {Name: "occurrences", Status: check.Fail, Reason: "July to September was missed: it was due on 10 October 2026.", Of: 3, Bad: 1}, {Name: "evidence", Status: check.Unknown, Reason: "Nothing covers Q3 2026 of “Signed list of rights per system”.", Of: 3, Bad: 1}}}
 	c.readiness(k, "2026-11-22")
-	c.Tested = howOften(c.Frequency, o)
+	c.Tested = howOften(c.Frequency, control.Events{}, o)
 	c.performances(ctx, o, same)
 	c.required(ctx, o, same)
 	for _, e := range []string{"e1", "e2"} {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"tickmark/content"
 	"tickmark/internal/access"
@@ -204,7 +205,7 @@ type resultsCommand struct {
 	System string `placeholder:"ID" help:"Only about records inside the boundary of this system at the moment, or on a day of the window."`
 	AsOf   string `placeholder:"TIME" help:"As known at a past moment."`
 	From   string `placeholder:"TIME" help:"With --to: every interval in the window."`
-	To     string `placeholder:"TIME"`
+	To     string `placeholder:"TIME" help:"The window's end; a day is inclusive, in UTC."`
 	Limit  int    `default:"0" help:"At most so many; 0 is all with --json and 100 otherwise."`
 }
 
@@ -213,7 +214,7 @@ func (c *resultsCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	win, err := window(c.From, c.To)
+	win, err := window(c.From, c.To, time.UTC)
 	if err != nil {
 		return err
 	}
@@ -281,7 +282,7 @@ func (c *resultsCommand) Run(s *session) error {
 type statusCommand struct {
 	AsOf string `placeholder:"TIME" help:"As of a past moment."`
 	From string `placeholder:"TIME" help:"With --to: coverage over the window; the last 30 days otherwise."`
-	To   string `placeholder:"TIME"`
+	To   string `placeholder:"TIME" help:"The window's end; a day is inclusive, in UTC."`
 }
 
 func (c *statusCommand) Run(s *session) error {
@@ -289,7 +290,7 @@ func (c *statusCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	win, err := window(c.From, c.To)
+	win, err := window(c.From, c.To, time.UTC)
 	if err != nil {
 		return err
 	}

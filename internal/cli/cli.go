@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -218,15 +219,16 @@ func moment(flag, text string) (store.Moment, error) {
 	return 0, fault.New(fault.Usage, "--%s: %q is not a time.", flag, text).WithNext("Write it like 2026-01-31T09:00:00Z or 2026-01-31.")
 }
 
-// window reads --from and --to; both or neither.
-func window(from, to string) ([2]store.Moment, error) {
+// window reads --from and --to; both or neither. A day in them is a whole day of the zone, the last one inclusive.
+func window(from, to string, zone *time.Location) ([2]store.Moment, error) {
 	var w [2]store.Moment
-	var err error
-	if w[0], err = moment("from", from); err != nil {
-		return w, err
-	}
-	if w[1], err = moment("to", to); err != nil {
-		return w, err
+	for i, flag := range []struct{ name, text string }{{"from", from}, {"to", to}} {
+		day, err := time.ParseInLocation(time.DateOnly, flag.text, zone)
+		if err == nil {
+			w[i] = store.At(day.AddDate(0, 0, i))
+		} else if w[i], err = moment(flag.name, flag.text); err != nil {
+			return w, err
+		}
 	}
 	if from != "" && to == "" {
 		w[1] = store.At(time.Now())
@@ -235,7 +237,7 @@ func window(from, to string) ([2]store.Moment, error) {
 		return w, fault.New(fault.Usage, "--to needs --from.")
 	}
 	if from != "" && w[1] <= w[0] {
-		return w, fault.New(fault.Usage, "The window ends at %s, before it begins.", w[1])
+		return w, fault.New(fault.Usage, "The window ends before it begins: --from %s, --to %s.", from, cmp.Or(to, "now"))
 	}
 	return w, nil
 }

@@ -53,13 +53,27 @@ func TestWindowHasTwoEnds(t *testing.T) {
 		refused  string
 	}{
 		{"", "", ""}, {"2026-01-01", "2026-02-01", ""}, {"2026-01-01", "", ""},
-		{"", "2026-01-01", "--to needs --from"}, {"2026-02-01", "2026-01-01", "before it begins"}, {"2026-02-01", "2026-02-01", "before it begins"},
+		{"", "2026-01-01", "--to needs --from"}, {"2026-02-01", "2026-01-01", "ends before it begins"}, {"2026-02-01", "2026-02-01", ""}, {"2026-02-01", "2026-02-01T00:00", "ends before it begins"},
 		{"2026-02-30", "", "--from"}, {"2026-02-01", "soon", "--to"},
 	} {
-		_, err := window(c.from, c.to)
+		_, err := window(c.from, c.to, time.UTC)
 		if (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
 			t.Errorf("%q to %q: %v", c.from, c.to, err)
 		}
+	}
+}
+
+func TestADayOfAWindowIsWholeInTheZone(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := window("2026-04-01", "2026-04-30", berlin)
+	if err != nil || w[0].String() != "2026-03-31T22:00:00Z" || w[1].String() != "2026-04-30T22:00:00Z" {
+		t.Errorf("%v, %v", w, err)
+	}
+	if w, err = window("2026-04-01T00:00:00Z", "2026-04-30T00:00:00Z", berlin); err != nil || w[1].String() != "2026-04-30T00:00:00Z" {
+		t.Errorf("a moment was taken for a day: %v, %v", w, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -27,7 +28,7 @@ type recordsCommand struct {
 	Sort    string `placeholder:"FIELD" help:"Sort by an indexed field; --sort=-FIELD for descending."`
 	AsOf    string `placeholder:"TIME" help:"As of a past moment."`
 	From    string `placeholder:"TIME" help:"With --to: every version that held at some time in the window."`
-	To      string `placeholder:"TIME"`
+	To      string `placeholder:"TIME" help:"The window's end; a day is inclusive, in UTC."`
 	Key     string `help:"Only the record of this key."`
 	History string `placeholder:"KEY" help:"Every version of one record."`
 	Source  string `help:"Only records of this connection."`
@@ -59,7 +60,7 @@ func (c *recordsCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	during, err := window(c.From, c.To)
+	during, err := window(c.From, c.To, time.UTC)
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,8 @@ type reportCommand struct {
 type reportReadiness struct {
 	Out   string `type:"path" placeholder:"FILE" help:"The file to write; its ending decides the format: .pdf, .html or .json. JSON on standard output when left out."`
 	AsOf  string `placeholder:"TIME" help:"As of a past moment."`
-	From  string `placeholder:"TIME" help:"The window's beginning; the current period, or the last 90 days, when left out."`
-	To    string `placeholder:"TIME" help:"The window's end."`
+	From  string `placeholder:"DAY" help:"The window's first day; the current period, or the last 90 days, when left out."`
+	To    string `placeholder:"DAY" help:"The window's last day, inclusive, in the organisation's zone."`
 	Paper string `enum:"a4,us-letter" default:"a4" help:"Of a PDF: a4 or us-letter."`
 	Keep  bool   `help:"Keep the file in the workspace too, with a record of who made it."`
 }
@@ -42,12 +42,16 @@ func (c *reportReadiness) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	w, err := window(c.From, c.To)
-	if err != nil {
-		return err
-	}
 	return s.with(func(ws *workspace.Workspace, me access.Session) error {
 		if err := me.May(s, access.Read, nil); err != nil {
+			return err
+		}
+		zone, err := readiness.Zone(s, ws.Book, asOf)
+		if err != nil {
+			return err
+		}
+		w, err := window(c.From, c.To, zone)
+		if err != nil {
 			return err
 		}
 		r, err := readiness.Make(s, readiness.Options{Book: ws.Book, Monitor: ws.Monitor, AsOf: asOf, From: w[0], To: w[1]})

@@ -1,6 +1,7 @@
 package gap
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -67,7 +68,12 @@ func (f *finding) policies() {
 		case !p.published:
 			g.What = p.Title + " is not in force"
 			g.Why = map[bool]string{true: "It has no text yet.", false: "Its text is " + words(p.draft) + "."}[p.draft == ""]
-			g.Next = "Write it, have it reviewed and approved by somebody who is none of its authors, and publish it."
+			g.Next = map[string]string{
+				"approved":         "Publish it.",
+				"pending_approval": "Have it approved by somebody who is none of its authors, and publish it.",
+				"in_review":        "Have it reviewed and approved by somebody who is none of its authors, and publish it.",
+			}[p.draft]
+			g.Next = cmp.Or(g.Next, "Write it, have it reviewed and approved by somebody who is none of its authors, and publish it.")
 		case p.approved.AddDate(0, months, 0).Before(f.Now):
 			g.What = fmt.Sprintf("%s was approved more than %d months ago", p.Title, months)
 			g.Why = "Its approval is of " + p.approved.In(f.Now.Location()).Format("2 Jan 2006") + ", and must not be older on any day of the window."
@@ -120,7 +126,7 @@ func (f *finding) requirements() {
 		if len(missing) == 0 {
 			continue
 		}
-		g := Gap{ID: id(Requirement, r.Key), Sort: Requirement, What: c.ID + ": " + r.Title + " is missing", Severity: "high", Remedy: "evidence", Stage: c.Stage, Criteria: bears, Control: c.Key,
+		g := Gap{ID: id(Requirement, r.Key), Sort: Requirement, What: c.ID + ": “" + r.Title + "” is missing", Severity: "high", Remedy: "evidence", Stage: c.Stage, Criteria: bears, Control: c.Key,
 			Kind: "requirement", Key: r.Key, Next: "Keep evidence for " + c.ID + " whose own period covers it."}
 		g.Why = "No evidence covers " + missing[len(missing)-1].Words() + "."
 		if n := len(missing) - 1; n > 0 {

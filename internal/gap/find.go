@@ -194,7 +194,7 @@ func (f *finding) control(c Control, bears []string) {
 	owner, known := f.People[c.Owner]
 	switch {
 	case c.Owner == "":
-		at(Gap{ID: id(Owner, c.Key), Sort: Owner, What: c.ID + " has no owner", Why: "Nobody answers for " + c.Title + ".", Severity: severe(c.State == "active", "high", "medium"), Remedy: "decision",
+		at(Gap{ID: id(Owner, c.Key), Sort: Owner, What: c.ID + " has no owner", Why: "Nobody answers for “" + c.Title + "”.", Severity: severe(c.State == "active", "high", "medium"), Remedy: "decision",
 			Next: "Name the person who is the " + words(cmp.Or(c.OwnerRole, "owner")) + "."})
 	case !known:
 		at(Gap{ID: id(Owner, c.Key), Sort: Owner, What: "The owner of " + c.ID + " is not known", Why: "The control names " + c.Owner + ", and there is no such person.", Severity: "high", Remedy: "decision",
@@ -205,10 +205,10 @@ func (f *finding) control(c Control, bears []string) {
 	}
 	switch c.State {
 	case "draft":
-		at(Gap{ID: id(Approval, c.Key), Sort: Approval, What: c.ID + " is not approved", Why: c.Title + " is a draft; a control counts only once somebody other than its authors approved it.", Severity: "medium", Remedy: "document",
+		at(Gap{ID: id(Approval, c.Key), Sort: Approval, What: c.ID + " is not approved", Why: "“" + c.Title + "” is a draft; a control counts only once somebody other than its authors approved it.", Severity: "medium", Remedy: "document",
 			Next: "Tailor its statement to what you do, then have another person approve it."})
 	case "approved":
-		at(Gap{ID: id(Operation, c.Key), Sort: Operation, What: c.ID + " is not in operation", Why: c.Title + " is approved and nobody put it into operation.", Severity: "medium", Remedy: remedy(c, "workflow_change"),
+		at(Gap{ID: id(Operation, c.Key), Sort: Operation, What: c.ID + " is not in operation", Why: "“" + c.Title + "” is approved, and nobody put it into operation.", Severity: "medium", Remedy: remedy(c, "workflow_change"),
 			Next: "Put it into operation once it is done as written."})
 	case "active":
 		f.proof(c, at)
@@ -227,7 +227,7 @@ func (f *finding) proof(c Control, at func(Gap)) {
 	if len(c.Checks) > 0 {
 		why = "The checks it names (" + strings.Join(c.Checks, ", ") + ") are not in this release, and no evidence is kept for it."
 	}
-	g := Gap{ID: id(Proof, c.Key), Sort: Proof, What: "Nothing on record shows " + c.ID, Why: why, Severity: "high", Remedy: remedy(c, "evidence"), Next: "Keep evidence for it."}
+	g := Gap{ID: id(Proof, c.Key), Sort: Proof, What: "Nothing on record shows " + c.ID + ", " + lower(c.Title), Why: why, Severity: "high", Remedy: remedy(c, "evidence"), Next: "Keep evidence for it."}
 	if len(c.Evidence) > 0 {
 		g.Next = "Keep evidence for it: " + lower(c.Evidence[0]) + "."
 	}
@@ -276,6 +276,9 @@ func (f *finding) checks() {
 			g.Next = "Fix what fails; the check says how."
 			if due := f.Due[name]; due != "" {
 				g.Next = "Fix what fails by " + day(due) + "; the check says how."
+				if due < f.today {
+					g.Next = "Fix what fails, which was due on " + day(due) + "; the check says how."
+				}
 			}
 		} else {
 			g.Sort, g.ID, g.What, g.Severity = Unknown, id(Unknown, name), name+" is unknown: "+s.Title, "medium"

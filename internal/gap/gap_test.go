@@ -2,6 +2,7 @@ package gap
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,5 +156,22 @@ func TestATaskThatIsDoneDoesNotCloseAGap(t *testing.T) {
 	w.Tasks = append(w.Tasks, task{Task: Task{Key: "b", State: "open", Due: "2026-11-01", Late: true}, Gap: "owner:AC-01"})
 	if g := w.Gaps(); g[0].Status() != "overdue" || g[0].Task.Key != "b" {
 		t.Fatalf("%+v", g[0].Task)
+	}
+}
+
+func TestWhatToDoFollowsFromWhereItStands(t *testing.T) {
+	for draft, want := range map[string]string{"": "Write it, have it reviewed", "draft": "Write it, have it reviewed", "in_review": "Have it reviewed", "pending_approval": "Have it approved", "approved": "Publish it."} {
+		w := whole()
+		w.Policies[0].published, w.Policies[0].draft = false, draft
+		if gaps := w.Gaps(); len(gaps) != 1 || !strings.HasPrefix(gaps[0].Next, want) {
+			t.Errorf("a text that is %q: %+v", draft, gaps)
+		}
+	}
+	for due, want := range map[string]string{"2026-11-28": "which was due on 28 Nov 2026", "2026-11-29": "by 29 Nov 2026"} {
+		w := whole()
+		w.Standing.Controls[0].Checks[0].Status, w.Due = check.Fail, map[string]string{"X-01": due}
+		if gaps := w.Gaps(); len(gaps) != 1 || !strings.Contains(gaps[0].Next, want) {
+			t.Errorf("due on %s: %+v", due, gaps)
+		}
 	}
 }

@@ -333,7 +333,7 @@ func (o *Operation) judged(b body, x Occurrence) (status check.Status, why strin
 		return check.Pass, ""
 	}
 	if o.Missed(x) {
-		return check.Fail, fmt.Sprintf("%s was missed: it was due on %s.", o.Span(x).Words(), x.Due)
+		return check.Fail, fmt.Sprintf("%s was missed: it was due on %s.", o.Span(x).Words(), calendar.Parse(x.Due).Format("2 January 2006"))
 	}
 	return "", ""
 }

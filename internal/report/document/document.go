@@ -35,6 +35,7 @@ type Section struct {
 type Block struct {
 	Text  []Span  `json:"text,omitempty"`
 	Small bool    `json:"small,omitempty"` // of text
+	Refs  []Ref   `json:"refs,omitempty"`  // of text
 	Facts []Fact  `json:"facts,omitempty"`
 	Table *Table  `json:"table,omitempty"`
 	List  *List   `json:"list,omitempty"`

@@ -39,7 +39,7 @@ func Document(r *Report, link func(Reference) string) document.Document {
 	d := document.Document{
 		Title: "Readiness report", Organisation: r.Organisation.Name, Running: "Readiness report, as of " + p.at(r.AsOf), Notice: Notice,
 		Subtitle: p.subtitle(), Facts: p.cover(), Date: r.AsOf.Time(), Language: "en", Contents: true,
-		Cover:    "Every line carries a tickmark, such as R-0001. The last section says for each which record in which version it was traced to, and which entry of the ledger proves that version unchanged.",
+		Cover:    "Every line carries a tickmark, such as R-0001; a line without one tells of something that is not on record. The last section says for each mark which record in which version it was traced to, and which entry of the ledger proves that version unchanged.",
 		Sections: []document.Section{p.summary(), p.scope(), p.criteria(), p.controls(), p.gaps(), p.checks(), p.findings(), p.unwatched(), p.policies(), p.sources(), p.changes(), p.references()},
 	}
 	if r.Organisation.Demo {
@@ -70,7 +70,11 @@ func (p *paper) cover() []document.Fact {
 
 func (p *paper) window() string {
 	last := (p.r.To - 1).Time().In(p.zone)
-	return fmt.Sprintf("%s to %s, %s", p.r.From.Time().In(p.zone).Format("2 Jan 2006"), last.Format("2 Jan 2006"), p.r.Window)
+	s := fmt.Sprintf("%s to %s, %s: %s", p.r.From.Time().In(p.zone).Format("2 Jan 2006"), last.Format("2 Jan 2006"), p.r.Zone, p.r.Window)
+	if x := p.r.Period; x != nil && p.r.Window == "the period "+x.Name && x.To > last.Format(time.DateOnly) {
+		s += " so far"
+	}
+	return s
 }
 
 // at is a moment in the organisation's zone, to the minute.
@@ -180,6 +184,9 @@ func (p *paper) summary() document.Section {
 	if overdue > 0 {
 		findings.Parts = []document.Count{{N: overdue, Status: document.Status{Word: "past due", Tone: document.Fail}}}
 	}
+	if n := r.Counts.Findings - overdue; n > 0 {
+		findings.Parts = append(findings.Parts, document.Count{N: n, Status: document.Status{Word: "in time", Tone: document.Attention}})
+	}
 	s := document.Section{ID: "summary", Title: "Where it stands", Blocks: []document.Block{
 		{Tiles: []document.Tile{
 			{Title: "Criteria in scope", To: "criteria", Number: r.Counts.Criteria.Total(), Parts: tally(r.Counts.Criteria)},
@@ -202,7 +209,7 @@ func (p *paper) summary() document.Section {
 		}}),
 		{Note: &document.Note{Tone: document.Info, Title: "What this report does not say",
 			Text: "It adds nothing up to a score and draws no conclusion about an examination; that is the auditor's part. It shows what was on record, for which time, and what could not be known. What people do and nobody recorded is not in it."}},
-		small(fmt.Sprintf("How things stand is as of %s, as it was known then. How checks went over the window is as known when the ledger had %d entries.", p.at(r.AsOf), r.Ledger.Size)),
+		small(fmt.Sprintf("How things stand is as of %s, as it was known then. How checks went over the window is as known when the ledger had %d entries. Days and times are those of the zone %s.", p.at(r.AsOf), r.Ledger.Size, r.Zone)),
 	}})
 	return s
 }
@@ -232,24 +239,25 @@ func severities(gaps []Gap) []document.Count {
 func (p *paper) first() [][]document.Block {
 	var out [][]document.Block
 	for _, g := range p.r.Gaps[:min(5, len(p.r.Gaps))] {
-		out = append(out, []document.Block{{Text: []document.Span{{Text: strings.TrimSuffix(g.What, ".") + ". ", Bold: true}, {Text: g.Next}}}})
+		out = append(out, []document.Block{{Text: []document.Span{{Text: strings.TrimSuffix(g.What, ".") + ". ", Bold: true}, {Text: g.Next}}, Refs: p.ref(g.Ref)}})
 	}
 	return out
 }
 
 func (p *paper) scope() document.Section {
-	s := document.Section{ID: "scope", Title: "Scope", Blocks: []document.Block{}}
+	org := []document.Fact{{Name: "Organisation", Value: cmp.Or(p.r.Organisation.LegalName, p.r.Organisation.Name), Ref: p.one(p.r.Organisation.Ref)}}
+	s := document.Section{ID: "scope", Title: "Scope", Blocks: []document.Block{{Facts: org}}}
 	if x := p.r.Period; x != nil {
 		facts := []document.Fact{{Name: "Period", Value: x.Name, Ref: p.one(x.Ref)}, {Name: "Report", Value: x.Title()}, {Name: "Categories", Value: words(p.r.Scope.Categories)}}
 		if x.From != "" {
-			facts = append(facts, document.Fact{Name: "Window", Value: date(x.From) + " to " + date(x.To) + ", both inclusive, " + p.r.Zone})
+			facts = append(facts, document.Fact{Name: "Window", Value: date(x.From) + " to " + date(x.To) + ", both inclusive, in " + p.r.Zone})
 		} else {
 			facts = append(facts, document.Fact{Name: "As of", Value: date(x.To)})
 		}
 		if x.Objective != "" {
 			facts = append(facts, document.Fact{Name: "Objective", Value: x.Objective})
 		}
-		s.Blocks = append(s.Blocks, document.Block{Facts: facts})
+		s.Blocks[0].Facts = append(org, facts...)
 	} else {
 		s.Blocks = append(s.Blocks, document.Block{Note: &document.Note{Tone: document.Attention, Title: "No period is chosen",
 			Text: "Which report, for which window and which categories is not settled. What every SOC 2 examination covers is shown, over the last " + fmt.Sprint(DefaultDays) + " days."}})
@@ -284,13 +292,13 @@ func (p *paper) system(x System) document.Section {
 	}
 	rows := []document.Row{}
 	for _, c := range x.Components {
-		to := "still inside"
+		to := ""
 		if c.To != "" {
 			to = "through " + date(c.To)
 		}
-		rows = append(rows, document.Row{Cells: []document.Cell{{Title: c.Name, Sub: c.Description}, {Text: plain(c.Type)}, {Text: "from " + date(c.From), Sub: to}}})
+		rows = append(rows, document.Row{Cells: []document.Cell{{Title: c.Name, Sub: c.Description}, {Text: plain(c.Type)}, {Text: "from " + date(c.From), Sub: to, Refs: p.ref(x.Ref)}}})
 	}
-	blocks := []document.Block{{Facts: facts}, table(document.Table{Label: "Parts of " + x.Name, Empty: "No parts of this system are named.",
+	blocks := []document.Block{{Facts: facts}, {Head: &document.Head{Level: 1, Spans: document.Plain("Parts")}}, table(document.Table{Label: "Parts of " + x.Name, Empty: "No parts of this system are named.",
 		Columns: []document.Column{{Title: "Part", Width: 3}, {Title: "Sort", Width: 1}, {Title: "Inside", Width: 1.2}}, Rows: rows})}
 	if len(x.Data) > 0 {
 		rows := []document.Row{}
@@ -299,9 +307,9 @@ func (p *paper) system(x System) document.Section {
 			if d.Personal {
 				personal = "Yes"
 			}
-			rows = append(rows, document.Row{Cells: []document.Cell{{Title: d.Name}, {Text: plain(d.Class)}, {Text: personal}, {Text: d.Where}, {Text: d.Retention}}})
+			rows = append(rows, document.Row{Cells: []document.Cell{{Title: d.Name}, {Text: plain(d.Class)}, {Text: personal}, {Text: d.Where}, {Text: d.Retention, Refs: p.ref(x.Ref)}}})
 		}
-		blocks = append(blocks, table(document.Table{Label: "Data in " + x.Name, Columns: []document.Column{{Title: "Data", Width: 2}, {Title: "Class", Width: 1}, {Title: "Personal", Width: 0.8}, {Title: "Kept in", Width: 1.4}, {Title: "Retention", Width: 1.2}}, Rows: rows}))
+		blocks = append(blocks, document.Block{Head: &document.Head{Level: 1, Spans: document.Plain("Data")}}, table(document.Table{Label: "Data in " + x.Name, Columns: []document.Column{{Title: "Data", Width: 2}, {Title: "Class", Width: 1}, {Title: "Personal", Width: 0.8}, {Title: "Kept in", Width: 1.4}, {Title: "Retention", Width: 1.2}}, Rows: rows}))
 	}
 	return document.Section{ID: "system-" + slug(x.Key), Title: x.Name, Blocks: blocks}
 }
@@ -339,8 +347,8 @@ func (p *paper) criteria() document.Section {
 			{Words: c.Controls, Text: none(len(c.Controls), "No control")}, {Text: none(len(c.Checks), "No check") + some(len(c.Checks), "check"), Sub: kept}}})
 	}
 	s := document.Section{ID: "criteria", Title: "Criteria", Blocks: []document.Block{
-		text("The %d criteria that the chosen categories bring into scope, by their official ids and in our own words. A criterion stands as the worst of its controls in operation.", len(p.r.Criteria)),
-		table(document.Table{Label: "Criteria in scope", Columns: []document.Column{{Title: "Id", Width: -48}, {Title: "Criterion", Width: 2.2}, {Title: "Stands", Width: 2}, {Title: "Controls", Width: 1.3}, {Title: "Watched by", Width: 1}}, Rows: rows}),
+		text("The %d criteria that the chosen categories bring into scope, by their official ids and in our own words. A criterion stands as the worst of its controls in operation. Evidence is what speaks for some day of the window.", len(p.r.Criteria)),
+		table(document.Table{Label: "Criteria in scope", Columns: []document.Column{{Title: "Id", Width: -48}, {Title: "Criterion", Width: 2.2}, {Title: "Stands", Width: 2}, {Title: "Controls", Width: 1.3}, {Title: "Checks, evidence", Width: 1}}, Rows: rows}),
 	}}
 	if len(p.r.OutOfScope) > 0 {
 		s.Blocks = append(s.Blocks, small("Not in scope, for their categories are not chosen: "+strings.Join(p.r.OutOfScope, ", ")+"."))
@@ -370,12 +378,12 @@ func (p *paper) controls() document.Section {
 			{Title: c.ID, Refs: p.ref(c.Ref)},
 			{Title: c.Title, Sub: strings.Join(c.Criteria, ", ")},
 			{Status: status(c.Status), Sub: c.Why},
-			{Text: owner, Sub: plain(strings.TrimSpace(c.Frequency + ", " + plain(life(c.State))))},
+			{Text: owner, Sub: strings.ReplaceAll(c.Frequency, "_", " ") + ", " + life(c.State)},
 			p.operated(c),
 		}})
 	}
 	return document.Section{ID: "controls", Title: "Controls", Blocks: []document.Block{
-		text("What the organisation does to meet the criteria. A control stands as the worst of what gives evidence for it; with nothing to judge it is unknown. Performances and evidence are those of the window."),
+		text("What the organisation does to meet the criteria. A control stands as the worst of what gives evidence for it; with nothing to judge it is unknown. Performances, and the evidence that speaks for them, are those of the window."),
 		table(document.Table{Label: "Controls", Empty: "No controls are adopted.", Columns: []document.Column{{Title: "Id", Width: -48}, {Title: "Control and criteria", Width: 2}, {Title: "Stands", Width: 2}, {Title: "Owner", Width: 1.1}, {Title: "In the window", Width: 1.4}}, Rows: rows}),
 	}}
 }
@@ -383,11 +391,17 @@ func (p *paper) controls() document.Section {
 // operated says how a control was performed and what is kept as proof. A cell does not go on over pages, so that only the
 // first marks stand in it; the references at the end have all.
 func (p *paper) operated(c Control) document.Cell {
-	const most = 24
-	refs := slices.Concat(c.Occurrences.Refs, evidenceRefs(c))
-	cell := document.Cell{Text: occurred(c.Occurrences), Sub: proof(c), Refs: p.ref(refs[:min(most, len(refs))]...)}
+	const most = 12
+	refs := slices.Clone(c.Occurrences.Refs)
+	for _, r := range c.Requirements {
+		refs = append(refs, r.Ref)
+	}
+	for _, e := range c.Evidence {
+		refs = append(refs, e.Ref)
+	}
+	cell := document.Cell{Text: occurred(c), Sub: proof(c), Refs: p.ref(refs[:min(most, len(refs))]...)}
 	if n := len(refs) - most; n > 0 {
-		cell.Sub += fmt.Sprintf("; the first %d marks stand here, %d more among the references", most, n)
+		cell.Sub += fmt.Sprintf(". The first %d marks stand here, %d more among the references.", most, n)
 	}
 	return cell
 }
@@ -399,20 +413,27 @@ func life(state string) string {
 	return state
 }
 
-func occurred(o Occurrences) string {
-	if o.Due == 0 && o.NotApplicable == 0 {
-		return "No performance was due"
+func occurred(c Control) string {
+	o := c.Occurrences
+	switch {
+	case o.Due+o.NotApplicable > 0:
+	case c.Frequency == "continuous":
+		return "Works continuously"
+	case c.Frequency == "per_event":
+		return "No event is on record"
+	default:
+		return "None was due"
 	}
 	parts := []string{}
 	for _, x := range []struct {
 		n    int
 		word string
-	}{{o.OnTime, "on time"}, {o.Late, "late"}, {o.Missed, "missed"}, {o.Open, "still open"}, {o.NotApplicable, "not applicable"}} {
+	}{{o.OnTime, "on time"}, {o.Late, "late"}, {o.Missed, "missed"}, {o.Open, "not due yet"}, {o.NotApplicable, "not applicable"}} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.word))
 		}
 	}
-	return fmt.Sprintf("%d due: %s", o.Due, strings.Join(parts, ", "))
+	return count(o.Due+o.NotApplicable, "performance") + ": " + strings.Join(parts, ", ")
 }
 
 func proof(c Control) string {
@@ -426,23 +447,23 @@ func proof(c Control) string {
 	if n := len(c.Evidence); n > 0 {
 		s = fmt.Sprintf("%s of evidence, %d reviewed", count(n, "piece"), reviewed)
 	}
-	unmet, spans := 0, 0
+	met, waiting, spans := 0, 0, 0
 	for _, r := range c.Requirements {
 		spans += r.Spans
-		unmet += len(r.Unmet)
+		met += r.Met
+		for _, u := range r.Unmet {
+			if u.Waiting {
+				waiting++
+			}
+		}
 	}
 	if spans > 0 {
-		s += fmt.Sprintf("; %d of %s without it", unmet, count(spans, "span"))
+		s += fmt.Sprintf("; %d of %s covered", met, count(spans, "required span"))
+	}
+	if waiting > 0 {
+		s += fmt.Sprintf(", %d waiting for review", waiting)
 	}
 	return s
-}
-
-func evidenceRefs(c Control) []string {
-	var out []string
-	for _, e := range c.Evidence[:min(6, len(c.Evidence))] {
-		out = append(out, e.Ref)
-	}
-	return out
 }
 
 func (p *paper) gaps() document.Section {
@@ -458,7 +479,12 @@ func (p *paper) gaps() document.Section {
 		rows = append(rows, document.Row{Group: fmt.Sprintf("%s (%d)", map[string]string{"startup": "Needed from the start", "growth": "Needed in growth", "enterprise": "Needed in an enterprise"}[stage], len(by[stage]))})
 		for _, g := range by[stage] {
 			who := document.Cell{Text: "Nobody yet"}
-			if g.Task != nil {
+			if f := p.finding(g); f != nil && g.Task == nil {
+				who = document.Cell{Text: cmp.Or(f.Owner, "Nobody yet"), Sub: "finding " + strings.ReplaceAll(f.State, "_", " "), Refs: p.ref(f.Ref)}
+				if f.Due != "" {
+					who.Sub += ", due " + date(f.Due)
+				}
+			} else if g.Task != nil {
 				who = document.Cell{Text: cmp.Or(g.Owner, "Nobody yet"), Sub: plain(g.Task.State)}
 				if g.Task.Due != "" {
 					who.Sub += ", due " + date(g.Task.Due)
@@ -468,9 +494,20 @@ func (p *paper) gaps() document.Section {
 		}
 	}
 	return document.Section{ID: "gaps", Title: "What is missing", Blocks: []document.Block{
-		text("Computed from the records: a gap is open for exactly as long as its reason holds, whatever a task says."),
+		text("Computed from the records, by the stage of a company from which on they matter: a gap is open for exactly as long as its reason holds, whatever a task or a finding says."),
 		table(document.Table{Label: "Gaps, by the stage from which on they matter", Empty: "Nothing is missing that the records can show.", Columns: []document.Column{{Title: "Severity", Width: -62}, {Title: "Gap, why, and criteria", Width: 3.4}, {Title: "What to do", Width: 2.6}, {Title: "Who", Width: 1}}, Rows: rows}),
 	}}
+}
+
+// finding is the open one about the check that a gap is about, or the one whose risk was accepted, which fixes nothing.
+func (p *paper) finding(g Gap) *Finding {
+	var found *Finding
+	for i, f := range p.r.Findings {
+		if g.Kind == "check" && f.Check == g.Key && (f.Open || f.State == "risk_accepted" && found == nil) {
+			found = &p.r.Findings[i]
+		}
+	}
+	return found
 }
 
 func severity(s string) *document.Status {

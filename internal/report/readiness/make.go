@@ -59,8 +59,8 @@ func Make(ctx context.Context, o Options) (*Report, error) {
 		do   func() error
 	}{
 		{"the ledger", m.ledger}, {"people", m.people}, {"the organisation", m.organisation}, {"the window", m.window}, {"the scope", m.scope},
-		{"findings", m.findings}, {"how things stand", m.stand}, {"criteria", m.criteria}, {"controls", m.controls}, {"gaps", m.gaps},
-		{"checks", m.checks}, {"exceptions", m.exceptions}, {"what no check answers", m.unwatched}, {"policies", m.policies}, {"sources", m.sources},
+		{"findings", m.findings}, {"how things stand", m.stand}, {"criteria", m.criteria}, {"controls", m.controls}, {"checks", m.checks},
+		{"gaps", m.gaps}, {"exceptions", m.exceptions}, {"what no check answers", m.unwatched}, {"policies", m.policies}, {"sources", m.sources},
 		{"changed checks", m.changes},
 	} {
 		if err := step.do(); err != nil {
@@ -141,7 +141,8 @@ func (m *making) organisation() error {
 	v, err := m.Book.Get(m.ctx, "organisation", organisation.Key, m.at)
 	if fault.Is(err, fault.NotFound) {
 		m.r.Organisation.Name, m.r.Zone = "An organisation without a name yet", "UTC"
-		return nil
+		m.r.Organisation.Demo, err = invented(m.ctx, m.Book)
+		return err
 	}
 	if err != nil {
 		return err
@@ -162,13 +163,36 @@ func (m *making) organisation() error {
 	return nil
 }
 
+// invented reports whether the workspace is a demonstration now; it is so at every earlier moment too.
+func invented(ctx context.Context, book *record.Book) (bool, error) {
+	v, err := book.Get(ctx, "organisation", organisation.Key, 0)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	var o struct{ Demo bool }
+	if err == nil {
+		err = json.Unmarshal(v.Body, &o)
+	}
+	return o.Demo, err
+}
+
+// Zone is the organisation's zone at a moment, in which its days are counted; UTC while it has none.
+func Zone(ctx context.Context, book *record.Book, asOf store.Moment) (*time.Location, error) {
+	v, err := book.Get(ctx, "organisation", organisation.Key, asOf)
+	if fault.Is(err, fault.NotFound) {
+		return time.UTC, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return organisation.Zone(v.Body), nil
+}
+
 // Window is the window of a report for which nobody chose another: the current period as far as it has gone, or the last days.
 // Zero is now.
 func Window(ctx context.Context, book *record.Book, asOf store.Moment) (from, to store.Moment, name string, err error) {
-	zone := time.UTC
-	if v, err := book.Get(ctx, "organisation", organisation.Key, asOf); err == nil {
-		zone = organisation.Zone(v.Body)
-	} else if !fault.Is(err, fault.NotFound) {
+	zone, err := Zone(ctx, book, asOf)
+	if err != nil {
 		return 0, 0, "", err
 	}
 	end := cmp.Or(asOf, store.At(book.Log.Clock()))
@@ -360,19 +384,22 @@ func (m *making) criteria() error {
 	return nil
 }
 
-// whyCriterion names the controls that make the criterion stand as it does.
+// whyCriterion names the controls that make the criterion stand as it does, each under its own word.
 func (m *making) whyCriterion(s standing.Criterion, byKey map[string]standing.Control) string {
-	var like []string
+	like := map[string][]string{}
 	for _, key := range s.Controls {
 		if c := byKey[key]; c.Status == s.Status && standing.Speaks(c.Life, c.Status) {
-			like = append(like, key)
+			word := m.control(c)
+			like[word] = append(like[word], key)
 		}
 	}
-	if len(like) == 0 {
-		return ""
+	var out []string
+	for _, word := range []string{Failing, Attention, Unknown, Passing, NotApplicable} {
+		if len(like[word]) > 0 {
+			out = append(out, plain(word)+": "+list(like[word], 6)+".")
+		}
 	}
-	verb := map[check.Status]string{check.Pass: "Passing", check.Fail: "Failing", check.NotApplicable: "Not applicable"}[s.Status]
-	return cmp.Or(verb, "Unknown") + ": " + list(like, 6) + "."
+	return strings.Join(out, " ")
 }
 
 // list names some of many.
@@ -394,7 +421,9 @@ func (m *making) gaps() error {
 		if g.Task != nil {
 			x.Owner = m.name(g.Task.Owner)
 		}
-		if g.Kind != "" && g.Key != "" {
+		if g.Kind == "check" {
+			x.Ref = m.known[[2]string{AnswersKind, g.Key}]
+		} else if g.Kind != "" && g.Key != "" {
 			v, err := m.Book.Get(m.ctx, g.Kind, g.Key, m.at)
 			if err == nil {
 				x.Ref = m.ref(v)

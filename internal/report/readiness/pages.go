@@ -29,7 +29,10 @@ func (p *paper) checks() document.Section {
 		}
 		longest := document.Cell{Text: "None"}
 		if f := c.Course.Longest; f != nil {
-			longest = document.Cell{Text: span(float64(f.To-f.From)/hour) + ", " + f.Label, Sub: "from " + p.day(f.From), Refs: p.ref(f.Ref)}
+			longest = document.Cell{Text: span(float64(f.To-f.From)/hour) + ": " + f.Label, Sub: strings.ReplaceAll(f.Kind, "_", " ") + ", from " + p.day(f.From), Refs: p.ref(f.Ref)}
+			if f.From < p.r.From {
+				longest.Sub += ", before the window,"
+			}
 			if f.Goes {
 				longest.Sub += ", goes on"
 			} else {
@@ -40,7 +43,7 @@ func (p *paper) checks() document.Section {
 			stands, went, {Text: percent(c.Course.Covered)}, longest}})
 	}
 	s := document.Section{ID: "checks", Title: "Checks over the window", Blocks: []document.Block{
-		text("Each check as it stands, and as it went from %s to %s. The line shows the worst answer about any record: a full dark bar is failing, a hatched one unknown, a low light one passing, and nothing where there was nothing to judge. Covered is the share of the time in which everything the check rests on was read.", p.day(p.r.From), p.day(p.r.To-1)),
+		text("Each check as it stands, and as it went from %s to %s, in %s. The line shows the worst answer about any record: a full dark bar is failing, a hatched one unknown, a low light one passing, and nothing where there was nothing to judge. Covered is the share of the time in which everything the check rests on was read. A check without a mark has given no answer about any record.", p.day(p.r.From), p.day(p.r.To-1), p.r.Zone),
 		table(document.Table{Label: "Checks", Empty: "No checks are loaded.", Columns: []document.Column{{Title: "Id", Width: -52}, {Title: "Check", Width: 1.7}, {Title: "Stands", Width: 1.9}, {Title: "Over the window", Width: 1.7}, {Title: "Covered", Width: -42, Right: true}, {Title: "Longest failure", Width: 1.3}}, Rows: rows}),
 	}}
 	silent, more := p.silences()
@@ -59,24 +62,34 @@ func (p *paper) checks() document.Section {
 // many checks at once, over many kinds of record. more is how many lines are left out.
 func (p *paper) silences() (rows []document.Row, more int) {
 	type silence struct {
-		from        store.Moment
-		when, cause string
-		checks      []string
+		from          store.Moment
+		when, cause   string
+		about, checks []string
+		ref           string // of the source, or of the setting that turned the check off
+	}
+	sources := map[string]string{}
+	for _, s := range p.r.Sources {
+		sources[s.Name] = s.Ref
 	}
 	var all []*silence
-	by := map[[2]string]*silence{}
+	by := map[[3]string]*silence{}
 	for _, c := range p.r.Checks {
 		for _, g := range c.Course.Gaps {
-			cause := g.Reason
-			if _, from, ok := strings.Cut(g.Reason, " could not be read completely from "); ok {
-				source, why, _ := strings.Cut(from, ": ")
-				cause = "Not read completely from " + source + ": " + why
+			about, source, cause := silent(g.Reason)
+			ref := sources[source]
+			for _, x := range p.r.Changes {
+				if x.Check == c.ID && x.Off && x.At < g.To && x.Ended > g.From {
+					ref = x.Ref
+				}
 			}
-			id := [2]string{p.from(g.From, g.To), cause}
+			id := [3]string{p.from(g.From, g.To), cause, ref}
 			s := by[id]
 			if s == nil {
-				s = &silence{from: g.From, when: id[0], cause: cause}
+				s = &silence{from: g.From, when: id[0], cause: cause, ref: ref}
 				by[id], all = s, append(all, s)
+			}
+			if about != "" && !slices.Contains(s.about, about) {
+				s.about = append(s.about, about)
 			}
 			if !slices.Contains(s.checks, c.ID) {
 				s.checks = append(s.checks, c.ID)
@@ -86,9 +99,30 @@ func (p *paper) silences() (rows []document.Row, more int) {
 	slices.SortStableFunc(all, func(a, b *silence) int { return cmp.Compare(a.from, b.from) })
 	const most = 100
 	for _, s := range all[:min(most, len(all))] {
-		rows = append(rows, document.Row{Cells: []document.Cell{{Title: s.when}, {Text: s.cause}, {Text: count(len(s.checks), "check"), Sub: strings.Join(s.checks, ", ")}}})
+		rows = append(rows, document.Row{Cells: []document.Cell{{Title: s.when, Refs: p.ref(s.ref)}, {Text: s.cause, Sub: strings.Join(s.about, ", ")}, {Text: count(len(s.checks), "check"), Sub: strings.Join(s.checks, ", ")}}})
 	}
 	return rows, max(0, len(all)-most)
+}
+
+// silent takes the reason of a check's gap apart: what was not read, from which source, and what happened; so that the same
+// outage is told once for all that it silenced. A reason of another form is its own cause.
+func silent(reason string) (about, source, cause string) {
+	if kind, ok := strings.CutPrefix(reason, "No connection reads any "); ok {
+		return strings.TrimSuffix(kind, "."), "", "No connection reads them:"
+	}
+	for _, form := range []struct{ says, until, cause string }{
+		{" could not be read completely from ", ": ", "Not read completely from "},
+		{" were not yet read completely from ", ".", "Not yet read completely from "},
+		{" were last read completely from ", " at ", "Last read completely from "},
+		{" were not read from ", " between ", "Not read from "},
+	} {
+		what, rest, ok := strings.Cut(reason, form.says)
+		if what, the := strings.CutPrefix(what, "The "); ok && the {
+			source, _, _ = strings.Cut(rest, form.until)
+			return what, source, form.cause + strings.Replace(rest, ", and what they are since", "; what they are since", 1)
+		}
+	}
+	return "", "", reason
 }
 
 func controlsOf(list []string) string {
@@ -96,6 +130,13 @@ func controlsOf(list []string) string {
 		return ""
 	}
 	return ", for " + strings.Join(list, ", ")
+}
+
+func forControl(id string) string {
+	if id == "" {
+		return ""
+	}
+	return ", for " + id
 }
 
 // percent never rounds up to the whole.
@@ -127,28 +168,31 @@ func (p *paper) findings() document.Section {
 				continue
 			}
 			if n++; n == 1 {
-				rows = append(rows, document.Row{Group: map[bool]string{true: "Open", false: "Dealt with in the window"}[open]})
+				rows = append(rows, document.Row{Group: map[bool]string{true: "Open", false: "No longer open"}[open]})
 			}
 			due := document.Cell{Text: "No date"}
 			if f.Due != "" {
 				due.Text = date(f.Due)
 			}
 			if f.Overdue != "" {
-				due.Status = &document.Status{Word: "Past due", Tone: document.Fail}
-				due.Sub = "since " + date(f.Overdue)
+				due.Status, due.Sub = &document.Status{Word: "Past due", Tone: document.Fail}, "since "+date(f.Overdue)
+				if !f.Open {
+					due.Status, due.Sub = &document.Status{Word: "Was past due", Tone: document.Attention}, "from "+date(f.Overdue)
+				}
 			}
 			rows = append(rows, document.Row{Cells: []document.Cell{{Status: severity(f.Severity)}, {Title: f.Title, Sub: strings.TrimPrefix(strings.TrimSpace(f.Check+controlsOf(f.Controls)), ", "), Refs: p.ref(f.Ref)},
 				{Text: plain(f.State), Sub: "opened " + f.Opened.In(p.zone).Format("2 Jan 2006")}, {Text: cmp.Or(f.Owner, "Nobody")}, due}})
 		}
 	}
 	for _, e := range p.r.Exceptions {
-		exceptions = append(exceptions, document.Row{Cells: []document.Cell{{Title: e.Title, Sub: e.Reason, Refs: p.ref(e.Ref)}, {Text: plain(e.State)}, {Text: date(e.From) + " to " + date(e.To)}, {Text: cmp.Or(e.Approved, "Nobody")}}})
+		exceptions = append(exceptions, document.Row{Cells: []document.Cell{{Title: e.Title, Text: e.Reason, Sub: "Covers " + strings.Join(e.Resources, ", ") + forControl(e.Control), Refs: p.ref(e.Ref)}, {Text: plain(e.State)}, {Text: date(e.From) + " to " + date(e.To)}, {Text: cmp.Or(e.Approved, "Nobody yet")}}})
 	}
 	return document.Section{ID: "findings", Follows: true, Title: "Findings and exceptions", Blocks: []document.Block{
+		text("What is open now, and what was open in the window and is dealt with, or was accepted as a risk. A fix never takes away that something was late."),
 		table(document.Table{Label: "Findings", Empty: "No findings are open, and none were in the window.", Columns: []document.Column{{Title: "Severity", Width: -62}, {Title: "Finding", Width: 3}, {Title: "State", Width: 1.1}, {Title: "Owner", Width: 1}, {Title: "Due", Width: 1}}, Rows: rows}),
 	}, Sections: []document.Section{{ID: "exceptions", Title: "Exceptions", Blocks: []document.Block{
 		text("An exception turns no failure into a pass; what it covers goes on failing."),
-		table(document.Table{Label: "Exceptions that held in the window", Empty: "No exception held in the window.", Columns: []document.Column{{Title: "Exception and reason", Width: 3}, {Title: "State", Width: 1}, {Title: "Days", Width: 1.3}, {Title: "Approved by", Width: 1}}, Rows: exceptions}),
+		table(document.Table{Label: "Exceptions that held in the window or are asked for", Empty: "No exception held in the window, and none is asked for.", Columns: []document.Column{{Title: "Exception and reason", Width: 3}, {Title: "State", Width: 1}, {Title: "Days", Width: 1.3}, {Title: "Approved by", Width: 1}}, Rows: exceptions}),
 	}}}}
 }
 
@@ -166,7 +210,7 @@ func (p *paper) unwatched() document.Section {
 		criteria = append(criteria, document.Row{Cells: []document.Cell{{Title: id, Refs: p.ref(names[id].Ref)}, {Text: names[id].Title}, {Words: names[id].Controls, Text: none(len(names[id].Controls), "No control")}}})
 	}
 	for _, id := range p.r.Unwatched.Controls {
-		controls = append(controls, document.Row{Cells: []document.Cell{{Title: id, Refs: p.ref(titles[id].Ref)}, {Text: titles[id].Title}, {Text: occurred(titles[id].Occurrences), Sub: proof(titles[id])}}})
+		controls = append(controls, document.Row{Cells: []document.Cell{{Title: id, Refs: p.ref(titles[id].Ref)}, {Text: titles[id].Title}, {Text: occurred(titles[id]), Sub: proof(titles[id])}}})
 	}
 	return document.Section{ID: "people", Follows: true, Title: "What no machine checks", Blocks: []document.Block{
 		text("For these, no check judged any record. Only people can answer for them, by what they did and what they kept; the records say nothing by themselves."),
@@ -191,8 +235,10 @@ func (p *paper) policies() document.Section {
 				approved.Sub = x.ApprovedAt.In(p.zone).Format("2 Jan 2006")
 			}
 		}
-		if x.Draft != "" {
-			force.Sub = strings.TrimPrefix(force.Sub+"; a new text is "+x.Draft, "; ")
+		if x.Draft != "" && x.Version == "" {
+			force.Sub = "its text is " + x.Draft + ", not published"
+		} else if x.Draft != "" {
+			force.Sub += "; a new text is " + x.Draft
 		}
 		if x.Assigned > 0 {
 			read.Text = fmt.Sprintf("%d of %d", x.Acknowledged, x.Assigned)
@@ -203,7 +249,8 @@ func (p *paper) policies() document.Section {
 		rows = append(rows, document.Row{Cells: []document.Cell{{Title: x.Title, Sub: plain(x.Sort), Refs: p.ref(x.Ref)}, {Text: cmp.Or(x.Owner, "Nobody")}, force, approved, read}})
 	}
 	return document.Section{ID: "policies", Follows: true, Title: "Policies", Blocks: []document.Block{
-		table(document.Table{Label: "Policies", Empty: "No policies are on record.", Columns: []document.Column{{Title: "Policy", Width: 2.4}, {Title: "Owner", Width: 1}, {Title: "Text in force", Width: 1.6}, {Title: "Approved by", Width: 1.1}, {Title: "Acknowledged", Width: 1.1}}, Rows: rows}),
+		text("Each policy with its text in force, its last approval, by review too, and how many of those who were asked acknowledged that text."),
+		table(document.Table{Label: "Policies", Empty: "No policies are on record.", Columns: []document.Column{{Title: "Policy", Width: 2.4}, {Title: "Owner", Width: 1}, {Title: "Text in force", Width: 1.6}, {Title: "Last approved", Width: 1.1}, {Title: "Acknowledged", Width: 1.1}}, Rows: rows}),
 	}}
 }
 
@@ -230,6 +277,9 @@ func (p *paper) sources() document.Section {
 			}
 		}
 		rows := p.vouched(x.Coverage)
+		for i := range rows {
+			rows[i].Cells[0].Refs = p.ref(x.Ref)
+		}
 		s.Sections = append(s.Sections, document.Section{ID: "source-" + slug(x.Name), Title: x.Title, Blocks: []document.Block{{Facts: facts},
 			table(document.Table{Label: "What " + x.Name + " vouches for", Empty: "It vouched for nothing in the window.", Columns: []document.Column{{Title: "Records", Width: 1.4}, {Title: "Covered", Width: -48, Right: true}, {Title: "Not covered", Width: 3}}, Rows: rows})}})
 	}
@@ -305,7 +355,7 @@ func (p *paper) changes() document.Section {
 	}
 	return document.Section{ID: "changes", Follows: true, Title: "Checks that were changed", Blocks: []document.Block{
 		text("Every check that was turned off or had its thresholds changed in the window, also where that was taken back."),
-		table(document.Table{Label: "Changed checks", Empty: "No check was turned off, and no threshold was changed.", Columns: []document.Column{{Title: "Check", Width: -60}, {Title: "Change and reason", Width: 3}, {Title: "By", Width: 1.2}, {Title: "When", Width: 1.5}}, Rows: rows}),
+		table(document.Table{Label: "Changed checks", Empty: "No check was turned off, and no threshold was changed.", Columns: []document.Column{{Title: "Check", Width: -60}, {Title: "Change and reason", Width: 2.6}, {Title: "By", Width: 1.1}, {Title: "When", Width: 1.8}}, Rows: rows}),
 	}}
 }
 
@@ -320,8 +370,8 @@ func (p *paper) references() document.Section {
 	}
 	return document.Section{ID: "references", Title: "References", Blocks: []document.Block{
 		text("What each tickmark was traced to: the record, the moment from which its version holds, and the entry of the ledger %s that commits to it. For the answers of a check it is the entry of their newest batch.", p.r.Ledger.Origin),
-		{Text: []document.Span{{Text: "To verify one, ask for its proof with "}, {Text: "tickmark ledger prove KIND KEY", Code: true}, {Text: " and check it, or a whole package, with "}, {Text: "tickmark verify", Code: true}, {Text: ", on any machine."}}},
-		table(document.Table{Label: "References", Empty: "There are none.", Columns: []document.Column{{Title: "Mark", Width: -44}, {Title: "Record", Width: 2.4}, {Title: "Kind and key", Width: 1.7}, {Title: "Version from", Width: 1.4}, {Title: "Entry", Width: -48, Right: true}}, Rows: rows}),
+		{Text: []document.Span{{Text: "To verify a record, ask for its proof with "}, {Text: "tickmark ledger prove KIND KEY", Code: true}, {Text: ", and with "}, {Text: "--as-of", Code: true}, {Text: " for a version that holds no more. The answers of checks are proved by a package, which "}, {Text: "tickmark package", Code: true}, {Text: " makes. "}, {Text: "tickmark verify", Code: true}, {Text: " checks either, on any machine."}}},
+		table(document.Table{Label: "References", Empty: "There are none.", Columns: []document.Column{{Title: "Mark", Width: -44}, {Title: "Record", Width: 2.2}, {Title: "Kind and key", Width: 1.6}, {Title: "Version from", Width: 1.7}, {Title: "Entry", Width: -48, Right: true}}, Rows: rows}),
 	}}
 }
 

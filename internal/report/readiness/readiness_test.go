@@ -11,6 +11,7 @@ import (
 
 	"tickmark/internal/check"
 	"tickmark/internal/fault"
+	"tickmark/internal/record"
 	"tickmark/internal/report/document"
 	"tickmark/internal/report/readiness"
 	"tickmark/internal/store"
@@ -280,5 +281,102 @@ func BenchmarkPDF(b *testing.B) {
 		if _, err := renderer().PDF(b.Context(), d, document.A4); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestWhatIsShownBelongsToTheWindow: evidence of other times, what the calendar withdrew, requests that were refused and
+// findings of a later time are not told of it; one piece of evidence is one, however many controls it proves.
+func TestWhatIsShownBelongsToTheWindow(t *testing.T) {
+	w := open(t)
+	w.adopt()
+	proof := func(key, from, to, controls string) {
+		w.put("evidence", key, `{"title":"`+key+`","sort":"document","link":"https://example.org/`+key+`","controls":`+controls+`,"covers_from":"`+from+`","covers_to":"`+to+`"}`)
+	}
+	proof("both", "2026-05-01", "2026-05-31", `["AC-01","AC-02"]`)
+	proof("begun-before", "2026-04-01", "2026-05-01", `["AC-01"]`)
+	proof("earlier", "2026-04-01", "2026-04-30", `["AC-01"]`)
+	proof("later", "2026-06-01", "2026-06-30", `["AC-01"]`)
+	exception := func(key, start, end string) {
+		w.put("exception", key, `{"title":"`+key+`","control":"AC-01","resources":["build-1"],"reason":"A reason.","risk":"A risk.","compensating":"A measure.","severity":"low","start":"`+start+`","expiry":"`+end+`","beneficiary":"bob"}`)
+	}
+	exception("asked for", "2026-06-01", "2026-06-30")
+	exception("withdrawn", "2026-06-01", "2026-06-30")
+	if _, err := w.Book.Put(t.Context(), w.by, record.Change{Kind: "exception", Key: "withdrawn", Move: "withdraw", Said: map[string]any{"ended_reason": "Not needed."}}); err != nil {
+		t.Fatal(err)
+	}
+	w.put("occurrence", "o-1", `{"title":"May","control":"AC-05","from":"2026-05-01","to":"2026-05-31","due":"2026-07-10"}`)
+	w.put("occurrence", "o-2", `{"title":"May again","control":"AC-05","from":"2026-05-01","to":"2026-05-31","due":"2026-07-10"}`)
+	w.days(1)
+	if _, err := w.Book.Put(t.Context(), record.Job("job:calendar"), record.Change{Kind: "occurrence", Key: "o-2", Move: "withdraw"}); err != nil {
+		t.Fatal(err)
+	}
+	day := func(month time.Month, day int) store.Moment {
+		zone, _ := time.LoadLocation("Europe/Berlin")
+		return store.At(time.Date(2026, month, day, 0, 0, 0, 0, zone))
+	}
+	r := w.make(readiness.Options{From: day(5, 1), To: day(6, 1)})
+	for _, c := range r.Controls {
+		want := map[string]int{"AC-01": 2, "AC-02": 1}[c.ID]
+		if len(c.Evidence) != want {
+			t.Errorf("%s: %d pieces of evidence, want %d: %+v", c.ID, len(c.Evidence), want, c.Evidence)
+		}
+		if o := c.Occurrences; c.ID == "AC-05" && (o.Due != 1 || o.Open != 1) {
+			t.Errorf("AC-05: %+v", o)
+		}
+	}
+	for _, c := range r.Criteria { // both AC-01 and AC-02 serve it
+		if c.ID == "CC6.3" && c.Evidence != 2 {
+			t.Errorf("CC6.3: %d pieces of evidence", c.Evidence)
+		}
+	}
+	if len(r.Exceptions) != 0 {
+		t.Errorf("May knows %+v", r.Exceptions)
+	}
+	r = w.make(readiness.Options{From: day(6, 1), To: day(6, 2)})
+	if len(r.Exceptions) != 1 || r.Exceptions[0].Title != "asked for" || r.Exceptions[0].Control != "AC-01" || !slices.Equal(r.Exceptions[0].Resources, []string{"build-1"}) {
+		t.Errorf("June knows %+v", r.Exceptions)
+	}
+}
+
+// TestEveryRowOfATableCarriesAMark: but for what tells of something that is not on record.
+func TestEveryRowOfATableCarriesAMark(t *testing.T) {
+	r := rich(t).make(readiness.Options{})
+	bare := map[string]bool{} // the first words of lines that have nothing to be traced to
+	for _, c := range r.Checks {
+		bare[c.ID] = c.Ref == ""
+	}
+	for _, g := range r.Gaps {
+		bare[g.What] = g.Ref == ""
+	}
+	rows := 0
+	var walk func([]document.Section)
+	walk = func(list []document.Section) {
+		for _, s := range list {
+			for _, b := range s.Blocks {
+				if b.Table == nil || s.ID == "reading" || s.ID == "references" {
+					continue
+				}
+				for _, row := range b.Table.Rows {
+					if row.Group != "" || s.ID == "check-gaps" && !strings.Contains(row.Cells[1].Text, " from ") { // there is no source to name
+						continue
+					}
+					marked, first := false, ""
+					for _, c := range row.Cells {
+						marked = marked || len(c.Refs) > 0
+						if first == "" {
+							first = c.Title
+						}
+					}
+					if rows++; !marked && !bare[first] {
+						t.Errorf("%s: %q has no mark: %+v", b.Table.Label, first, row.Cells[1:])
+					}
+				}
+			}
+			walk(s.Sections)
+		}
+	}
+	walk(readiness.Document(r, nil).Sections)
+	if rows < 300 {
+		t.Errorf("only %d rows", rows)
 	}
 }

@@ -162,7 +162,7 @@ type Criterion struct {
 	Why      string   `json:"why"`
 	Controls []string `json:"controls"`
 	Checks   []string `json:"checks"`
-	Evidence int      `json:"evidence"` // pieces kept for its controls
+	Evidence int      `json:"evidence"` // pieces kept for its controls, each counted once
 	Ref      string   `json:"ref"`
 }
 
@@ -194,13 +194,13 @@ type Part struct {
 	Why    string `json:"why"`
 }
 
-// Occurrences counts the performances of a control that were due in the window. Late ones were missed first and stay late.
+// Occurrences counts the performances of a control that belong to the window. Late ones were missed first and stay late.
 type Occurrences struct {
 	Due           int      `json:"due"` // all of them, not applicable ones left out
 	OnTime        int      `json:"on_time"`
 	Late          int      `json:"late"`
 	Missed        int      `json:"missed"`
-	Open          int      `json:"open"`
+	Open          int      `json:"open"` // not done, and not yet due
 	NotApplicable int      `json:"not_applicable"`
 	Refs          []string `json:"refs,omitempty"` // of those late or missed
 }
@@ -222,7 +222,7 @@ type Days struct {
 	Waiting bool   `json:"waiting,omitempty"` // covered by evidence that nobody else reviewed yet
 }
 
-// Evidence is a piece kept for a control.
+// Evidence is a piece kept for a control that speaks for some day of the window.
 type Evidence struct {
 	Title    string `json:"title"`
 	State    string `json:"state"`
@@ -314,15 +314,17 @@ type Finding struct {
 	Ref      string    `json:"ref"`
 }
 
-// Exception is an exception that held in the window; it turns no failure into a pass.
+// Exception is an exception that held in the window or is asked for; it turns no failure into a pass.
 type Exception struct {
-	Title    string `json:"title"`
-	State    string `json:"state"`
-	From     string `json:"from"`
-	To       string `json:"to"`
-	Approved string `json:"approved_by"`
-	Reason   string `json:"reason"`
-	Ref      string `json:"ref"`
+	Title     string   `json:"title"`
+	State     string   `json:"state"`
+	Control   string   `json:"control,omitempty"`
+	Resources []string `json:"resources"` // what it covers, and nothing else
+	From      string   `json:"from"`
+	To        string   `json:"to"`
+	Approved  string   `json:"approved_by"`
+	Reason    string   `json:"reason"`
+	Ref       string   `json:"ref"`
 }
 
 // Unwatched is what no check answers: people must.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +35,11 @@ func (m *making) findings() error {
 		if old := m.due[f.Check]; open && f.Check != "" && f.Due != "" && (old == "" || f.Due < old) {
 			m.due[f.Check] = f.Due
 		}
-		if !open && store.At(f.Opened) < m.r.From && (f.Closed.IsZero() || store.At(f.Closed) < m.r.From) {
+		settled := v.From // the last change of what nobody closed, such as an accepted risk
+		if !f.Closed.IsZero() {
+			settled = store.At(f.Closed)
+		}
+		if !open && (settled < m.r.From || store.At(f.Opened) > m.r.To) {
 			return nil
 		}
 		m.r.Findings = append(m.r.Findings, Finding{Title: f.Title, Severity: f.Severity, State: f.State, Open: open, Owner: m.name(f.Owner), Opened: f.Opened, Due: f.Due,
@@ -78,7 +83,9 @@ func (m *making) controls() error {
 		x := Control{ID: v.Key, Title: c.Title, Statement: c.Statement, Criteria: orNone(c.Criteria), Owner: m.name(c.Owner), OwnerRole: c.OwnerRole, Frequency: c.Frequency,
 			Type: c.Type, State: c.State, Status: Unknown, Parts: []Part{}, Checks: []string{}, Requirements: []Requirement{}, Evidence: append([]Evidence{}, evidence[v.Key]...), Ref: m.ref(v)}
 		s := stood[v.Key]
-		x.Status, x.Why = m.control(s), s.Reason
+		if x.Status = m.control(s); s.Status != check.Fail {
+			x.Why = s.Reason
+		}
 		for _, p := range s.Parts {
 			word := map[check.Status]string{check.Pass: Passing, check.Fail: Failing, check.Unknown: Unknown}[p.Status]
 			if p.Nothing || word == "" {
@@ -96,8 +103,9 @@ func (m *making) controls() error {
 		for _, r := range m.state.Requirements[v.Key] {
 			x.Requirements = append(x.Requirements, m.required(r, marks))
 		}
-		if x.Why == "" {
-			x.Why = m.whyParts(s)
+		x.Why = cmp.Or(x.Why, m.whyParts(s), s.Reason)
+		if c.State != "active" && x.Status == Passing {
+			x.Why += " It is not in operation, so that it counts for no criterion."
 		}
 		m.r.Controls = append(m.r.Controls, x)
 		m.r.Counts.Controls.Add(x.Status)
@@ -106,24 +114,24 @@ func (m *making) controls() error {
 	if err != nil {
 		return err
 	}
-	kept := map[string]int{}
-	for _, c := range m.r.Controls {
-		kept[c.ID] = len(c.Evidence)
-	}
 	for n := range m.r.Criteria {
+		kept := map[string]bool{} // a piece may prove several controls
 		for _, c := range m.r.Criteria[n].Controls {
-			m.r.Criteria[n].Evidence += kept[c]
+			for _, e := range evidence[c] {
+				kept[e.Ref] = true
+			}
 		}
+		m.r.Criteria[n].Evidence = len(kept)
 	}
 	return nil
 }
 
-// whyParts says what a control passes by, or which of its checks fail.
+// whyParts says what a control passes by, or what of it fails.
 func (m *making) whyParts(s standing.Control) string {
 	var why []string
 	for _, p := range s.Parts {
 		switch {
-		case p.Nothing:
+		case p.Nothing || s.Status == check.Fail && p.Status != check.Fail:
 		case p.Name == "checks":
 			why = append(why, m.whyChecks(s.Checks))
 		default:
@@ -142,11 +150,17 @@ func (m *making) whyChecks(checks []check.State) string {
 	}
 	for _, s := range []string{Failing, Attention, Unknown} {
 		if n := len(by[s]); n > 0 {
-			say := map[string]string{Failing: "Failing", Attention: "Failing inside its due date", Unknown: "Unknown"}[s]
-			return fmt.Sprintf("%s, %d of %s: %s.", say, n, count(len(checks), "check"), list(by[s], 5))
+			say := map[string]string{Failing: "fail", Attention: "fail, inside the due date", Unknown: "are unknown"}[s]
+			if n == 1 {
+				say = map[string]string{Failing: "fails", Attention: "fails, inside its due date", Unknown: "is unknown"}[s]
+			}
+			return fmt.Sprintf("%d of %s %s: %s.", n, count(len(checks), "check"), say, list(by[s], 5))
 		}
 	}
-	return fmt.Sprintf("All that %s judged passes.", count(len(by[Passing]), "check"))
+	if len(by[Passing]) == 1 {
+		return "Its check passes."
+	}
+	return fmt.Sprintf("Its %d checks pass.", len(by[Passing]))
 }
 
 func count(n int, word string) string {
@@ -170,13 +184,16 @@ func (m *making) operated() (map[[2]string]record.Version, error) {
 	return out, nil
 }
 
-// occurred counts the performances of a control whose span ends in the window.
+// occurred counts the performances of a control whose span ends in the window, or which were done in it before their span ends.
 func (m *making) occurred(control string, marks map[[2]string]record.Version) Occurrences {
 	var c Occurrences
 	first, last := m.days()
 	for _, o := range m.state.Occurrences[control] {
-		if o.To < first || o.To > last {
+		if done, err := time.Parse(time.RFC3339Nano, o.PerformedAt); o.To < first || o.To > last && (o.From > last || err != nil || store.At(done) >= m.r.To) {
 			continue
+		}
+		if o.State == "withdrawn" {
+			continue // the calendar no longer asks for it
 		}
 		if o.State == "not_applicable" {
 			c.NotApplicable++
@@ -223,8 +240,10 @@ func (m *making) days() (first, last string) {
 	return m.r.From.Time().In(m.zone).Format(time.DateOnly), (m.r.To - 1).Time().In(m.zone).Format(time.DateOnly)
 }
 
+// evidence reads what speaks for some day of the window, or does not say for which, by control.
 func (m *making) evidence() (map[string][]Evidence, error) {
 	out := map[string][]Evidence{}
+	first, last := m.days()
 	return out, each(m, "evidence", func(v record.Version, e struct {
 		Title, State, SHA256 string
 		Controls             []string
@@ -232,7 +251,7 @@ func (m *making) evidence() (map[string][]Evidence, error) {
 		To                   string `json:"covers_to"`
 		Reviewed             string `json:"reviewed_by"`
 	}) error {
-		if e.State == "withdrawn" {
+		if e.State == "withdrawn" || e.From > last || e.To != "" && e.To < first {
 			return nil
 		}
 		for _, c := range e.Controls {
@@ -316,14 +335,15 @@ func (m *making) exceptions() error {
 	m.r.Exceptions = []Exception{}
 	first, last := m.days()
 	return each(m, "exception", func(v record.Version, e struct {
-		Title, State, Start, Expiry, Reason string
-		Approved                            string    `json:"approved_by"`
-		Ended                               time.Time `json:"ended_at"`
+		Title, State, Control, Start, Expiry, Reason string
+		Resources                                    []string
+		Approved                                     string    `json:"approved_by"`
+		Ended                                        time.Time `json:"ended_at"`
 	}) error {
-		if e.Start > last || e.Expiry < first || !e.Ended.IsZero() && store.At(e.Ended) < m.r.From {
-			return nil
+		if e.Start > last || e.Expiry < first || !e.Ended.IsZero() && (e.Approved == "" || store.At(e.Ended) < m.r.From) {
+			return nil // outside the window, or refused
 		}
-		m.r.Exceptions = append(m.r.Exceptions, Exception{Title: e.Title, State: e.State, From: e.Start, To: e.Expiry, Approved: m.name(e.Approved), Reason: e.Reason, Ref: m.ref(v)})
+		m.r.Exceptions = append(m.r.Exceptions, Exception{Title: e.Title, State: e.State, Control: e.Control, Resources: orNone(e.Resources), From: e.Start, To: e.Expiry, Approved: m.name(e.Approved), Reason: e.Reason, Ref: m.ref(v)})
 		return nil
 	})
 }
@@ -516,6 +536,19 @@ func (m *making) covered(spans []collect.Coverage) SourceKind {
 	return x
 }
 
+// settings are values of a check in words: max_age = 36h.
+func settings(b json.RawMessage) string {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(b, &all) != nil {
+		return string(b)
+	}
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, name+" = "+strings.ReplaceAll(strings.Trim(string(all[name]), `"[]`), `","`, ", "))
+	}
+	return strings.Join(out, "; ")
+}
+
 // changes lists every setting of a check that held in the window, also those that were taken back in it.
 func (m *making) changes() error {
 	m.r.Changes = []Change{}
@@ -539,7 +572,7 @@ func (m *making) changes() error {
 			case s.Off:
 				c.What = "Turned off"
 			case len(s.Settings) > 0 && string(s.Settings) != "null" && string(s.Settings) != "{}":
-				c.What = "Thresholds set to " + string(s.Settings)
+				c.What = "Set: " + settings(s.Settings)
 			default:
 				c.What = "As in the library"
 			}

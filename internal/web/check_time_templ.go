@@ -121,7 +121,7 @@ func checkOverTime(id string, v CheckTime) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = part.SVG(chart.Stack(fmt.Sprintf("Records by answer in %d steps", len(v.Labels)), v.Labels, v.Series...)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = part.SVG(chart.Stack(fmt.Sprintf("Records by answer in %d steps", len(v.Labels)), v.Labels, nil, v.Series...)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

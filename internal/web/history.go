@@ -127,8 +127,8 @@ func (s *site) sumPast(ctx context.Context, v part.View, ends []time.Time) {
 	}
 }
 
-// stacked draws counts of statuses over time.
-func (h History) stacked(title string, of func(Point) part.Counts) string {
+// stacked draws counts of statuses over time, each column leading to the list as it stood then.
+func (h History) stacked(ctx context.Context, title, list string, of func(Point) part.Counts) string {
 	order := []part.Status{part.Passing, part.Attention, part.Failing, part.Unknown, part.NotApplicable}
 	var series []chart.Series
 	for _, x := range order {
@@ -139,13 +139,13 @@ func (h History) stacked(title string, of func(Point) part.Counts) string {
 			series[i].Values = append(series[i].Values, float64(of(p).Of(x)))
 		}
 	}
-	return chart.Stack(title, h.labels(), series...)
+	return chart.Stack(title, h.labels(), h.links(ctx, list), series...)
 }
 
 // severityMarks are how gaps are drawn, the worst at the bottom.
 var severityMarks = []struct{ Severity, Class string }{{"critical", "fail"}, {"high", "attention"}, {"medium", "unknown"}, {"low", "not-applicable"}}
 
-func (h History) gaps(title string) string {
+func (h History) gaps(ctx context.Context, title string) string {
 	var series []chart.Series
 	for _, m := range severityMarks {
 		x := chart.Series{Name: part.Status(m.Severity).Word(), Class: m.Class}
@@ -154,13 +154,26 @@ func (h History) gaps(title string) string {
 		}
 		series = append(series, x)
 	}
-	return chart.Stack(title, h.labels(), series...)
+	return chart.Stack(title, h.labels(), h.links(ctx, "/plan"), series...)
 }
 
 func (h History) labels() []string {
 	var out []string
 	for _, p := range h.Points {
 		out = append(out, p.Date.Format("2 Jan"))
+	}
+	return out
+}
+
+// links lead from each point to a list as it stood at that moment.
+func (h History) links(ctx context.Context, list string) []string {
+	var out []string
+	for _, p := range h.Points {
+		as := ""
+		if !p.At.IsZero() {
+			as = part.Stamp(p.At)
+		}
+		out = append(out, string(part.To(ctx, list, part.AsOfName, as)))
 	}
 	return out
 }

@@ -136,7 +136,7 @@ func homePage(p Page, h Home) templ.Component {
 						}
 						return nil
 					})
-					templ_7745c5c3_Err = homeHistory(h.History, "Controls by status, "+h.History.span(), func(x Point) part.Counts { return x.Controls }).Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = homeHistory(h.History, "Controls by status, "+h.History.span(), "/controls", func(x Point) part.Counts { return x.Controls }).Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -159,7 +159,7 @@ func homePage(p Page, h Home) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = homeHistory(h.History, "Checks by status, "+h.History.span(), func(x Point) part.Counts { return x.Checks }).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = homeHistory(h.History, "Checks by status, "+h.History.span(), "/checks", func(x Point) part.Counts { return x.Checks }).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -734,7 +734,7 @@ func homePage(p Page, h Home) templ.Component {
 }
 
 // homeHistory draws how things came along, or says why it cannot yet. Its children stand under the drawing.
-func homeHistory(h History, title string, of func(Point) part.Counts) templ.Component {
+func homeHistory(h History, title, list string, of func(Point) part.Counts) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -756,7 +756,7 @@ func homeHistory(h History, title string, of func(Point) part.Counts) templ.Comp
 		}
 		ctx = templ.ClearChildren(ctx)
 		if len(h.Points) > 1 {
-			templ_7745c5c3_Err = part.SVG(h.stacked(title, of)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = part.SVG(h.stacked(ctx, title, list, of)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -107,6 +107,9 @@ func TestEveryLinkKeepsThePastMoment(t *testing.T) {
 					if back || !strings.HasPrefix(href, "/") || strings.HasPrefix(href, "/static/") || strings.HasPrefix(href, "/sign-in") || href == "/ledger/checkpoint" {
 						return
 					}
+					if a["class"] == "col" && strings.Contains(href, "as_of=") { // a column of a chart leads to its own moment
+						return
+					}
 					if !strings.Contains(href, "as_of=2026-11-19T12%3A00%3A00Z") {
 						t.Errorf("link %s forgets the moment", href)
 					}

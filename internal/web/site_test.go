@@ -317,9 +317,41 @@ func TestPastDaysAreSummedUpBehindTheReader(t *testing.T) {
 	w.signIn(t)
 	deadline := time.Now().Add(30 * time.Second)
 	for time.Now().Before(deadline) {
-		if _, page := w.get(t, "/"); strings.Contains(page, "Checks by status, day by day") && strings.Count(page, `<g class="col">`) == 2*4 {
+		if _, page := w.get(t, "/"); strings.Contains(page, "Checks by status, day by day") && strings.Count(page, `<a class="col"`) == 2*4 {
+			w.columnsLead(t, page)
 			return
 		}
 	}
 	t.Error("the days never came")
+}
+
+// columnsLead compares every column of the charts of a page with the list as of its day that the column leads to.
+func (w *world) columnsLead(t *testing.T, page string) {
+	t.Helper()
+	days := map[string]bool{}
+	walk(t, []byte(page), func(n *html.Node, a map[string]string) {
+		if n.Data != "a" || a["class"] != "col" {
+			return
+		}
+		days[a["href"]] = true
+		said := strings.Split(a["aria-label"], " · ")[1:]
+		if len(said) != 5 {
+			t.Fatalf("a column says %q", a["aria-label"])
+		}
+		for i, status := range []part.Status{part.Passing, part.Attention, part.Failing, part.Unknown, part.NotApplicable} {
+			u, err := url.Parse(a["href"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			q := u.Query()
+			q.Set("status", string(status))
+			_, list := w.get(t, u.Path+"?"+q.Encode())
+			if want := status.Word() + " " + strings.Fields(numbersIn(foundIn(list)))[0]; said[i] != want {
+				t.Errorf("the column of %s says %q, and the list %q", a["href"], said[i], want)
+			}
+		}
+	})
+	if len(days) != 2*4 {
+		t.Errorf("the columns lead to %v", days)
+	}
 }

@@ -83,8 +83,9 @@ func (d *drawing) labels(labels []string, x func(int) float64) {
 	}
 }
 
-// Stack draws stacked columns, one per label, the first series at the bottom.
-func Stack(title string, labels []string, series ...Series) string {
+// Stack draws stacked columns, one per label, the first series at the bottom. Where there are links, each column leads to its
+// own, over its whole height, so that low columns are no harder to hit.
+func Stack(title string, labels, links []string, series ...Series) string {
 	n := len(labels)
 	if n == 0 {
 		return ""
@@ -102,14 +103,22 @@ func Stack(title string, labels []string, series ...Series) string {
 	bar := math.Min(step*.76, 34)
 	x := func(i int) float64 { return left + step*(float64(i)+.5) }
 	var d drawing
-	d.open("stacked", title, width, height)
+	if links == nil {
+		d.open("stacked", title, width, height)
+	} else {
+		d.p(`<svg class="chart stacked" viewBox="0 0 %g %g" role="group" aria-label="%s">`, width, height, esc(title))
+	}
 	d.axis(most, "")
 	for i := range n {
-		d.p(`<g class="col"><title>%s`, esc(labels[i]))
+		said := labels[i]
 		for _, s := range series {
-			d.p(` · %s %g`, esc(s.Name), s.Values[i])
+			said += fmt.Sprintf(" · %s %g", s.Name, s.Values[i])
 		}
-		d.p(`</title>`)
+		if links == nil {
+			d.p(`<g class="col"><title>%s</title>`, esc(said))
+		} else {
+			d.p(`<a class="col" href="%s" aria-label="%s"><title>%s</title><rect class="hit" x="%.1f" y="%g" width="%.1f" height="%g"/>`, esc(links[i]), esc(said), esc(said), x(i)-step/2, top, step, height-top-bottom)
+		}
 		sum := 0.0
 		for _, s := range series {
 			v := s.Values[i]
@@ -119,7 +128,11 @@ func Stack(title string, labels []string, series ...Series) string {
 			}
 			sum += v
 		}
-		d.p(`</g>`)
+		if links == nil {
+			d.p(`</g>`)
+		} else {
+			d.p(`</a>`)
+		}
 	}
 	d.labels(labels, x)
 	d.p(`</svg>`)

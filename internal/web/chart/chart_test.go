@@ -34,8 +34,9 @@ func TestChartsAreWellFormedWhateverTheyAreGiven(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	one := []Series{{Name: nasty, Class: "pass", Values: []float64{3}}}
 	for name, svg := range map[string]string{
-		"stack":         Stack(nasty, []string{nasty}, one...),
-		"empty stack":   Stack("t", []string{"a"}, Series{Class: "fail", Values: []float64{0}}),
+		"stack":         Stack(nasty, []string{nasty}, nil, one...),
+		"linked stack":  Stack(nasty, []string{nasty}, []string{`/x?a="b"&c=d`}, one...),
+		"empty stack":   Stack("t", []string{"a"}, nil, Series{Class: "fail", Values: []float64{0}}),
 		"donut of one":  Donut(nasty, "3", nasty, one...),
 		"donut of none": Donut("t", "0", "", Series{Class: "pass", Values: []float64{0}}),
 		"share of none": Share("t", Series{Class: "pass", Values: []float64{0}}),

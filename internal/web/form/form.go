@@ -341,3 +341,13 @@ func moment(typed string) (any, string) {
 	}
 	return typed, "Give a date and time as 2026-11-30T09:00Z."
 }
+
+// Called is the name of the record whose key is filled in, where it is another than the key.
+func (in Input) Called() string {
+	for _, o := range in.Options {
+		if o.Key == in.Value() && o.Label != o.Key {
+			return o.Label
+		}
+	}
+	return ""
+}

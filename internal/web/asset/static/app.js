@@ -37,5 +37,15 @@ document.addEventListener('keydown', e => {
 });
 // a page that shows something half done looks again by itself, unless its reader is in the middle of something
 if (document.querySelector('[data-again]')) setTimeout(() => { if (scrollY < 200 && !document.querySelector('dialog[open]') && !document.activeElement?.matches('input,textarea,select')) location.reload(); }, 6000);
+// Of a row of steps or tabs that scrolls sideways, the current one is in sight.
+for (const now of document.querySelectorAll('.tabs [aria-current],.rail [aria-current]')) {
+  const row = now.closest('.tabs,ol');
+  if (row.scrollWidth > row.clientWidth) row.scrollLeft = now.offsetLeft - row.offsetLeft - (row.clientWidth - now.offsetWidth) / 2;
+}
+// A box that takes a key says whose key it is.
+document.addEventListener('input', e => {
+  const says = document.getElementById(e.target.dataset?.says);
+  if (says) says.textContent = [...(e.target.list?.options ?? [])].find(o => o.value === e.target.value)?.text ?? '';
+});
 document.querySelectorAll('[data-toast]').forEach(t => setTimeout(() => t.remove(), 6000));
 document.querySelectorAll('[data-print]').forEach(b => b.addEventListener('click', () => print()));

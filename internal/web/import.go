@@ -11,11 +11,13 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/a-h/templ"
 
+	"tickmark/internal/access"
 	"tickmark/internal/connector/file"
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger"
@@ -133,6 +135,40 @@ func listOf(kind string) string {
 		return "/findings"
 	}
 	return part.Path("records", kind)
+}
+
+// importKinds lets the reader choose what a file holds.
+func (s *site) importKinds(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	if err := s.mayWorkspace(ctx); err != nil {
+		return err
+	}
+	if part.Past(ctx) {
+		return fault.New(fault.Conflict, "The past cannot be changed.").WithNext("Go back to now, and do it there.")
+	}
+	var l KindList
+	for _, k := range s.Book.Kinds.All() {
+		if !s.imports(ctx, k) {
+			continue
+		}
+		name := cmp.Or(k.Group, "Other")
+		i := slices.IndexFunc(l.Groups, func(g KindGroup) bool { return g.Name == name })
+		if i < 0 {
+			i, l.Groups = len(l.Groups), append(l.Groups, KindGroup{Name: name})
+		}
+		l.Groups[i].Kinds = append(l.Groups[i].Kinds, KindRow{Name: k.Name, Title: cmp.Or(k.Plural, k.Title), Help: k.Help})
+	}
+	slices.SortFunc(l.Groups, func(a, b KindGroup) int { return groupOrder(a.Name, b.Name) })
+	for _, g := range l.Groups {
+		slices.SortFunc(g.Kinds, func(a, b KindRow) int { return strings.Compare(a.Title, b.Title) })
+	}
+	p := Page{Title: "Import", Section: "/records", Crumbs: []part.Crumb{{Text: "Records", Href: "/records"}, {Text: "Import"}}}
+	return s.show(w, r, p, func(p Page) templ.Component { return importKindsPage(p, l) })
+}
+
+// imports says whether the reader may take a file of a kind.
+func (s *site) imports(ctx context.Context, k *record.Kind) bool {
+	return !part.Past(ctx) && !k.Collected && !k.System && cmp.Or(k.Room, record.Company) == record.Company && session(ctx).May(ctx, access.Write, k) == nil
 }
 
 func (s *site) importBegin(w http.ResponseWriter, r *http.Request) error {

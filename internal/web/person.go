@@ -254,7 +254,7 @@ func (s *site) person(w http.ResponseWriter, r *http.Request) error {
 	if d.PersonRow, err = s.personRow(ctx, b); err != nil {
 		return err
 	}
-	d.Facts = fields(k, v)
+	d.Facts = s.fields(ctx, k, v)
 	if d.Duty, err = s.duties(ctx, key); err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func (s *site) person(w http.ResponseWriter, r *http.Request) error {
 		}
 		e := s.event(history[i])
 		if i > 0 {
-			e.Changes = part.Compare(history[i-1].Body, history[i].Body)
+			e.Changes = compared(ctx, k, history[i-1].Body, history[i].Body)
 		}
 		d.History = append(d.History, e)
 	}

@@ -33,6 +33,7 @@ func (s *site) kinds(w http.ResponseWriter, r *http.Request) error {
 		if cmp.Or(k.Room, record.Company) != record.Company || session(ctx).May(ctx, access.Read, k) != nil {
 			continue
 		}
+		l.Imports = l.Imports || s.imports(ctx, k)
 		row := KindRow{Name: k.Name, Title: cmp.Or(k.Plural, k.Title), Help: k.Help, Count: totals[k.Name], Exact: true}
 		if part.Past(ctx) {
 			n, err := s.Book.Count(ctx, record.Query{Kind: k.Name, AsOf: at(ctx)})
@@ -156,6 +157,11 @@ func (s *site) records(w http.ResponseWriter, r *http.Request) error {
 		l.Pager = pagerOf(r, len(page.Versions), page.Next, "of "+counted(n))
 	}
 	cols, choices := chosenColumns(k, q["col"])
+	for i, f := range cols { // what a source names may not be known here; the record's own page leads there where it is
+		if to, err := s.Book.Kinds.Named(f.Refers); err == nil && to.Collected {
+			cols[i].Refers = ""
+		}
+	}
 	l.Shown = choices
 	l.Columns = heads(k, cols, base, q)
 	if l.Bulk, err = s.bulkOf(r, k); err != nil {
@@ -321,7 +327,7 @@ func cellOf(f record.Field, raw json.RawMessage) Cell {
 	}
 	text, isText := x.(string)
 	switch {
-	case f.Name == record.StateField && isText, f.Name == "severity" && isText, f.Name == "outcome" && isText:
+	case f.Name == record.StateField && isText, f.Type == record.Choice && (f.Name == "severity" || f.Name == "outcome") && isText:
 		c.Status = part.Status(text)
 	case f.Type == record.Time && isText:
 		if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
@@ -335,10 +341,30 @@ func cellOf(f record.Field, raw json.RawMessage) Cell {
 		c.Text = strings.TrimPrefix(text, "user:")
 	case f.Type == record.Ref && isText && f.Refers != "":
 		c.Text, c.Href, c.Person = text, pageOf(f.Refers, text), f.Refers == "person"
+	case f.Type == record.Ref && f.List && f.Refers != "":
+		var keys []string
+		if json.Unmarshal(raw, &keys) == nil {
+			c.Links, c.Kind = linksTo(f.Refers, keys), f.Refers
+		}
+	case f.Type == record.Date && isText:
+		c.Text, c.Whole = text, true
 	default:
 		c.Text = part.Plain(x)
 	}
 	return c
+}
+
+// linksTo lead to records of one kind; a job, or a user who is nobody's, stands in the place of a person without a page.
+func linksTo(kind string, keys []string) []part.Link {
+	var out []part.Link
+	for _, key := range keys {
+		l := part.Link{Text: key, Href: pageOf(kind, key)}
+		if kind == "person" && strings.Contains(key, ":") {
+			l.Href = ""
+		}
+		out = append(out, l)
+	}
+	return out
 }
 
 // exports lead to the whole list of the filter, in open formats.

@@ -78,7 +78,7 @@ func (s *site) record(w http.ResponseWriter, r *http.Request) error {
 	judged := len(s.Monitor.Words.Kinds(k.Name)) > 0
 	switch tab {
 	case "":
-		d.Fields = fields(k, v)
+		d.Fields = s.fields(ctx, k, v)
 		if d.Parts, err = s.parts(ctx, v); err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func (s *site) about(v record.Version) []part.Fact {
 }
 
 // fields are the declared fields in their order, then what the source said beyond them.
-func fields(k *record.Kind, v record.Version) (facts []part.Fact) {
+func (s *site) fields(ctx context.Context, k *record.Kind, v record.Version) (facts []part.Fact) {
 	body := map[string]json.RawMessage{}
 	if json.Unmarshal(v.Full(), &body) != nil {
 		return nil
@@ -162,11 +162,11 @@ func fields(k *record.Kind, v record.Version) (facts []part.Fact) {
 		if len(raw) == 0 && (f.Hidden || f.Fixed) {
 			continue
 		}
-		facts = append(facts, part.Fact{Name: titleOf(f), Value: fieldValue(f, raw)})
+		facts = append(facts, part.Fact{Name: titleOf(f), Value: s.fieldValue(ctx, v, f, raw)})
 	}
 	for _, name := range slices.Sorted(keysOf(body)) {
 		if !seen[name] {
-			facts = append(facts, part.Fact{Name: part.Sentence(name), Value: fieldValue(record.Field{Name: name}, body[name])})
+			facts = append(facts, part.Fact{Name: part.Sentence(name), Value: s.fieldValue(ctx, v, record.Field{Name: name}, body[name])})
 		}
 	}
 	return facts
@@ -220,8 +220,26 @@ func (s *site) parts(ctx context.Context, v record.Version) ([]PartRow, error) {
 	return out, nil
 }
 
+// reach leads to a record that a collected one names: by its key, or by its name within the same scope, such as the group of an
+// account on one machine. What is not known is named without a link.
+func (s *site) reach(ctx context.Context, v record.Version, kind string, l part.Link) part.Link {
+	if v.Source == record.Program {
+		return l
+	}
+	for _, try := range []struct{ key, source string }{{l.Text, v.Source}, {v.Scope + "/" + l.Text, v.Source}, {l.Text, record.Program}} {
+		if x, err := s.Book.GetFrom(ctx, kind, try.key, try.source, at(ctx), record.Company); err == nil {
+			if l.Href = pageOf(kind, try.key); try.source != record.Program {
+				l.Href = hrefOf(x)
+			}
+			return l
+		}
+	}
+	l.Href = ""
+	return l
+}
+
 // fieldValue shows one value in full.
-func fieldValue(f record.Field, raw json.RawMessage) templ.Component {
+func (s *site) fieldValue(ctx context.Context, v record.Version, f record.Field, raw json.RawMessage) templ.Component {
 	c := cellOf(f, raw)
 	switch {
 	case c.Status != "":
@@ -229,23 +247,17 @@ func fieldValue(f record.Field, raw json.RawMessage) templ.Component {
 	case !c.Time.IsZero():
 		return part.Date(c.Time)
 	case c.Href != "":
-		return refLink(f.Refers, part.Link{Text: c.Text, Href: c.Href})
+		return refLink(f.Refers, s.reach(ctx, v, f.Refers, part.Link{Text: c.Text, Href: c.Href}))
 	case len(raw) == 0 || string(raw) == "null":
 		return part.Words("")
 	case f.Secret:
 		return part.Words("Not kept; its keyed digest stands in its place.")
 	}
-	var list []string
-	if f.Type == record.Ref && f.List && json.Unmarshal(raw, &list) == nil {
-		var links []part.Link
-		for _, key := range list {
-			l := part.Link{Text: key, Href: pageOf(f.Refers, key)}
-			if f.Refers == "person" && strings.Contains(key, ":") { // a job, or a user who is nobody's
-				l.Href = ""
-			}
-			links = append(links, l)
+	if c.Links != nil {
+		for i := range c.Links {
+			c.Links[i] = s.reach(ctx, v, f.Refers, c.Links[i])
 		}
-		return refLinks(f.Refers, links)
+		return refLinks(f.Refers, c.Links)
 	}
 	if f.Type == record.URL && strings.HasPrefix(c.Text, "http") {
 		return part.External(c.Text, c.Text)
@@ -315,6 +327,25 @@ func (s *site) recordResults(ctx context.Context, d *RecordPage, v record.Versio
 	return nil
 }
 
+// compared is what differs between two versions of a kind, in the words of its fields, and people by name.
+func compared(ctx context.Context, k *record.Kind, before, after []byte) []part.Change {
+	out := part.Compare(before, after)
+	for i, c := range out {
+		f, ok := k.FieldNamed(c.Field)
+		if !ok {
+			continue
+		}
+		if out[i].Field = titleOf(f); f.Refers == "person" && !f.List {
+			for _, side := range []*string{&out[i].Before, &out[i].After} {
+				if *side != "" {
+					*side = part.People(ctx, *side)
+				}
+			}
+		}
+	}
+	return out
+}
+
 func rank(s part.Status) int {
 	i := slices.Index(part.Statuses, s)
 	if i < 0 {
@@ -335,6 +366,10 @@ func (s *site) recordHistory(r *http.Request, d *RecordPage, v record.Version) e
 	if len(all) == 0 {
 		return nil
 	}
+	k, err := s.Book.Kinds.Named(d.Kind)
+	if err != nil {
+		return err
+	}
 	path := recordPath(d.Kind, d.Key) + "/history?source=" + url.QueryEscape(v.Source)
 	for i := len(all) - 1; i >= 0 && len(d.Versions) < mostVersions; i-- {
 		h := all[i]
@@ -346,7 +381,7 @@ func (s *site) recordHistory(r *http.Request, d *RecordPage, v record.Version) e
 			d.Versions = append(d.Versions, VersionRow{From: h.To.Time(), By: part.Who(ctx, h.Actor), Origin: string(h.Origin), Entry: *h.Closed, Deleted: true})
 		}
 		if i > 0 {
-			row.Changes = part.Compare(all[i-1].Body, h.Body)
+			row.Changes = compared(ctx, k, all[i-1].Body, h.Body)
 			row.Href = path + "&before=" + url.QueryEscape(part.Stamp(all[i-1].From.Time())) + "&after=" + url.QueryEscape(part.Stamp(h.From.Time()))
 		}
 		d.Versions = append(d.Versions, row)
@@ -364,7 +399,7 @@ func (s *site) recordHistory(r *http.Request, d *RecordPage, v record.Version) e
 		return otherwise
 	}
 	before, after := pick("before", all[len(all)-2]), pick("after", all[len(all)-1])
-	c.Before, c.After, c.Changes = before.From.Time(), after.From.Time(), part.Compare(before.Body, after.Body)
+	c.Before, c.After, c.Changes = before.From.Time(), after.From.Time(), compared(ctx, k, before.Body, after.Body)
 	for i := len(all) - 1; i >= 0; i-- {
 		c.Choices = append(c.Choices, all[i].From.Time())
 	}

@@ -10,8 +10,9 @@ import (
 
 // KindList shows every kind of record with how many there are.
 type KindList struct {
-	Groups []KindGroup
-	Total  int64
+	Groups  []KindGroup
+	Total   int64
+	Imports bool // the reader may take files of some
 }
 
 // KindGroup is a heading of it.
@@ -64,8 +65,11 @@ type Cell struct {
 	Time   time.Time
 	Href   string
 	Status part.Status
+	Links  []part.Link // several records of Kind
+	Kind   string
 	Mono   bool
 	End    bool
+	Whole  bool // short, and never broken over lines
 	Person bool // Text is a person's key
 }
 

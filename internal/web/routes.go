@@ -74,6 +74,7 @@ func (s *site) routes() []route {
 		{"POST /bulk/{kind}", s.bulk, false},
 		{"POST /views", s.viewSave, false},
 		{"POST /views/{key}/remove", s.viewRemove, false},
+		{"GET /import", s.importKinds, false},
 		{"GET /import/{kind}", s.importBegin, false},
 		{"POST /import/{kind}", s.importLook, false},
 		{"GET /new/{kind}", s.recordNew, false},

@@ -110,7 +110,7 @@ func (s *site) settingsOrganisation(w http.ResponseWriter, r *http.Request) erro
 	d := OrganisationPage{Edit: part.Path("new", "organisation"), Editable: session(ctx).May(ctx, access.Write, k) == nil}
 	if v, err := s.Book.Get(ctx, "organisation", organisation.Key, at(ctx)); err == nil {
 		d.Edit, d.By, d.Since = recordPath("organisation", organisation.Key)+"/edit", v.Actor, v.From.Time()
-		d.Facts = fields(k, v)
+		d.Facts = s.fields(ctx, k, v)
 	} else if !fault.Is(err, fault.NotFound) {
 		return err
 	}

@@ -60,6 +60,7 @@ func (r *round) stands(u *unit, v record.Version, j judged) bool {
 
 // become makes the judgement the answer from a moment on.
 func (r *round) become(u *unit, v record.Version, at store.Moment, j judged) {
+	j = r.believed(u, v, j)
 	if r.stands(u, v, j) {
 		return
 	}

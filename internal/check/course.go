@@ -1,7 +1,9 @@
 package check
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,9 +19,9 @@ type Stretch struct {
 }
 
 // Courses are how each check stood over a time in which it was in use: as its answers were known at each moment, worse where
-// it was found out later that a record failed then, with what was not covered put over them. A failure stands, a pass that
-// nothing was read for is unknown, and so is the time after the check was turned off: that must not hide how it had failed.
-// The end is cut at now.
+// it was found out later that a record failed then, with what was not covered put over them. Where something was not read it is
+// unknown, save that a failure stands of what was read all the same. The time after the check was turned off is unknown: that
+// must not hide how it had failed. The end is cut at now.
 func (m *Monitor) Courses(ctx context.Context, from, to store.Moment) (map[string][]Stretch, error) {
 	to = min(to, store.At(m.Book.Log.Clock()))
 	out := map[string][]Stretch{}
@@ -60,8 +62,12 @@ func (m *Monitor) Courses(ctx context.Context, from, to store.Moment) (map[strin
 				continue
 			}
 			course = found(course, late, own, from, to)
-			gaps := m.unspoken(cover, own, from, to)
-			out[c.ID] = covered(course, cut(gaps, from, to))
+			pieces := cut(m.unspoken(cover, own, from, to), from, to)
+			known, err := m.failing(ctx, tx, cover, own, course, pieces)
+			if err != nil {
+				return fmt.Errorf("follow %s: %w", c.ID, err)
+			}
+			out[c.ID] = covered(course, pieces, known)
 		}
 		return nil
 	})
@@ -208,8 +214,8 @@ func counted(s Series, turns []turn, from, to store.Moment) []Stretch {
 	return slices.DeleteFunc(out, func(x Stretch) bool { return x.To <= x.From })
 }
 
-// covered puts what was not covered over a course.
-func covered(course []Stretch, pieces []piece) []Stretch {
+// covered puts what was not covered over a course; known are the times in which a failure stands nevertheless.
+func covered(course []Stretch, pieces []piece, known []piece) []Stretch {
 	var out []Stretch
 	add := func(x Stretch) {
 		if x.To <= x.From {
@@ -228,13 +234,21 @@ func covered(course []Stretch, pieces []piece) []Stretch {
 			if b <= a {
 				continue
 			}
-			if p.Reason != "" {
-				add(Stretch{at, a, Unknown, p.Reason})
-				if x.Status != Fail {
-					x.Status, x.Reason = Unknown, p.Reason
+			if p.Reason == "" {
+				add(Stretch{a, b, x.Status, x.Reason})
+				at = b
+				continue
+			}
+			add(Stretch{at, a, Unknown, p.Reason})
+			for at = a; x.Status == Fail && len(known) > 0 && known[0].From < b; known = known[1:] {
+				k := known[0]
+				add(Stretch{at, max(at, k.From), Unknown, p.Reason})
+				add(Stretch{max(at, k.From), min(k.To, b), Fail, ""})
+				if at = max(at, min(k.To, b)); k.To > b {
+					break // the rest of it lies in what follows
 				}
 			}
-			add(Stretch{a, b, x.Status, x.Reason})
+			add(Stretch{at, b, Unknown, p.Reason})
 			at = b
 		}
 		if p.Reason != "" {
@@ -242,4 +256,69 @@ func covered(course []Stretch, pieces []piece) []Stretch {
 		}
 	}
 	return out
+}
+
+// failing are the times, in order and apart, in which a record failed that was read, looked for only where a course fails and
+// something was not read.
+func (m *Monitor) failing(ctx context.Context, q store.Q, cover *cover, own []Series, course []Stretch, pieces []piece) ([]piece, error) {
+	from, to := store.Forever, store.Moment(0)
+	for _, p := range pieces {
+		for _, x := range course {
+			if a, b := max(x.From, p.From), min(x.To, p.To); p.Reason != "" && x.Status == Fail && a < b {
+				from, to = min(from, a), max(to, b)
+			}
+		}
+	}
+	if from >= to {
+		return nil, nil
+	}
+	type row struct {
+		From    store.Moment `db:"valid_from"`
+		To      store.Moment `db:"valid_to"`
+		Known   store.Moment `db:"known"`
+		Dropped store.Moment `db:"superseded"`
+		Basis   string       `db:"basis"`
+		Kind    string       `db:"kind"`
+		Source  string       `db:"source"`
+		Scope   string       `db:"scope"`
+	}
+	type place struct {
+		lane
+		joins string
+	}
+	var spans []piece
+	for _, s := range own {
+		c, broken, read := m.checkOf(s), m.unanswered(s), map[place][]piece{}
+		err := store.Each(ctx, q, func(r row) error {
+			b := parseBasis(r.Basis)
+			joins, _ := json.Marshal(b.Joins)
+			at := place{lane{r.Source, r.Kind, "", r.Scope}, string(joins)}
+			if read[at] == nil {
+				read[at] = slices.DeleteFunc(cut(append(m.gapsOver(cover, c, codes[Fail], r.Kind, r.Source, r.Scope, b, from, to), broken...), from, to), func(p piece) bool { return p.Reason != "" })
+			}
+			if r.Dropped != store.Forever { // another answer took its place
+				r.From, r.To = max(r.From, r.Known), min(r.To, r.Dropped)
+			}
+			for _, p := range read[at] {
+				if a, b := max(r.From, p.From), min(r.To, p.To); a < b {
+					spans = append(spans, piece{From: a, To: b})
+				}
+			}
+			return nil
+		}, `SELECT a.valid_from, a.valid_to, a.known, a.superseded, a.basis, k.name AS kind, rc.source, v.scope FROM result a JOIN record rc ON rc.id = a.record
+			JOIN kind k ON k.id = rc.kind JOIN version v ON v.id = a.version WHERE a.series = $1 AND a.status = 2 AND a.valid_from < $2 AND a.valid_to > $3`, s.ID, to, from)
+		if err != nil {
+			return nil, fmt.Errorf("read what failed: %w", err)
+		}
+	}
+	slices.SortFunc(spans, func(a, b piece) int { return cmp.Compare(a.From, b.From) })
+	var out []piece
+	for _, p := range spans {
+		if n := len(out); n > 0 && p.From <= out[n-1].To {
+			out[n-1].To = max(out[n-1].To, p.To)
+		} else {
+			out = append(out, p)
+		}
+	}
+	return out, nil
 }

@@ -53,6 +53,8 @@ type cover struct {
 	never map[lane]string     // what the last run could not read and no run before it could: why
 	last  map[lane]int64      // the newest run of a connection's kind and part, over its scopes
 	runs  map[string][]read   // by connection: its finished runs, read when they are asked for
+
+	failed error // the runs could not be read, so that what they tell is missing
 }
 
 // cover reads coverage; what was known about it since is used, for an outage is found out late.
@@ -183,6 +185,9 @@ func (c *cover) readsOf(r coverRow) []read {
 	all, ok := c.runs[r.Connection]
 	if !ok {
 		found, err := c.m.Book.Find(c.ctx, c.q, collect.RunKind, "connection", r.Connection, 0)
+		if err != nil && c.failed == nil {
+			c.failed = fmt.Errorf("read the runs of %s: %w", r.Connection, err)
+		}
 		if err == nil {
 			for _, v := range found {
 				s, err := collect.ParseSummary(v)
@@ -251,18 +256,24 @@ func (c *cover) subject(check *Check, kind, source, scope string, from, to store
 	if !k.Collected {
 		return nil
 	}
-	var out []Gap
-	main := lane{source, kind, "", scope}
-	if c.lanes[main] == nil {
-		main.scope = ""
-	}
-	out = append(out, c.holes(main, check.MaxGap, from, to)...)
+	out := c.records(lane{source, kind, "", scope}, check.MaxGap, from, to)
 	for _, l := range c.kinds[kind] {
 		if l.connection == source && l.part != "" && (l.scope == scope || l.scope == "") && c.reads(check, kind, l.part) {
 			out = append(out, c.holes(l, check.MaxGap, from, to)...)
 		}
 	}
 	return out
+}
+
+// records are the gaps in what is known of the records of a lane, apart from their parts.
+func (c *cover) records(l lane, maxGap time.Duration, from, to store.Moment) []Gap {
+	if k := c.m.Words.kinds[l.kind]; k == nil || !k.Collected {
+		return nil
+	}
+	if c.lanes[l] == nil {
+		l.scope = ""
+	}
+	return c.holes(l, maxGap, from, to)
 }
 
 // reads reports whether a check reads a part of a kind; a view, or logic that is no longer understood, hides which fields it takes, so that every part counts.

@@ -42,12 +42,15 @@ type unit struct {
 	ended  []*answer       // stored rows to close or supersede
 	delta  map[int64]int64 // by status: how many more answers there are
 	expect map[int64]int64 // by record: the result that stands in the database, 0 for none
+	unread map[lane]unread // by where a subject comes from: when that was not read
+	others map[lane]unread // and the same of what is looked up, a whole kind or view without a connection
 }
 
 // round is one evaluation.
 type round struct {
 	m       *Monitor
 	light   bool // Options.Light
+	full    bool // Options.Full
 	units   []*unit
 	last    store.Moment // recorded time of the snapshot: what is written later is judged later
 	upto    int64        // the last version in the snapshot
@@ -60,6 +63,7 @@ type round struct {
 	parsed  int64 // the version in doc
 	report  *Evaluation
 	q       store.Q
+	cover   *cover
 	touched map[string]bool    // checks with flips
 	brief   map[string][]int64 // by check: records that were found to have failed for a time that is over
 }
@@ -88,7 +92,7 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 	if err != nil {
 		return report, err
 	}
-	r := &round{m: m, light: o.Light, now: m.Book.Log.Clock(), report: &report, past: map[store.Moment]*lookups{}, bounds: map[string][]store.Moment{}, merged: map[string]moments{}, touched: map[string]bool{}, brief: map[string][]int64{}}
+	r := &round{m: m, light: o.Light, full: o.Full, now: m.Book.Log.Clock(), report: &report, past: map[store.Moment]*lookups{}, bounds: map[string][]store.Moment{}, merged: map[string]moments{}, touched: map[string]bool{}, brief: map[string][]int64{}}
 	for _, s := range setups {
 		sr, ok := series[s.ID]
 		if !ok || len(o.Checks) > 0 && !slices.Contains(o.Checks, s.ID) {
@@ -117,6 +121,9 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 			return err
 		}
 		r.last, r.q = head.At, tx
+		if r.cover, err = m.cover(ctx, tx); err != nil {
+			return err
+		}
 		for _, u := range r.units {
 			if !u.whole {
 				if u.whole, err = r.stirred(ctx, u); err != nil {
@@ -130,6 +137,9 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 		}
 		return r.run(ctx)
 	})
+	if err == nil {
+		err = r.cover.failed
+	}
 	if err == nil {
 		err = r.close(ctx)
 	}
@@ -152,10 +162,10 @@ func (m *Monitor) volatile(c *Check) bool {
 	return false
 }
 
-// stirred reports whether answers may have changed without a new version of their record: a moment has come, or a record
-// that is looked up changed.
+// stirred reports whether answers may have changed without a new version of their record: a moment has come, a source is
+// read again, or a record that is looked up changed.
 func (r *round) stirred(ctx context.Context, u *unit) (bool, error) {
-	if u.Clock && store.At(r.now) >= u.series.Flip {
+	if u.Clock && store.At(r.now) >= u.series.Flip || r.returned(u) {
 		return true, nil
 	}
 	for _, name := range u.Joins {
@@ -382,9 +392,18 @@ func (r *round) everything(ctx context.Context, k *record.Kind) error {
 	return work()
 }
 
-// judge judges a version as of a moment; zero is now.
+// judge judges a version as of a moment; zero is now. While its source was not read, it is judged as it was last known.
 func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.Moment) (judged, error) {
 	r.report.Judged++
+	j := judged{}
+	moment := at
+	if at == 0 {
+		moment = store.At(r.now)
+	}
+	known, until := r.knownAt(u, v, moment)
+	if j.until = until; known < moment {
+		at = known
+	}
 	var source *lookups
 	if len(u.Joins) > 0 {
 		if source = r.past[at]; source == nil {
@@ -410,17 +429,17 @@ func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.M
 	if at != 0 {
 		now = at.Time()
 	}
-	j := judged{}
 	subject := Subject{Kind: v.Kind, Key: v.Key, Label: v.Label, Source: v.Source, Doc: &r.doc}
 	if source == nil {
 		j.Result = u.Judge(subject, now, nil)
 	} else {
-		source.of = v
+		source.begin(v)
 		j.Result = u.Judge(subject, now, source)
 		j.versions = source.versions()
 		if source.failed != nil {
 			return judged{}, fmt.Errorf("judge %s %s: %w", v.Kind, v.Key, source.failed)
 		}
+		r.doubt(u, source, moment, &j)
 	}
 	return j, nil
 }
@@ -428,10 +447,13 @@ func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.M
 type judged struct {
 	Result
 	versions []int64
+	until    store.Moment // when a source is read again that the answer waits for; zero: it waits for none
+	doubt    string       // why the answer is not known: it rests on something that was not read then
+	waits    bool         // it is unknown for that reason
 }
 
 func (j judged) basis() basis {
-	b := basis{Joins: joinsOf(j.Result), Versions: j.versions}
+	b := basis{Joins: joinsOf(j.Result), Versions: j.versions, Waits: j.waits}
 	if len(b.Versions) > maxBasis {
 		b.More, b.Versions = len(b.Versions)-maxBasis, b.Versions[:maxBasis]
 	}

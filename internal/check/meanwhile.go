@@ -71,10 +71,14 @@ func (r *round) changes(ctx context.Context, u *unit) (moments, error) {
 
 // settle judges a record now, and if the answer is another one, or may have been meanwhile, finds out since when.
 func (r *round) settle(ctx context.Context, u *unit, v record.Version) error {
+	if known, _ := r.knownAt(u, v, store.At(r.now)); !r.full && !u.fresh && !u.vol && v.ID <= u.series.Upto && known <= u.series.Evaluated && known < store.At(r.now) {
+		return nil // nothing more is known than when it was judged
+	}
 	final, err := r.judge(ctx, u, v, 0)
 	if err != nil {
 		return err
 	}
+	final = r.believed(u, v, final)
 	u.turns(final.Flip, r.now)
 	stands := r.stands(u, v, final)
 	if stands && (u.fresh || len(u.Joins) == 0) {
@@ -182,6 +186,9 @@ func (r *round) walk(ctx context.Context, u *unit, v record.Version, from, until
 		next := until
 		if !res.Flip.IsZero() && store.At(res.Flip) < next && store.At(res.Flip) > at {
 			next = store.At(res.Flip)
+		}
+		if res.until > at {
+			next = min(next, res.until)
 		}
 		if later := m.within(at, next); len(later) > 0 {
 			next = later[0]

@@ -102,6 +102,14 @@ func (d *desk) see(kind, key, body string) {
 	}
 }
 
+// run changes the database behind the book's back.
+func (d *desk) run(sql string, args ...any) {
+	d.Helper()
+	if err := d.book.DB.Write(d.ctx, func(tx *store.Tx) error { _, err := tx.Exec(d.ctx, sql, args...); return err }); err != nil {
+		d.Fatal(err)
+	}
+}
+
 // covered says that the kind was read completely from one time to another; "" for until further notice.
 func (d *desk) covered(kind, from, to, ended string) {
 	d.Helper()
@@ -296,6 +304,7 @@ func TestJoinFollowsOtherRecordsAndTheirCoverage(t *testing.T) {
 		none := "No connection reads any account."
 		d.want(check.Filter{}, "bob unknown 01 00:00– "+none, "ada unknown 01 00:00– "+none)
 		d.covered("host_user", "2026-01-01 00:00", "2026-01-08 00:00", "")
+		d.run("UPDATE coverage SET last_read = $1", d.at("2026-01-03 00:00"))
 		d.see("host_user", "1", `{"name":"bob","mail":"bob@example.org","human":true,"locked":false}`)
 		d.goTo("2026-01-02 00:00")
 		d.see("host_user", "2", `{"name":"ada","mail":"ada@example.org","human":true,"locked":true}`)
@@ -311,6 +320,7 @@ func TestJoinFollowsOtherRecordsAndTheirCoverage(t *testing.T) {
 		if e := d.evaluate(); e.Judged != 0 {
 			t.Errorf("nothing changed, and it judged: %+v", e)
 		}
+		d.run("UPDATE coverage SET last_read = $1", d.at("2026-01-08 00:00"))
 		d.goTo("2026-01-10 00:00") // max_gap is 36 h after the last read at 8 00:00
 		stale := "The host users were last read completely from host at 2026-01-08 00:00 UTC, and what they are since is not known."
 		d.want(check.Filter{Key: "bob"}, "bob unknown 08 00:00– "+stale)
@@ -672,15 +682,9 @@ func TestTwoEvaluationsAtOnceAnswerOnce(t *testing.T) {
 
 func TestALookupThatTheDatabaseRefusesAnswersNothing(t *testing.T) {
 	type harm func(d *desk) (mend string, args []any)
-	run := func(d *desk, sql string, args ...any) {
-		d.Helper()
-		if err := d.book.DB.Write(d.ctx, func(tx *store.Tx) error { _, err := tx.Exec(d.ctx, sql, args...); return err }); err != nil {
-			d.Fatal(err)
-		}
-	}
 	for name, hurt := range map[string]harm{
 		"the index is out of reach": func(d *desk) (string, []any) {
-			run(d, "ALTER TABLE value RENAME TO elsewhere")
+			d.run("ALTER TABLE value RENAME TO elsewhere")
 			return "ALTER TABLE elsewhere RENAME TO value", nil
 		},
 		"a record cannot be opened": func(d *desk) (string, []any) {
@@ -692,7 +696,7 @@ func TestALookupThatTheDatabaseRefusesAnswersNothing(t *testing.T) {
 			if err != nil {
 				d.Fatal(err)
 			}
-			run(d, "UPDATE version SET body = $1 WHERE id = $2", []byte("no body"), v.ID)
+			d.run("UPDATE version SET body = $1 WHERE id = $2", []byte("no body"), v.ID)
 			return "UPDATE version SET body = $1 WHERE id = $2", []any{body, v.ID}
 		},
 	} {
@@ -716,7 +720,7 @@ func TestALookupThatTheDatabaseRefusesAnswersNothing(t *testing.T) {
 				if _, err := d.m.Backtest(d.ctx, "JOIN-01", d.at("2026-01-01 00:00"), d.at("2026-01-02 00:00")); err == nil {
 					t.Error("the past was judged")
 				}
-				run(d, mend, args...)
+				d.run(mend, args...)
 				d.goTo("2026-01-02 01:00")
 				d.evaluate()
 				d.want(check.Filter{}, "bob pass 01 00:00–", "eve pass 02 00:00–")

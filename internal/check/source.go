@@ -21,8 +21,9 @@ type lookups struct {
 	at    store.Moment // zero: now
 	asked map[[2]string]int
 	built map[[2]string]*hashed
-	read  []int64        // versions that the present judgement looked at
-	of    record.Version // the record that is judged
+	read  []int64               // versions that the present judgement looked at
+	from  map[lane]store.Moment // where they come from, and when the newest of each began
+	of    record.Version        // the record that is judged
 
 	failed error // of the database or what it holds: what was judged by it is no answer at all
 }
@@ -43,6 +44,8 @@ type hashed struct {
 type row struct {
 	body    []byte
 	version int64
+	since   store.Moment
+	kind    string
 	source  string
 	scope   string
 }
@@ -54,7 +57,7 @@ func (l *lookups) near(source, scope string) bool {
 }
 
 func (m *Monitor) lookups(ctx context.Context, q store.Q, at store.Moment) *lookups {
-	return &lookups{ctx: ctx, m: m, q: q, at: at, asked: map[[2]string]int{}, built: map[[2]string]*hashed{}}
+	return &lookups{ctx: ctx, m: m, q: q, at: at, asked: map[[2]string]int{}, built: map[[2]string]*hashed{}, from: map[lane]store.Moment{}}
 }
 
 // Find implements expr.Source. What is unknown by the records is an error to the expression; what could not be read of them is
@@ -128,7 +131,7 @@ func (l *lookups) docs(found []record.Version, beside bool, is func(*expr.Doc) b
 			return nil, err
 		}
 		if is == nil || is(d) {
-			l.read = append(l.read, v.ID)
+			l.saw(lane{v.Source, v.Kind, "", v.Scope}, v.ID, v.From)
 			out = append(out, d)
 		}
 	}
@@ -172,7 +175,7 @@ func (l *lookups) hit(h *hashed, value any, beside bool) ([]*expr.Doc, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.read = append(l.read, r.version)
+		l.saw(lane{r.source, r.kind, "", r.scope}, r.version, r.since)
 		out = append(out, d)
 	}
 	return out, nil
@@ -217,7 +220,7 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 				}
 			}
 			if field == expr.Key {
-				h.rows[v.Key] = append(h.rows[v.Key], row{body, v.ID, v.Source, v.Scope})
+				h.rows[v.Key] = append(h.rows[v.Key], row{body, v.ID, v.From, v.Kind, v.Source, v.Scope})
 				return nil
 			}
 			for _, value := range doc.Scalars(field) {
@@ -225,7 +228,7 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 				if list := h.rows[key]; len(list) > 0 && list[len(list)-1].version == v.ID {
 					continue
 				}
-				h.rows[key] = append(h.rows[key], row{body, v.ID, v.Source, v.Scope})
+				h.rows[key] = append(h.rows[key], row{body, v.ID, v.From, v.Kind, v.Source, v.Scope})
 			}
 			return nil
 		})
@@ -236,11 +239,22 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 	return h, nil
 }
 
-// versions gives what the last judgement read, sorted, and begins anew.
+// saw notes that the present judgement looked at a version.
+func (l *lookups) saw(from lane, version int64, since store.Moment) {
+	l.read = append(l.read, version)
+	l.from[from] = max(l.from[from], since)
+}
+
+// begin makes ready for a judgement.
+func (l *lookups) begin(v record.Version) {
+	l.of, l.read = v, l.read[:0]
+	clear(l.from)
+}
+
+// versions gives what the last judgement looked at, sorted.
 func (l *lookups) versions() []int64 {
 	out := slices.Clone(l.read)
 	slices.Sort(out)
-	l.read = l.read[:0]
 	return slices.Compact(out)
 }
 
@@ -250,6 +264,7 @@ type basis struct {
 	Versions []int64     `json:"versions,omitempty"` // of the records looked up, at most maxBasis
 	More     int         `json:"more,omitempty"`     // how many versions beyond those
 	Ended    string      `json:"ended,omitempty"`    // status ended: gone or not_applicable
+	Waits    bool        `json:"waits,omitempty"`    // unknown until what was looked up is read again
 	Corrects int64       `json:"corrects,omitempty"` // the result that this one replaces
 }
 
@@ -261,7 +276,7 @@ type basisJoin struct {
 const maxBasis = 50
 
 func (b basis) text() string {
-	if len(b.Joins) == 0 && len(b.Versions) == 0 && b.Ended == "" && b.Corrects == 0 {
+	if len(b.Joins) == 0 && len(b.Versions) == 0 && b.Ended == "" && !b.Waits && b.Corrects == 0 {
 		return ""
 	}
 	j, _ := json.Marshal(b)

@@ -81,6 +81,20 @@ func TestDemonstration(t *testing.T) {
 			t.Errorf("it is unknown in %v, and the machines did not answer from %v to %v", gaps, from, to)
 		}
 	})
+	t.Run("nothing turns by the days that pass during the outage", func(t *testing.T) {
+		for _, check := range []string{"HOST-31", "HOST-30", "HOST-25"} {
+			list, err := w.Book.Find(t.Context(), w.DB, "finding", "check", check, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range list {
+				first, err := time.Parse(time.RFC3339Nano, text(body(v), "first_seen"))
+				if err != nil || first.After(world.Outage().From.Add(2*time.Hour)) && !first.After(world.Outage().To.Add(2*time.Hour)) {
+					t.Errorf("the finding of %s was first seen at %v, when no machine answered: %v", check, first, err)
+				}
+			}
+		}
+	})
 	t.Run("a part that was denied leaves only what rests on it unknown", func(t *testing.T) {
 		at := store.At(world.Denied().From.Add(30 * time.Hour))
 		for _, c := range []struct {

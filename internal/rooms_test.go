@@ -14,9 +14,9 @@ func rooms() []string {
 	return strings.Fields(`
 		content internal/markdown internal/wording
 		internal/fault internal/store internal/store/storetest internal/blob internal/secret
-		internal/ledger/merkle client internal/ledger internal/expr internal/record
+		internal/ledger/merkle internal/ledger/stamp client internal/ledger internal/expr internal/record
 		internal/connector internal/connector/connectortest internal/connector/
-		internal/collect internal/check internal/access
+		internal/collect internal/check internal/access internal/anchor
 		internal/calendar internal/framework internal/control
 		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/policy
 		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/savedview

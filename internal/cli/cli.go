@@ -57,6 +57,8 @@ type commands struct {
 	Package packageCommand `cmd:"" help:"Make a package of evidence that anyone can verify offline."`
 	Verify  verifyCommand  `cmd:"" help:"Verify a package, without a workspace."`
 	Ledger  ledgerCommand  `cmd:"" help:"The ledger: checkpoint, proofs, verification."`
+	Anchor  anchorCommand  `cmd:"" help:"Outside anchors: authorities that stamp the ledger once a day."`
+	Monitor monitorCommand `cmd:"" help:"Follow the ledger of another server from outside; exit 1 when it was rewritten, 3 when it cannot be read."`
 	User    userCommand    `cmd:"" help:"People who can sign in."`
 	Token   tokenCommand   `cmd:"" help:"Tokens for programs."`
 	Version versionCommand `cmd:"" help:"The release of this binary."`

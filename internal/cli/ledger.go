@@ -2,8 +2,14 @@ package cli
 
 import (
 	"encoding/base64"
+	"errors"
+	"net/http"
+	"os"
+	"time"
 
 	"tickmark/internal/access"
+	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
 	"tickmark/internal/ledger/merkle"
 	"tickmark/internal/record"
 	"tickmark/internal/workspace"
@@ -13,6 +19,8 @@ type ledgerCommand struct {
 	Checkpoint ledgerCheckpoint `cmd:"" help:"Sign and print a checkpoint, and the key that verifies it."`
 	Verify     ledgerVerify     `cmd:"" help:"Re-prove everything: the log, each record's version, each action, each answer."`
 	Prove      ledgerProve      `cmd:"" help:"Write the proof of one record, which verify takes offline."`
+	Export     ledgerExport     `cmd:"" help:"Copy the log into a directory as C2SP tlog-tiles, for a web server, another disk or a git repository; run again, it adds what is new."`
+	Accept     ledgerAccept     `cmd:"" name:"accept-restore" help:"Go on from a database that was restored from a backup: what the ledger lost is written down and stays visible."`
 }
 
 type ledgerCheckpoint struct{}
@@ -61,4 +69,108 @@ func (ledgerVerify) Run(s *session) error {
 		s.fact("%d entries, %d versions, %d actions and %d changed answers are as the ledger committed to them; %d were erased.", p.Entries, p.Versions, p.Actions, answers, p.Erased)
 		return nil
 	})
+}
+
+type ledgerExport struct {
+	Dir string `arg:"" type:"path" help:"The directory; it is made when it does not exist."`
+}
+
+func (c *ledgerExport) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		end := s.progress("the ledger")
+		e, err := w.Log.Export(s, c.Dir, func(done, total int64) { end.step("", "entries", int(done), int(total)) })
+		if err != nil {
+			end.done("it was not copied to its end")
+			return err
+		}
+		end.done("copied")
+		if s.flags.JSON {
+			return s.writeJSON(e)
+		}
+		s.fact("%s holds the log up to entry %d; %d files are new. Anyone can follow it with: tickmark monitor URL --key %q", c.Dir, e.Size, e.Files, w.Log.VKey)
+		return nil
+	})
+}
+
+type ledgerAccept struct{}
+
+func (ledgerAccept) Run(s *session) error {
+	w, err := workspace.Open(s, workspace.Options{Data: s.flags.Data, Database: s.flags.Database, Restored: true})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if w.Lost == nil {
+		s.fact("Nothing is lost: the database holds every entry that was signed here.")
+		return nil
+	}
+	s.fact("Accepted: a checkpoint over %d entries was signed here, the database had %d. This is entry %d of the ledger now, and the lost checkpoint is kept beside ledger.seen.", w.Lost.Seen.Size, w.Lost.Size, w.Lost.Size)
+	s.say("Whoever kept a later checkpoint will see that this log does not go on from it. Tell them why.")
+	return nil
+}
+
+type monitorCommand struct {
+	URL   string        `arg:"" placeholder:"URL" help:"Where the log is published: of a Tickmark server, its address with /ledger at the end."`
+	Key   string        `required:"" placeholder:"VKEY" help:"The log's verifier key, from its owner, by another way than the log."`
+	State string        `type:"path" default:"tickmark-monitor.checkpoint" placeholder:"FILE" help:"Where the last checkpoint seen is kept (${default})."`
+	Every time.Duration `placeholder:"1h" help:"Look again and again; once when left out."`
+}
+
+// Run needs no workspace: it is for whoever does not trust the one that publishes.
+func (c *monitorCommand) Run(s *session) error {
+	f := &ledger.Follower{Base: c.URL, VKey: c.Key, HTTP: &http.Client{Timeout: time.Minute}}
+	if c.Every != 0 && c.Every < time.Minute {
+		return fault.New(fault.Usage, "--every: %s is too often.", c.Every).WithNext("Choose a minute or more.")
+	}
+	for {
+		err := c.look(s, f)
+		var fork *ledger.Fork
+		if c.Every == 0 || errors.As(err, &fork) || err != nil && !fault.Is(err, fault.Incomplete) {
+			return err
+		}
+		if err != nil {
+			s.say("%v", err)
+		}
+		select {
+		case <-s.Done():
+			return nil
+		case <-time.After(c.Every):
+		}
+	}
+}
+
+func (c *monitorCommand) look(s *session, f *ledger.Follower) error {
+	known, err := os.ReadFile(c.State)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fault.New(fault.Unavailable, "The checkpoint kept from before cannot be read: %w.", err)
+	}
+	signed, point, err := f.Follow(s, known)
+	var fork *ledger.Fork
+	if errors.As(err, &fork) {
+		at := c.State + ".fork"
+		if err := ledger.WriteWhole(at, fork.Evidence(), true); err != nil {
+			s.say("The evidence cannot be written to %s: %v", at, err)
+			s.fact("%s", fork.Evidence())
+		}
+		return fault.New(fault.Conflict, "%s", fork.Why).WithNext("Both signed checkpoints are in %s: they prove it to anyone who has the key.", at)
+	}
+	if err != nil {
+		return err
+	}
+	if err := ledger.WriteWhole(c.State, signed, true); err != nil {
+		return fault.New(fault.Unavailable, "The checkpoint cannot be kept in %s: %w.", c.State, err)
+	}
+	before := int64(-1)
+	if old, err := merkle.OpenCheckpoint(known, c.Key); err == nil {
+		before = old.Size
+	}
+	if s.flags.JSON {
+		return s.writeJSON(map[string]any{"origin": point.Origin, "size": point.Size, "root": base64.StdEncoding.EncodeToString(point.Root[:]), "known": max(before, 0), "first": before < 0})
+	}
+	if before < 0 {
+		s.fact("%s has %d entries. This is the first look; from now on it is compared with it.", point.Origin, point.Size)
+		return nil
+	}
+	s.fact("%s has %d entries and goes on from the %d known before.", point.Origin, point.Size, before)
+	return nil
 }

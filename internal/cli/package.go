@@ -5,6 +5,7 @@ import (
 
 	"tickmark/internal/access"
 	"tickmark/internal/fault"
+	"tickmark/internal/ledger/stamp"
 	"tickmark/internal/report"
 	"tickmark/internal/report/verify"
 	"tickmark/internal/workspace"
@@ -36,9 +37,10 @@ func (c *packageCommand) Run(s *session) error {
 }
 
 type verifyCommand struct {
-	File   string   `arg:"" type:"path" help:"A package or the proof of one record."`
-	Key    string   `placeholder:"VKEY" help:"The verifier key, from somebody other than the package."`
-	Anchor []string `type:"existingfile" placeholder:"FILE" help:"A signed checkpoint that you kept from before: the log must go on from it."`
+	File      string   `arg:"" type:"path" help:"A package or the proof of one record."`
+	Key       string   `placeholder:"VKEY" help:"The verifier key, from somebody other than the package."`
+	Authority []string `type:"existingfile" placeholder:"FILE" help:"Root certificates in PEM of a time-stamp authority that you trust: the stamps must lead to them."`
+	Anchor    []string `type:"existingfile" placeholder:"FILE" help:"A signed checkpoint that you kept from before: the log must go on from it."`
 }
 
 func (c *verifyCommand) Run(s *session) error {
@@ -49,6 +51,21 @@ func (c *verifyCommand) Run(s *session) error {
 			return fault.New(fault.Invalid, "The checkpoint %s cannot be read: %w.", a, err)
 		}
 		o.Anchors = append(o.Anchors, b)
+	}
+	var roots []byte
+	for _, a := range c.Authority {
+		b, err := readFile(a, 1<<20)
+		if err != nil {
+			return fault.New(fault.Invalid, "The certificates in %s cannot be read: %w.", a, err)
+		}
+		roots = append(append(roots, b...), '\n')
+	}
+	if roots != nil {
+		pool, err := stamp.Roots(roots)
+		if err != nil {
+			return fault.New(fault.Usage, "--authority: %w.", err)
+		}
+		o.Authorities = pool
 	}
 	v, err := verify.File(s, c.File, o)
 	if err != nil {

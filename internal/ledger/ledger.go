@@ -35,15 +35,16 @@ type Log struct {
 	Clock  func() time.Time
 
 	signer note.Signer
+	seen   string // file of the newest checkpoint that was signed here; empty: none is kept
 	mu     sync.Mutex
 	tree   *merkle.Tree // right edge as of the last write of this process
 	root   tlog.Hash
 }
 
 // Open opens the ledger of a database. The signing key lives in the file ledger.key of dir and is made on first use; a
-// workspace whose database names another key is refused.
+// workspace whose database names another key is refused. Whether the database went back in time, Lost says.
 func Open(ctx context.Context, db *store.DB, dir string) (*Log, error) {
-	l := &Log{DB: db, Clock: time.Now}
+	l := &Log{DB: db, Clock: time.Now, seen: filepath.Join(dir, seenFile)}
 	known, err := store.One[[]byte](ctx, db, "SELECT value FROM meta WHERE name = $1", "vkey")
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("read the ledger's key: %w", err)
@@ -288,6 +289,9 @@ func (l *Log) Checkpoint(ctx context.Context) (signed []byte, err error) {
 		}
 		return store.InsertOr(ctx, tx, "checkpoint", []string{"size", "at", "note"}, "ON CONFLICT (size) DO NOTHING", [][]any{{h.Size, store.At(l.Clock()), signed}})
 	})
+	if err == nil {
+		err = l.remember(signed) // only what is committed
+	}
 	return signed, err
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"tickmark/internal/anchor"
 	"tickmark/internal/blob"
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger"
@@ -137,7 +138,7 @@ func (p *packing) withheld(kind string) *verify.LeftOut {
 	switch {
 	case err != nil || k.Room != record.Company:
 		return &verify.LeftOut{What: "versions of records outside the company's room", Why: "They belong to another room of the workspace."}
-	case len(p.Kinds) > 0 && !slices.Contains(p.Kinds, kind):
+	case len(p.Kinds) > 0 && !slices.Contains(p.Kinds, kind) && kind != anchor.StampKind: // whoever verifies anything asks since when it is unchanged
 		return &verify.LeftOut{What: "versions of " + k.Plural + " (" + kind + ")", Why: "The package was made for other kinds."}
 	case p.Redact && personal(k.Fields):
 		return &verify.LeftOut{What: "versions of " + k.Plural + " (" + kind + ")", Why: "They hold personal data, and the package is redacted."}

@@ -14,7 +14,9 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"tickmark/internal/anchor"
 	"tickmark/internal/blob"
+
 	"tickmark/internal/check"
 	"tickmark/internal/fault"
 	"tickmark/internal/finding"
@@ -44,7 +46,7 @@ examples:
 
 func kinds(t testing.TB) *record.Kinds {
 	t.Helper()
-	all := append(record.Builtin(), check.Kind(), finding.Kind(),
+	all := append(append(record.Builtin(), anchor.Kinds()...), check.Kind(), finding.Kind(),
 		record.Kind{Name: "host_user", Collected: true, Fields: []record.Field{{Name: "name", Type: record.Text}, {Name: "human", Type: record.Bool}, {Name: "mfa", Type: record.Bool}}},
 		record.Kind{Name: "person", Key: "id", Label: "name", Fields: []record.Field{{Name: "id", Type: record.Text}, {Name: "name", Type: record.Text, Personal: true}}},
 		record.Kind{Name: "paper", Room: record.Auditor, Fields: []record.Field{{Name: "text", Type: record.Text}}},
@@ -67,12 +69,13 @@ type workspace struct {
 	blobs *blob.Dir
 	m     *check.Monitor
 	file  blob.Hash
+	dir   string // of the ledger's key
 }
 
 func empty(t testing.TB, db *store.DB) *workspace {
 	t.Helper()
-	w := &workspace{TB: t, ctx: context.Background()}
-	log, err := ledger.Open(w.ctx, db, t.TempDir())
+	w := &workspace{TB: t, ctx: context.Background(), dir: t.TempDir()}
+	log, err := ledger.Open(w.ctx, db, w.dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -135,6 +135,7 @@ func (s *Server) work(ctx context.Context) {
 			return
 		case <-minutes.C:
 			s.try(ctx, "collect what is due", s.collectDue)
+			s.try(ctx, "have the ledger stamped", s.w.Anchors.Due)
 			s.try(ctx, "do what is due", func(ctx context.Context) error { _, err := job.Due(ctx, s.w); return err })
 			if time.Now().After(judge) {
 				s.try(ctx, "judge what changed", func(ctx context.Context) error {

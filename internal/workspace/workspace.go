@@ -20,6 +20,7 @@ import (
 
 	"tickmark/content"
 	"tickmark/internal/access"
+	"tickmark/internal/anchor"
 	"tickmark/internal/blob"
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
@@ -58,6 +59,7 @@ type Options struct {
 	Database string // postgres://…; empty: SQLite in Data
 	BaseURL  string // where browsers find it; http://localhost:8420 when empty
 	Create   bool   // make it when it does not exist
+	Restored bool   // the database may lack entries that were signed here: accept it, and write down what is lost
 }
 
 // Workspace is an opened workspace.
@@ -73,6 +75,8 @@ type Workspace struct {
 	Monitor *check.Monitor
 	Words   *check.Vocabulary
 	Paper   *document.Renderer
+	Anchors *anchor.Keeper
+	Lost    *ledger.Loss // with Restored: what the database lacks; nil for nothing
 }
 
 // Connectors are all connectors of this release.
@@ -97,7 +101,7 @@ func Kinds() (*record.Kinds, error) {
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), access.Kind(), check.Kind(), report.Kind(),
 	}
-	list = append(append(list, record.Builtin()...), collect.Kinds()...)
+	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range Connectors() {
 		if !c.Demonstration { // whose kinds are those of others
 			list = append(list, c.Kinds...)
@@ -185,6 +189,14 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 	if w.Log, err = ledger.Open(ctx, w.DB, w.Data); err != nil {
 		return err
 	}
+	if w.Restored {
+		w.Lost, err = w.Log.Accept(ctx, "person:"+osUser())
+	} else if w.Lost, err = w.Log.Lost(ctx); err == nil && w.Lost != nil {
+		err = w.Lost.Refusal()
+	}
+	if err != nil {
+		return err
+	}
 	kinds, err := Kinds()
 	if err != nil {
 		return err
@@ -198,6 +210,7 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 	}
 	w.Words = words
 	w.Monitor = check.NewMonitor(w.Book, words, set)
+	w.Anchors = &anchor.Keeper{Book: w.Book}
 	w.Collect = &collect.Collector{Book: w.Book, Keys: w.Keys, Connectors: Connectors(), Release: Release()}
 	w.Gate, err = access.Open(access.Options{Book: w.Book, Log: w.Log, Keys: w.Keys, BaseURL: w.BaseURL})
 	return err

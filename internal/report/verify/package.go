@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -22,7 +23,9 @@ import (
 
 // Options say what to verify against.
 type Options struct {
-	Key     string   // the verifier key, from somebody other than the package; empty: the package's own word
+	Key         string         // the verifier key, from somebody other than the package; empty: the package's own word
+	Authorities *x509.CertPool // roots of time-stamp authorities that the verifier trusts; nil: stamps are judged by their own certificates
+
 	Anchors [][]byte // signed checkpoints of the log that outsiders kept: the log must go on from each
 }
 
@@ -62,7 +65,7 @@ type reading struct {
 	o   Options
 	a   *archive.Reader
 
-	archive, key, signed, anchored, log, sealed, manifest, records, histories, actions, results, complete, files, index *claim
+	archive, key, signed, anchored, stamped, log, sealed, manifest, records, histories, actions, results, complete, files, index *claim
 
 	vkey     string
 	point    merkle.Checkpoint
@@ -80,6 +83,8 @@ type reading struct {
 	indexing hash.Hash         // of the index that the records give
 	listed   map[string]bool   // paths in the manifest
 	limits   []string
+	stamps   []stamped
+	since    string // what the stamps prove of the time
 }
 
 type closing struct {
@@ -105,6 +110,10 @@ func Archive(ctx context.Context, r io.ReaderAt, size int64, o Options) (Verdict
 	}
 	v.log = &claim{text: "The log is the one that the checkpoint states: no entry was removed, changed, added or moved."}
 	v.anchored = &claim{text: "The log goes on from every checkpoint you gave."}
+	v.stamped = &claim{text: "The log goes on from every checkpoint that an authority you trust has stamped."}
+	if o.Authorities == nil {
+		v.stamped.text = "The log goes on from every checkpoint that the package has a stamp for."
+	}
 	v.sealed = &claim{text: "The manifest is the one that the log sealed when the package was made."}
 	v.manifest = &claim{text: "Every file is the one that the manifest lists, and what it counts is there."}
 	v.actions = &claim{text: "Every action, closing and erasure is what the log committed to."}
@@ -128,13 +137,16 @@ func (v *reading) verdict() Verdict {
 	if len(v.o.Anchors) > 0 {
 		claims = append(claims, v.anchored)
 	}
+	if len(v.stamps) > 0 || v.stamped.failed() || v.o.Authorities != nil {
+		claims = append(claims, v.stamped)
+	}
 	claims = append(claims, v.sealed, v.manifest, v.records, v.histories, v.actions, v.results, v.files, v.index, v.complete)
 	if v.m.Format == "" && v.archive.failed() {
 		v.dependsOn("the archive is not sound.", v.archive, claims[1:]...)
 	}
 	v.dependsOn("the key is not the one you gave.", v.key, v.signed)
-	v.dependsOn("the checkpoint is not signed by the key.", v.signed, append([]*claim{v.log}, v.anchored)...)
-	v.dependsOn("the log is not the one that the checkpoint states.", v.log, v.anchored, v.sealed, v.records, v.histories, v.actions, v.results, v.complete)
+	v.dependsOn("the checkpoint is not signed by the key.", v.signed, v.log, v.anchored, v.stamped)
+	v.dependsOn("the log is not the one that the checkpoint states.", v.log, v.anchored, v.stamped, v.sealed, v.records, v.histories, v.actions, v.results, v.complete)
 	v.dependsOn("the manifest is not the one that the log sealed.", v.sealed, v.manifest)
 	v.dependsOn("the files are not those that the manifest lists.", v.manifest, v.histories, v.files, v.index, v.complete)
 	return verdict(claims, v.limits)
@@ -200,6 +212,9 @@ func (v *reading) run(r io.ReaderAt, size int64) error {
 	}
 	v.checkSeal(small[SealFile], small[ManifestFile])
 	if err := v.content(); err != nil {
+		return err
+	}
+	if err := v.checkStamps(); err != nil {
 		return err
 	}
 	v.accounted()
@@ -398,7 +413,12 @@ func asOf(entries []entry) string {
 
 func (v *reading) sayLimits() {
 	v.limits = append(v.limits, "A log proves what was recorded, when, and that it was not changed since. It does not prove that a source told the truth, nor that everything that matters was connected.")
-	if len(v.o.Anchors) == 0 {
+	if v.since != "" && v.o.Authorities == nil {
+		v.limits = append(v.limits, "Who stamped is what the stamps say of themselves: anyone can make a certificate. Give the authority's root with --authority.")
+	}
+	if v.since != "" && v.o.Authorities != nil {
+		v.limits = append(v.limits, "Unchanged means: "+v.since+". What came after the last stamp, no outsider has seen yet.")
+	} else if len(v.o.Anchors) == 0 {
 		v.limits = append(v.limits, "Unchanged means: since an outsider first knew a checkpoint of this log. Whoever holds its signing key could have written another log before. Give checkpoints that you kept, and the log is compared with them.")
 	}
 	if v.o.Key == "" {

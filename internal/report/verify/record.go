@@ -133,6 +133,9 @@ func (h *history) judge(o *opened) error {
 			v.wanted[sum] = r.Kind + " " + r.Key
 		}
 	}
+	if r.Kind == "stamp" {
+		v.keepStamp(r)
+	}
 	return nil
 }
 

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"tickmark/internal/access"
+	"tickmark/internal/anchor"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/workspace"
+)
+
+type anchorCommand struct {
+	Add   anchorAdd   `cmd:"" help:"Add or change an RFC 3161 time-stamp authority."`
+	List  anchorList  `cmd:"" help:"List authorities and their last stamp."`
+	Stamp anchorStamp `cmd:"" help:"Have the ledger stamped now."`
+}
+
+type anchorAdd struct {
+	Name         string `arg:"" help:"A short name."`
+	URL          string `required:"" placeholder:"URL" help:"Where the authority answers; nothing but a SHA-256 is sent there."`
+	Certificates string `required:"" type:"existingfile" placeholder:"FILE" help:"Its root certificates in PEM, from the authority itself."`
+	Title        string `help:"What to show; the name when left out."`
+	Paused       bool   `help:"Do not ask it by itself."`
+}
+
+func (c *anchorAdd) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		pem, err := readFile(c.Certificates, 1<<20)
+		if err != nil {
+			return fault.New(fault.Invalid, "The certificates in %s cannot be read: %w.", c.Certificates, err)
+		}
+		a := anchor.Authority{Title: c.Title, URL: c.URL, Certificates: string(pem), Paused: c.Paused}
+		if a.Title == "" {
+			a.Title = c.Name
+		}
+		body, err := json.Marshal(a)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Book.Put(s, me, record.Change{Kind: anchor.AuthorityKind, Key: c.Name, Body: body}); err != nil {
+			return err
+		}
+		s.fact("%s is asked once a day while the server runs. Try it now: tickmark anchor stamp %s", a.Title, c.Name)
+		return nil
+	})
+}
+
+type anchorList struct{}
+
+func (anchorList) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		list, err := w.Anchors.Authorities(s)
+		if err != nil {
+			return err
+		}
+		type row struct {
+			Name   string     `json:"name"`
+			Title  string     `json:"title"`
+			URL    string     `json:"url"`
+			Paused bool       `json:"paused"`
+			Last   *time.Time `json:"last"`
+			Size   int64      `json:"size,omitempty"`
+		}
+		rows := make([]row, 0, len(list))
+		for _, a := range list {
+			r := row{Name: a.Key, Title: a.Title, URL: a.URL, Paused: a.Paused}
+			last, ok, err := anchor.Last(s, w.Book, a.Key, 0)
+			if err != nil {
+				return err
+			}
+			if ok {
+				r.Last, r.Size = &last.At, last.Size
+			}
+			rows = append(rows, r)
+		}
+		if s.flags.JSON {
+			return s.writeJSON(rows)
+		}
+		for _, r := range rows {
+			said := "no stamp yet"
+			if r.Last != nil {
+				said = "last stamp " + r.Last.Format(time.RFC3339)
+			}
+			s.fact("%s  %s  %s%s", r.Name, r.URL, said, word(r.Paused, ", paused", ""))
+		}
+		if len(rows) == 0 {
+			s.say("No outsider sees this ledger. Add one with: tickmark anchor add NAME --url URL --certificates FILE")
+		}
+		return nil
+	})
+}
+
+type anchorStamp struct {
+	Name []string `arg:"" optional:"" help:"Which authorities; all that are not paused when left out."`
+}
+
+func (c *anchorStamp) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		if err := me.May(s, access.Act, nil); err != nil {
+			return err
+		}
+		list, err := w.Anchors.Authorities(s)
+		if err != nil {
+			return err
+		}
+		asked := map[string]bool{}
+		for _, n := range c.Name {
+			asked[n] = true
+		}
+		var made []anchor.Stamp
+		var wrong []error
+		for _, a := range list {
+			if len(c.Name) > 0 && !asked[a.Key] || len(c.Name) == 0 && a.Paused {
+				continue
+			}
+			delete(asked, a.Key)
+			stamped, err := w.Anchors.Stamp(s, a)
+			if err != nil {
+				wrong = append(wrong, err)
+				continue
+			}
+			made = append(made, stamped)
+			if !s.flags.JSON {
+				s.fact("%s (%s) saw the first %d entries at %s.", a.Title, stamped.Authority, stamped.Size, stamped.At.Format(time.RFC3339))
+			}
+		}
+		for n := range asked {
+			wrong = append(wrong, fault.New(fault.NotFound, "There is no outside anchor %q.", n).WithNext("tickmark anchor list shows them."))
+		}
+		if len(made)+len(wrong) == 0 {
+			return fault.New(fault.NotFound, "No outside anchor is configured.").WithNext("Add one with: tickmark anchor add NAME --url URL --certificates FILE")
+		}
+		if s.flags.JSON {
+			if err := s.writeJSON(made); err != nil {
+				return err
+			}
+		}
+		return errors.Join(wrong...)
+	})
+}

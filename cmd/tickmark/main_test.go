@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"tickmark/internal/anchor/anchortest"
 )
 
 // The scripts in testdata/script specify the whole command line, run against the program itself. Besides what testscript
@@ -35,7 +37,13 @@ import (
 //	sql FILE STATEMENT          changes a SQLite file behind the program's back
 //	port VAR                    VAR becomes an address where nobody listens
 //	listens ADDRESS             waits until somebody does
+//
+// $TSA is a time-stamp authority, whose root is in tsa.pem, where OpenSSL is installed.
 func TestScript(t *testing.T) {
+	var tsa *anchortest.Authority
+	if _, err := exec.LookPath("openssl"); err == nil {
+		tsa = anchortest.Start(t)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -49,7 +57,11 @@ func TestScript(t *testing.T) {
 				e.Setenv("GIT_"+who+"_EMAIL", "ada@example.com")
 				e.Setenv("GIT_"+who+"_DATE", "2026-01-05T09:00:00Z")
 			}
-			return nil
+			if tsa == nil {
+				return nil
+			}
+			e.Setenv("TSA", tsa.URL)
+			return os.WriteFile(filepath.Join(e.WorkDir, "tsa.pem"), tsa.Roots, 0o644)
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "reader" { // not root, who may read everything

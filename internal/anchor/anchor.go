@@ -101,6 +101,9 @@ type Stamp struct {
 	Token      string    `json:"token"`
 }
 
+// Key is the key of the stamp's record.
+func (s Stamp) Key() string { return fmt.Sprintf("%s-%d", s.Anchor, s.Size) }
+
 // Keeper asks authorities and keeps their stamps.
 type Keeper struct {
 	Book *record.Book
@@ -130,8 +133,8 @@ func (k *Keeper) Authorities(ctx context.Context) ([]Authority, error) {
 	}
 }
 
-// Last is the newest stamp as of a moment (zero is now), of one authority or of any; record.ErrNotFound is never returned: ok
-// says whether there is one.
+// Last is the newest stamp as of a moment (zero is now), of one authority or of any; ok says whether there is
+// one.
 func Last(ctx context.Context, b *record.Book, authority string, asOf store.Moment) (s Stamp, ok bool, err error) {
 	q := record.Query{Kind: StampKind, Limit: 1, AsOf: asOf}
 	if authority != "" {
@@ -157,6 +160,49 @@ func Covering(ctx context.Context, b *record.Book, entry int64) (s Stamp, ok boo
 		return s, false, fmt.Errorf("read the stamp %s: %w", p.Versions[0].Key, err)
 	}
 	return s, true, nil
+}
+
+// State is how an authority stands.
+type State struct {
+	Authority
+	Last   Stamp // the newest; At is zero for none
+	Failed time.Time
+	Why    string // of the newest failure, when nothing was stamped since
+}
+
+// Late reports whether an authority that is asked has stamped nothing for two days.
+func (s State) Late(now time.Time) bool { return !s.Paused && now.Sub(s.Last.At) > 2*every }
+
+// States are the authorities with their newest stamp and what went wrong since.
+func (k *Keeper) States(ctx context.Context) ([]State, error) {
+	list, err := k.Authorities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]State, 0, len(list))
+	for _, a := range list {
+		s := State{Authority: a}
+		if s.Last, _, err = Last(ctx, k.Book, a.Key, 0); err != nil {
+			return nil, err
+		}
+		type row struct {
+			At     store.Moment `db:"at"`
+			Detail []byte       `db:"detail"`
+		}
+		r, err := store.One[row](ctx, k.Book.DB, "SELECT at, detail FROM action WHERE subject = $1 AND verb = 'anchor.failed' ORDER BY entry DESC LIMIT 1", AuthorityKind+"/"+a.Key)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil && r.At.Time().After(s.Last.At) {
+			var d struct{ Reason string }
+			if err := json.Unmarshal(r.Detail, &d); err != nil {
+				return nil, fmt.Errorf("read why the outside anchor %s failed: %w", a.Key, err)
+			}
+			s.Failed, s.Why = r.At.Time(), d.Reason
+		}
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 // Due asks every authority that is not paused and has stamped nothing for a day; one that failed is asked again after an hour.
@@ -194,6 +240,10 @@ func (k *Keeper) Stamp(ctx context.Context, a Authority) (Stamp, error) {
 	s, err := k.stamp(ctx, a)
 	if err != nil && ctx.Err() == nil {
 		reason := err.Error()
+		var f *fault.Fault
+		if errors.As(err, &f) {
+			reason = f.Message
+		}
 		lost := k.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
 			_, err := tx.Act(ctx, "anchor.failed", "job:anchor", AuthorityKind+"/"+a.Key, map[string]any{"reason": reason})
 			return err
@@ -242,7 +292,7 @@ func (k *Keeper) stamp(ctx context.Context, a Authority) (s Stamp, err error) {
 	if err != nil {
 		return s, err
 	}
-	_, err = k.Book.Put(ctx, record.Job("job:anchor"), record.Change{Kind: StampKind, Key: fmt.Sprintf("%s-%d", a.Key, c.Size), Body: body, Origin: record.Collected})
+	_, err = k.Book.Put(ctx, record.Job("job:anchor"), record.Change{Kind: StampKind, Key: s.Key(), Body: body, Origin: record.Collected})
 	return s, err
 }
 

@@ -52,7 +52,7 @@ type anchorList struct{}
 
 func (anchorList) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
-		list, err := w.Anchors.Authorities(s)
+		list, err := w.Anchors.States(s)
 		if err != nil {
 			return err
 		}
@@ -63,16 +63,13 @@ func (anchorList) Run(s *session) error {
 			Paused bool       `json:"paused"`
 			Last   *time.Time `json:"last"`
 			Size   int64      `json:"size,omitempty"`
+			Failed string     `json:"failed,omitempty"`
 		}
 		rows := make([]row, 0, len(list))
 		for _, a := range list {
-			r := row{Name: a.Key, Title: a.Title, URL: a.URL, Paused: a.Paused}
-			last, ok, err := anchor.Last(s, w.Book, a.Key, 0)
-			if err != nil {
-				return err
-			}
-			if ok {
-				r.Last, r.Size = &last.At, last.Size
+			r := row{Name: a.Key, Title: a.Title, URL: a.URL, Paused: a.Paused, Size: a.Last.Size, Failed: a.Why}
+			if !a.Last.At.IsZero() {
+				r.Last = &a.Last.At
 			}
 			rows = append(rows, r)
 		}
@@ -85,6 +82,9 @@ func (anchorList) Run(s *session) error {
 				said = "last stamp " + r.Last.Format(time.RFC3339)
 			}
 			s.fact("%s  %s  %s%s", r.Name, r.URL, said, word(r.Paused, ", paused", ""))
+			if r.Failed != "" {
+				s.fact("  %s", printable(r.Failed))
+			}
 		}
 		if len(rows) == 0 {
 			s.say("No outsider sees this ledger. Add one with: tickmark anchor add NAME --url URL --certificates FILE")

@@ -141,7 +141,8 @@ func fixtures() []fixture {
 		}},
 		{path: "/ledger", page: func() templ.Component {
 			e := EntryRow{Index: 1042, What: "Version of Commit 3f2a91c", Href: "/records/git_commit/a1", By: "connection:git", Hash: sha, At: ago(time.Hour)}
-			return ledgerPage(framed("Ledger", "/ledger"), LedgerPage{Origin: "example.org/tickmark", Size: 1043, Root: sha, Checkpoint: checkpoint, Signed: ago(time.Minute), Key: "example.org/tickmark+1234abcd+ATx", Recent: []EntryRow{e}, Older: "/ledger?before=900", Asked: "1042", Entry: &e, Proof: fixtureProof()})
+			return ledgerPage(framed("Ledger", "/ledger"), LedgerPage{Origin: "example.org/tickmark", Size: 1043, Root: sha, Checkpoint: checkpoint, Signed: ago(time.Minute), Key: "example.org/tickmark+1234abcd+ATx", Recent: []EntryRow{e}, Older: "/ledger?before=900", Asked: "1042", Entry: &e, Proof: fixtureProof(), Anchor: ago(50 * time.Hour), MayAnchor: true,
+				Anchors: []AnchorRow{{Title: "Stamps of the North", Href: "/records/anchor/north", Last: ago(50 * time.Hour), Stamp: "/records/stamp/north-900", Size: 900, Late: true, Why: "It answered 503."}, {Title: "Second", Href: "/records/anchor/second", Paused: true}}})
 		}},
 		{path: "/search?q=root", page: func() templ.Component {
 			return searchPage(framed("Search", ""), fixtureSearch())

@@ -12,6 +12,8 @@ import (
 	"github.com/a-h/templ"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"tickmark/internal/access"
+	"tickmark/internal/anchor"
 	"tickmark/internal/ledger/merkle"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
@@ -46,6 +48,9 @@ func (s *site) ledger(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return err
 	}
+	if err := s.anchors(ctx, &l); err != nil {
+		return err
+	}
 	end := head.Size
 	if n, err := strconv.ParseInt(q.Get("before"), 10, 64); err == nil && n > 0 && n < end {
 		end = n
@@ -64,6 +69,44 @@ func (s *site) ledger(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := Page{Title: "Ledger", Section: "/ledger", Crumbs: []part.Crumb{{Text: "Assurance"}, {Text: "Ledger"}}}
 	return s.show(w, r, p, func(p Page) templ.Component { return ledgerPage(p, l) })
+}
+
+// anchors fills in who outside has seen the ledger, as of the page's moment.
+func (s *site) anchors(ctx context.Context, l *LedgerPage) error {
+	last, ok, err := anchor.Last(ctx, s.Book, "", at(ctx))
+	if err != nil {
+		return err
+	}
+	if ok {
+		l.Anchor = last.At
+	}
+	if at(ctx) != 0 {
+		return nil // how authorities stand is a matter of now
+	}
+	k, err := s.Book.Kinds.Named(anchor.AuthorityKind)
+	if err != nil {
+		return err
+	}
+	l.MayAnchor = session(ctx).May(ctx, access.Write, k) == nil
+	states, err := (&anchor.Keeper{Book: s.Book}).States(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range states {
+		row := AnchorRow{Title: a.Title, Href: recordPath(anchor.AuthorityKind, a.Key), Last: a.Last.At, Size: a.Last.Size, Paused: a.Paused, Late: a.Late(s.Book.Log.Clock()), Why: a.Why}
+		if a.Last.Size > 0 {
+			row.Stamp = recordPath(anchor.StampKind, a.Last.Key())
+		}
+		l.Anchors = append(l.Anchors, row)
+	}
+	return nil
+}
+
+func anchorsLink(l LedgerPage) part.Link {
+	if !l.MayAnchor {
+		return part.Link{}
+	}
+	return part.Link{Text: "Add one", Href: part.Path("new", anchor.AuthorityKind)}
 }
 
 // sizeAt is how many entries the ledger had at a moment; recorded time never goes back, so it is found by halving.
@@ -224,6 +267,11 @@ func (s *site) prove(ctx context.Context, entry int64) (*Proof, error) {
 	p.Size, p.Root, p.Checkpoint = c.Size, hex.EncodeToString(c.Root[:]), string(signed)
 	for _, h := range path {
 		p.Path = append(p.Path, hex.EncodeToString(h[:]))
+	}
+	if seen, ok, err := anchor.Covering(ctx, s.Book, entry); err != nil {
+		return nil, err
+	} else if ok {
+		p.Anchor, p.AnchorBy, p.AnchorHref = seen.At, seen.Authority, recordPath(anchor.StampKind, seen.Key())
 	}
 	return p, nil
 }

@@ -10,7 +10,9 @@ type LedgerPage struct {
 	Checkpoint string
 	Signed     time.Time
 	Key        string
-	Anchor     time.Time // the last outside anchor; zero for none
+	Anchor     time.Time // the last stamp of any authority; zero for none
+	Anchors    []AnchorRow
+	MayAnchor  bool // the reader may configure authorities
 	Recent     []EntryRow
 	Older      string // address of the page before
 	Asked      string // entry asked for, as typed
@@ -27,4 +29,15 @@ type EntryRow struct {
 	By    string
 	Hash  string
 	At    time.Time
+}
+
+// AnchorRow is an authority that stamps the ledger.
+type AnchorRow struct {
+	Title, Href string
+	Last        time.Time // zero for none
+	Stamp       string    // where its last stamp is
+	Size        int64     // entries that it has seen
+	Paused      bool
+	Late        bool
+	Why         string // of its newest failure
 }

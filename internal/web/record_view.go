@@ -150,7 +150,9 @@ type Proof struct {
 	Checkpoint string // signed text
 	Key        string // verifier key
 	At         time.Time
-	Anchor     time.Time // age of the last outside anchor; zero when none
+	Anchor     time.Time // the first stamp of an outside authority that covers the entry; zero when none
+	AnchorBy   string    // the authority
+	AnchorHref string    // the stamp
 	Pending    bool      // not yet in a signed checkpoint
 	Wrong      string    // the proof does not verify: said aloud
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 
 	"tickmark/internal/access"
+	"tickmark/internal/anchor"
 	"tickmark/internal/check"
 	"tickmark/internal/fault"
 	"tickmark/internal/organisation"
@@ -327,6 +328,11 @@ func (s *site) settingsVersion(w http.ResponseWriter, r *http.Request) error {
 		{Name: "Last entry", Value: part.Date(moment(head.At))},
 		part.Say("Outside anchor", "None. Nobody outside has seen a checkpoint yet, so only this workspace vouches for its own past."),
 	}}
+	if last, ok, err := anchor.Last(ctx, s.Book, "", 0); err != nil {
+		return err
+	} else if ok {
+		v.Facts[len(v.Facts)-1] = part.Fact{Name: "Outside anchor", Value: part.LinkTo(part.Link{Text: "Stamped by " + last.Authority + " on " + part.Full(last.At, time.UTC), Href: "/ledger"})}
+	}
 	v.Backup = []string{"The database: tickmark.db in the workspace's directory, or your PostgreSQL.", "files/, which holds evidence and attachments under their SHA-256.", "ledger.key, which signs in this workspace's name.", "secret.key, which opens credentials. Keep it in another backup than the database."}
 	if s.Book.DB.Engine == store.Postgres {
 		v.Backup[0] = "The PostgreSQL database, with your own means."

@@ -233,8 +233,8 @@ func sentence(s string) string {
 }
 
 func lowerFirst(s string) string {
-	if s == "" {
-		return s
+	if len(s) > 1 && s[1] >= 'A' && s[1] <= 'Z' || s == "" {
+		return s // SSH daemons
 	}
 	return strings.ToLower(s[:1]) + s[1:]
 }

@@ -90,6 +90,21 @@ func TestThePDFIsTaggedForWhoCannotSeeIt(t *testing.T) {
 	}
 }
 
+func TestABannerStandsOnEverySheetOfAPrintedPage(t *testing.T) {
+	page, err := document.HTML(t.Context(), document.Document{Title: "T", Organisation: "O", Banner: "Demo: \"it\"</style>", Notice: "No opinion"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`@top-left{content:"Demo\00003a  \000022 it\000022 \00003c \00002f style\00003e "`, `@bottom-left{content:"No opinion"`} {
+		if !bytes.Contains(page, []byte(want)) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	if n := bytes.Count(page, []byte("</style>")); n != 1 {
+		t.Errorf("a text ends the style: %d ends", n)
+	}
+}
+
 func TestABannerStandsOnEveryPageAlsoOnTheCover(t *testing.T) {
 	d := document.Document{Title: "T", Organisation: "O", Sections: []document.Section{{ID: "a", Title: "A"}, {ID: "b", Title: "B"}}}
 	without, err := renderer().PDF(t.Context(), d, "")

@@ -40,6 +40,25 @@ func link(ctx context.Context, href string) templ.SafeURL {
 	return templ.SafeURL(href)
 }
 
+// printing is what stands on every sheet of a page that is printed: what nobody may miss, and the number.
+func printing(d Document) string {
+	return fmt.Sprintf("@page{margin:18mm 14mm;@top-left{content:%s;font:600 8pt sans-serif}@bottom-left{content:%s;font:8pt sans-serif}@bottom-right{content:counter(page) \" / \" counter(pages);font:8pt sans-serif}}",
+		quoted(d.Banner), quoted(d.Notice))
+}
+
+// quoted is a text as a string of CSS, in which nothing but letters, digits and spaces stands as it is.
+func quoted(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == ' ' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "\\%06x ", r)
+		}
+	}
+	return `"` + b.String() + `"`
+}
+
 func language(d Document) string {
 	if d.Language == "" {
 		return "en"

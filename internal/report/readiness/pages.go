@@ -62,10 +62,10 @@ func (p *paper) checks() document.Section {
 // many checks at once, over many kinds of record. more is how many lines are left out.
 func (p *paper) silences() (rows []document.Row, more int) {
 	type silence struct {
-		from          store.Moment
-		when, cause   string
-		about, checks []string
-		ref           string // of the source, or of the setting that turned the check off
+		from                 store.Moment
+		when, cause          string
+		about, where, checks []string
+		ref                  string // of the source, or of the setting that turned the check off
 	}
 	sources := map[string]string{}
 	for _, s := range p.r.Sources {
@@ -75,10 +75,10 @@ func (p *paper) silences() (rows []document.Row, more int) {
 	by := map[[3]string]*silence{}
 	for _, c := range p.r.Checks {
 		for _, g := range c.Course.Gaps {
-			about, source, cause := silent(g.Reason)
+			about, where, source, cause := silent(g.Reason)
 			ref := sources[source]
 			for _, x := range p.r.Changes {
-				if x.Check == c.ID && x.Off && x.At < g.To && x.Ended > g.From {
+				if source == "" && x.Check == c.ID && x.Off && x.At < g.To && x.Ended > g.From {
 					ref = x.Ref
 				}
 			}
@@ -88,27 +88,34 @@ func (p *paper) silences() (rows []document.Row, more int) {
 				s = &silence{from: g.From, when: id[0], cause: cause, ref: ref}
 				by[id], all = s, append(all, s)
 			}
-			if about != "" && !slices.Contains(s.about, about) {
-				s.about = append(s.about, about)
-			}
-			if !slices.Contains(s.checks, c.ID) {
-				s.checks = append(s.checks, c.ID)
-			}
+			s.about, s.where, s.checks = with(s.about, about), with(s.where, where), with(s.checks, c.ID)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b *silence) int { return cmp.Compare(a.from, b.from) })
 	const most = 100
 	for _, s := range all[:min(most, len(all))] {
-		rows = append(rows, document.Row{Cells: []document.Cell{{Title: s.when, Refs: p.ref(s.ref)}, {Text: s.cause, Sub: strings.Join(s.about, ", ")}, {Text: count(len(s.checks), "check"), Sub: strings.Join(s.checks, ", ")}}})
+		sub := strings.Join(s.about, ", ")
+		if len(s.where) > 0 {
+			sub += " in " + strings.Join(s.where, ", ")
+		}
+		rows = append(rows, document.Row{Cells: []document.Cell{{Title: s.when, Refs: p.ref(s.ref)}, {Text: s.cause, Sub: sub}, {Text: count(len(s.checks), "check"), Sub: strings.Join(s.checks, ", ")}}})
 	}
 	return rows, max(0, len(all)-most)
 }
 
-// silent takes the reason of a check's gap apart: what was not read, from which source, and what happened; so that the same
-// outage is told once for all that it silenced. A reason of another form is its own cause.
-func silent(reason string) (about, source, cause string) {
+// with is a list with a text, once.
+func with(list []string, s string) []string {
+	if s == "" || slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+// silent takes the reason of a check's gap apart: what was not read, in which machine or other parent, from which source, and
+// what happened; so that the same outage is told once for all that it silenced. A reason of another form is its own cause.
+func silent(reason string) (about, where, source, cause string) {
 	if kind, ok := strings.CutPrefix(reason, "No connection reads any "); ok {
-		return strings.TrimSuffix(kind, "."), "", "No connection reads them:"
+		return strings.TrimSuffix(kind, "."), "", "", "No connection reads them:"
 	}
 	for _, form := range []struct{ says, until, cause string }{
 		{" could not be read completely from ", ": ", "Not read completely from "},
@@ -119,10 +126,11 @@ func silent(reason string) (about, source, cause string) {
 		what, rest, ok := strings.Cut(reason, form.says)
 		if what, the := strings.CutPrefix(what, "The "); ok && the {
 			source, _, _ = strings.Cut(rest, form.until)
-			return what, source, form.cause + strings.Replace(rest, ", and what they are since", "; what they are since", 1)
+			about, where, _ = strings.Cut(what, " in ")
+			return about, where, source, form.cause + strings.Replace(rest, ", and what they are since", "; what they are since", 1)
 		}
 	}
-	return "", "", reason
+	return "", "", "", reason
 }
 
 func controlsOf(list []string) string {
@@ -177,7 +185,7 @@ func (p *paper) findings() document.Section {
 			if f.Overdue != "" {
 				due.Status, due.Sub = &document.Status{Word: "Past due", Tone: document.Fail}, "since "+date(f.Overdue)
 				if !f.Open {
-					due.Status, due.Sub = &document.Status{Word: "Was past due", Tone: document.Attention}, "from "+date(f.Overdue)
+					due.Status, due.Sub = &document.Status{Word: "Was late", Tone: document.Attention}, "from "+date(f.Overdue)
 				}
 			}
 			rows = append(rows, document.Row{Cells: []document.Cell{{Status: severity(f.Severity)}, {Title: f.Title, Sub: strings.TrimPrefix(strings.TrimSpace(f.Check+controlsOf(f.Controls)), ", "), Refs: p.ref(f.Ref)},

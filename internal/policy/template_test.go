@@ -99,6 +99,79 @@ func TestEveryTemplateCanBeUsed(t *testing.T) {
 	}
 }
 
+// TestNoClausePromisesMoreThanItsControl: a rhythm or a time that a clause names is one that a control it names has too, in its
+// frequency or its statement. What a control leaves to the organisation to promise may be any time.
+func TestNoClausePromisesMoreThanItsControl(t *testing.T) {
+	library, err := policy.Templates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, err := control.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	frequency, statement := map[string]string{}, map[string]string{}
+	for _, i := range items {
+		frequency[i.ID], statement[i.ID] = i.Frequency, plainly(i.Statement)
+	}
+	rhythms := []struct {
+		name string
+		says *regexp.Regexp
+	}{
+		{"daily", regexp.MustCompile(`\b(daily|each day|every day)\b`)}, {"weekly", regexp.MustCompile(`\b(weekly|(each|every|a) week|7 days)\b`)},
+		{"monthly", regexp.MustCompile(`\b(monthly|(each|every|a) month)\b`)}, {"quarterly", regexp.MustCompile(`\b(quarterly|(each|every|a) quarter)\b`)},
+		{"semiannual", regexp.MustCompile(`\b(every 6 months|half-yearly)\b`)}, {"annual", regexp.MustCompile(`\b(yearly|annual(ly)?|once a year|each year|every 12 months|(each|once every) 12 months)\b`)},
+	}
+	within := regexp.MustCompile(`\bwithin (\d+) (further )?(working )?(hour|day|month)s?\b`)
+	own := regexp.MustCompile(`promised time|time for its severity|legal or contractual clock|inside that time|from the standard|retention time|expiry`)
+	named, found := map[string]bool{}, 0
+	for _, p := range library.Templates {
+		for _, c := range markdown.Clauses(p.Text) {
+			text := plainly(filled(library, c.Text))
+			anywhere := func(has func(control string) bool) bool { return slices.ContainsFunc(c.Controls, has) }
+			for _, x := range c.Controls {
+				named[x] = true
+			}
+			for _, r := range rhythms {
+				if !r.says.MatchString(text) {
+					continue
+				}
+				if found++; !anywhere(func(x string) bool { return frequency[x] == r.name || r.says.MatchString(statement[x]) }) {
+					t.Errorf("%s is promised %s, and none of %v is: %s", c.ID, r.name, c.Controls, text)
+				}
+			}
+			for _, m := range within.FindAllStringSubmatch(text, -1) {
+				time := regexp.MustCompile(`\b` + m[1] + ` (further )?` + m[3] + m[4] + `s?\b`)
+				if found++; !anywhere(func(x string) bool { return time.MatchString(statement[x]) || own.MatchString(statement[x]) }) {
+					t.Errorf("%s promises %q, and none of %v does: %s", c.ID, m[0], c.Controls, text)
+				}
+			}
+		}
+	}
+	if found < 80 {
+		t.Errorf("only %d rhythms and times are promised", found)
+	}
+	for _, i := range items {
+		if !named[i.ID] {
+			t.Errorf("no policy says why %s is done", i.ID)
+		}
+	}
+}
+
+// filled is a text with the defaults of its variables.
+func filled(l policy.Library, text string) string {
+	for _, name := range policy.Variables(text) {
+		s, _ := l.Standard(name)
+		text = strings.ReplaceAll(text, "{{"+name+"}}", s.Default)
+	}
+	return text
+}
+
+// plainly writes small numbers as digits, so that times can be compared.
+func plainly(s string) string {
+	return strings.NewReplacer("within one ", "within 1 ", "six months", "6 months", "three years", "3 years").Replace(strings.ToLower(strings.Join(strings.Fields(s), " ")))
+}
+
 func TestAPolicyBegunFromATemplateKnowsTheOrganisationAndItsOtherPolicies(t *testing.T) {
 	w := onSQLite(t)
 	w.put(t, ada, "organisation", "organisation", map[string]any{"name": "Example Ltd", "legal_name": "Example Limited", "time_zone": "Europe/Berlin"})

@@ -260,6 +260,28 @@ func TestRetiredStandsStill(t *testing.T) {
 	}
 }
 
+func TestAdoptedAgainNeedsANewApproval(t *testing.T) {
+	k := Kind()
+	approved := act(t, adopted(t, ada), "approve", nil, bob)
+	retired := act(t, approved, "retire", map[string]any{"retired_reason": "Not needed."}, bob)
+	back := act(t, retired, "readopt", nil, bob)
+	if back["state"] != "draft" || back["retired_reason"] != nil || back["retired_at"] != nil || ApprovalOf(back) != "" {
+		t.Errorf("adopted again it is %v", back)
+	}
+	if _, err := k.Moved(back, "activate", nil, ada, noon); !fault.Is(err, fault.Conflict) {
+		t.Errorf("it went into operation on its old approval: %v", err)
+	}
+	for name, by := range map[string]record.Actor{"who wrote it": ada, "who brought it back": bob} {
+		if _, err := k.Moved(back, "approve", nil, by, noon); !fault.Is(err, fault.Denied) {
+			t.Errorf("%s approved it: %v", name, err)
+		}
+	}
+	cleo := record.Actor{User: "cleo", Person: "p9"}
+	if again := act(t, back, "approve", nil, cleo); ApprovalOf(again) != Ordinary {
+		t.Errorf("approved anew it is %v", again)
+	}
+}
+
 func TestAnAuthorsApprovalIsNeverAnOrdinaryOne(t *testing.T) {
 	k := Kind()
 	said := map[string]any{"review_due": "2026-04-01"}

@@ -145,7 +145,7 @@ func ApprovalOf(body map[string]any) Approval {
 
 func machine() *record.Machine {
 	return &record.Machine{
-		Initial: "draft", Authors: "authors", Revises: approvedFields(),
+		Initial: "draft", Authors: "authors", Revises: approvedFields(), Frozen: []string{"retired"},
 		Independent: func(before map[string]any) bool {
 			a := ApprovalOf(before)
 			return a == Ordinary || a == LaterReview
@@ -162,8 +162,24 @@ func machine() *record.Machine {
 			{Name: "retire", Title: "Retire", From: []string{"draft", "approved", "approved_by_author", "active"}, To: "retired", By: "retired_by", At: "retired_at",
 				Fields: []record.Field{{Name: "retired_reason", Title: "Reason", Type: record.Long, Required: true,
 					Help: "Say why nothing relies on it any more, or what replaces it."}}},
+			{Name: "readopt", Title: "Adopt again", From: []string{"retired"}, To: "draft", Guard: readopt},
 		},
 	}
+}
+
+// readopt begins anew: whoever brings it back is one of those who cannot approve it alone. That it was retired, and why, stays
+// in its history.
+func readopt(before, after map[string]any, actor record.Actor) error {
+	forget(after)
+	for _, f := range []string{"retired_by", "retired_at", "retired_reason"} {
+		delete(after, f)
+	}
+	authors, _ := before["authors"].([]any)
+	if authors = slices.Clone(authors); !slices.Contains(authors, any(actor.Stamp())) {
+		authors = append(authors, actor.Stamp())
+	}
+	after["authors"] = authors
+	return nil
 }
 
 // approve is by somebody else; what an earlier approval by the author promised is over with it.

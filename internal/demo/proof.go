@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"tickmark/internal/connector/demo"
 	"tickmark/internal/record"
+	"tickmark/internal/requirement"
 )
 
 func sortBy(list []object, field string) {
@@ -147,31 +149,41 @@ func (s *story) requirements() {
 	from, to := s.window()
 	from = later(from, workday(s.Begin).AddDate(0, 0, 45))
 	for n, i := range s.standing {
-		owner, key := owners()[i.OwnerRole], "shown-"+i.ID
-		s.on(from, func() error {
-			title := i.Title
+		owner := owners()[i.OwnerRole]
+		asked := map[string]string{} // by key: what is to be shown
+		if i.Frequency == "continuous" && i.Type != "automated" {
+			for _, item := range i.Evidence { // asked for since it went into operation
+				asked[requirement.Key(i.ID, item)] = item
+			}
+		} else {
+			key, title := "shown-"+i.ID, i.Title
 			if len(i.Evidence) > 0 {
 				title = i.Evidence[0]
 			}
-			return s.put(demo.Analyst, "requirement", key, object{"control": i.ID, "frequency": "quarterly", "title": title, "owner": s.People[owner].ID, "from": date(from)}, "")
-		})
-		for q := from; q.Before(to); {
-			end := time.Date(q.Year(), q.Month()-(q.Month()-1)%3+3, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -1)
-			begin, piece := q, fmt.Sprintf("%s-%s", key, date(end))
-			q = end.AddDate(0, 0, 1)
-			if s.Chance(piece) < 0.02 {
-				continue // never came
-			}
-			s.on(end.AddDate(0, 0, 2+n%9), func() error {
-				return s.hand(owner, piece, i.Title+", through "+end.Format("January 2006"), i.ID, key, begin, end)
+			asked[key] = title
+			s.on(from, func() error {
+				return s.put(demo.Analyst, "requirement", key, object{"control": i.ID, "frequency": "quarterly", "title": title, "owner": s.People[owner].ID, "from": date(from)}, "")
 			})
-			if s.Chance("seen", piece) < 0.04 && end.After(s.End.AddDate(0, -3, 0)) {
-				continue // waits for somebody to look
+		}
+		for _, key := range slices.Sorted(maps.Keys(asked)) {
+			for q := from; q.Before(to); {
+				end := time.Date(q.Year(), q.Month()-(q.Month()-1)%3+3, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, -1)
+				begin, piece := q, fmt.Sprintf("%s-%s", key, date(end))
+				q = end.AddDate(0, 0, 1)
+				if s.Chance(piece) < 0.02 {
+					continue // never came
+				}
+				s.on(end.AddDate(0, 0, 2+n%9), func() error {
+					return s.hand(owner, piece, asked[key]+", through "+end.Format("January 2006"), i.ID, key, begin, end)
+				})
+				if s.Chance("seen", piece) < 0.04 && end.After(s.End.AddDate(0, -3, 0)) {
+					continue // waits for somebody to look
+				}
+				who := s.but([]int{demo.Analyst, demo.SecurityLead}, s.People[owner].ID)
+				s.on(end.AddDate(0, 0, 6+n%9), func() error {
+					return s.move(who, "evidence", piece, "review", object{"review": "Compared three of its entries with the systems they come from."})
+				})
 			}
-			who := s.but([]int{demo.Analyst, demo.SecurityLead}, s.People[owner].ID)
-			s.on(end.AddDate(0, 0, 6+n%9), func() error {
-				return s.move(who, "evidence", piece, "review", object{"review": "Compared three of its entries with the systems they come from."})
-			})
 		}
 	}
 }

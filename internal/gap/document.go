@@ -148,7 +148,7 @@ func (f *finding) piecesFor(r Need) []requirement.Piece {
 			same++
 		}
 	}
-	var out []requirement.Piece
+	out := slices.Clone(r.Shown)
 	for _, e := range f.Evidence {
 		if e.From == "" || e.To == "" {
 			continue

@@ -13,6 +13,7 @@ import (
 	"tickmark/internal/organisation"
 	"tickmark/internal/period"
 	"tickmark/internal/record"
+	"tickmark/internal/requirement"
 	"tickmark/internal/standing"
 	"tickmark/internal/system"
 )
@@ -49,7 +50,10 @@ type Control struct {
 type Person struct{ Name, End string }
 
 // Need is an evidence requirement.
-type Need struct{ Key, Control, Title, Frequency, From, To string }
+type Need struct {
+	Key, Control, Title, Frequency, From, To string
+	Shown                                    []requirement.Piece // what performances of its control were recorded with
+}
 
 // Evidence is what gaps ask of evidence.
 type Evidence struct {
@@ -132,7 +136,7 @@ func (w *World) proof() {
 	}
 	for _, list := range w.Standing.Requirements {
 		for _, r := range list {
-			w.Requirements = append(w.Requirements, Need{Key: r.Key, Control: r.Control, Title: r.Title, Frequency: r.Frequency, From: r.From, To: r.To})
+			w.Requirements = append(w.Requirements, Need{Key: r.Key, Control: r.Control, Title: r.Title, Frequency: r.Frequency, From: r.From, To: r.To, Shown: w.Standing.Shown(r.Control)})
 		}
 	}
 	for _, e := range w.Standing.Evidence {

@@ -207,7 +207,9 @@ func (s *State) controlChanges() ([]record.Change, error) {
 				return nil, err
 			}
 			out = append(out, ch)
-		case have.State != "retired" && have.Owner == "" && owner != "":
+		case have.State == "retired":
+			out = append(out, record.Change{Kind: "control", Key: c.ID, Move: "readopt", Reason: "chosen again in the guided start"})
+		case have.Owner == "" && owner != "":
 			ch, err := s.change("control", c.ID, map[string]any{"owner": owner})
 			if err != nil {
 				return nil, err

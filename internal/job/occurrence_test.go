@@ -439,3 +439,111 @@ func TestNothingIsNoPassUntilTheListOfEventsCanBeBelieved(t *testing.T) {
 		}
 	}
 }
+
+func TestAdoptingAControlAsksForItsEvidence(t *testing.T) {
+	w := newWorld(t)
+	w.library(t)
+	if got := w.lines(t, "requirement", "control"); len(got) != 0 {
+		t.Fatalf("nobody chose a control, and it asks for %q", got)
+	}
+	w.put(t, "ada", "period", "p", map[string]any{"id": "p", "name": "2026", "report": "soc_2", "type": "type_2", "categories": []any{"security"}, "from": "2026-03-01", "to": "2026-12-31"})
+	items, err := control.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	adopt := func(id, key, owner string) {
+		raw, err := control.Adopt(items[slices.IndexFunc(items, func(i control.Item) bool { return i.ID == id })])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body map[string]any
+		if err := json.Unmarshal(raw, &body); err != nil {
+			t.Fatal(err)
+		}
+		if owner != "" {
+			body["owner"] = owner
+		}
+		w.put(t, "ada", "control", key, body)
+	}
+	asked := func(control string) (out []string) {
+		for _, l := range w.lines(t, "requirement", "control", "from", "frequency", "title", "to") {
+			if rest, ok := strings.CutPrefix(l, control+" "); ok {
+				out = append(out, rest)
+			}
+		}
+		return out
+	}
+	for id, want := range map[string][]string{
+		"AVL-02": {"2026-03-01 quarterly Changes raised <nil>", "2026-03-01 quarterly Review notes <nil>", "2026-03-01 quarterly Scaling settings <nil>"},
+		"GOV-05": {"2026-03-01 quarterly Channel description and link <nil>", "2026-03-01 quarterly Report log (redacted) <nil>", "2026-03-01 quarterly Yearly test record <nil>"},
+		"CHG-08": nil, // automated: its records show it
+		"AC-04":  nil, // per event: its performances show it
+	} {
+		adopt(id, id, "")
+		if got := asked(id); !slices.Equal(got, want) {
+			t.Errorf("adopting %s asks for %q, want %q", id, got, want)
+		}
+	}
+	w.at("2026-04-02")
+	adopt("AVL-02", "AVL-02", "ada")
+	w.act(t, "bob", "control", "AVL-02", "approve")
+	w.act(t, "ada", "control", "AVL-02", "activate")
+	later := []string{"2026-04-02 quarterly Changes raised <nil>", "2026-04-02 quarterly Review notes <nil>", "2026-04-02 quarterly Scaling settings <nil>"}
+	if got := asked("AVL-02"); !slices.Equal(got, later) {
+		t.Errorf("in operation within the window it asks for %q", got)
+	}
+	adopt("BKP-03", "BKP-03", "ada") // laid out by the program
+	w.act(t, "bob", "control", "BKP-03", "approve")
+	w.act(t, "ada", "control", "BKP-03", "activate")
+	if got := asked("BKP-03"); !slices.Equal(got, []string{"2026-04-02 quarterly Restore test record with outputs <nil>"}) {
+		t.Errorf("a starter control that goes into operation asks for %q", got)
+	}
+	w.due(t)
+	w.at("2026-06-30")
+	w.put(t, "ada", "evidence", "notes", map[string]any{"title": "Notes", "sort": "document", "link": "https://example.org/n", "controls": []any{"AVL-02"}, "covers_from": "2026-06-30", "covers_to": "2026-06-30"})
+	if err := w.say(t, "ada", "occurrence", "AVL-02.2026-04-02", "perform", map[string]any{"occurred_at": "2026-06-30T09:00:00Z", "evidence": []any{"notes"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.at("2026-07-02")
+	w.due(t)
+	if got := w.stands(t, "AVL-02", 0); got != "unknown occurrences:pass evidence:unknown" {
+		t.Errorf("performed, with evidence that nobody else looked at, it stands %s", got)
+	}
+	if err := w.say(t, "bob", "occurrence", "AVL-02.2026-04-02", "review", map[string]any{"review": "Read all of it."}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.stands(t, "AVL-02", 0); got != "pass occurrences:pass evidence:pass" {
+		t.Errorf("performed and reviewed it stands %s: what shows a performance is asked for twice", got)
+	}
+	for _, move := range []string{"retire", "readopt"} {
+		said := map[string]any{}
+		if move == "retire" {
+			said["retired_reason"] = "Not needed."
+		}
+		if err := w.say(t, "bob", "control", "AVL-02", move, said); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.say(t, "ada", "control", "AVL-02", "activate", nil); !fault.Is(err, fault.Conflict) {
+		t.Errorf("adopted again, it went into operation without a new approval: %v", err)
+	}
+	w.act(t, "cleo", "control", "AVL-02", "approve")
+	w.at("2026-08-01")
+	w.act(t, "ada", "control", "AVL-02", "activate")
+	if got := asked("AVL-02"); !slices.Equal(got, later) {
+		t.Errorf("adopted again it asks for %q", got)
+	}
+	history, err := w.Book.History(t.Context(), "control", "AVL-02")
+	if err != nil {
+		t.Fatal(err)
+	}
+	retired := 0
+	for _, v := range history {
+		if b, err := content(v); err == nil && b["state"] == "retired" && b["retired_reason"] == "Not needed." {
+			retired++
+		}
+	}
+	if retired != 1 {
+		t.Errorf("its history says %d times that it was retired", retired)
+	}
+}

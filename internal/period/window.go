@@ -41,16 +41,31 @@ type Period struct {
 // Current is the period that the organisation works towards at a moment, zero being now: the current one; before one is
 // made current, the planned one that ends first. Without either, ok is false.
 func Current(ctx context.Context, book *record.Book, at record.Moment) (p Period, ok bool, err error) {
+	moment := time.Time{}
+	if at != 0 {
+		moment = at.Time()
+	}
+	return Working(book.LookAt(ctx, moment))
+}
+
+// Working is Current of the records that a look sees.
+func Working(look record.Look) (p Period, ok bool, err error) {
+	all, err := look.All("period")
+	if err != nil {
+		return Period{}, false, err
+	}
 	var open []Period
-	err = book.EachAt(ctx, book.DB, "period", at, func(v record.Version) error {
+	for _, v := range all {
 		x, err := Read(v)
-		if err == nil && x.State != "closed" {
+		if err != nil {
+			return Period{}, false, err
+		}
+		if x.State != "closed" {
 			open = append(open, x)
 		}
-		return err
-	})
-	if err != nil || len(open) == 0 {
-		return Period{}, false, err
+	}
+	if len(open) == 0 {
+		return Period{}, false, nil
 	}
 	return slices.MinFunc(open, func(a, b Period) int {
 		return cmp.Or(cmp.Compare(rank(a.State), rank(b.State)), cmp.Compare(a.To, b.To), cmp.Compare(a.Key, b.Key))

@@ -146,8 +146,13 @@ func (k *Kind) live(before, after map[string]any, actor Actor, at time.Time) err
 		stamp(after, m.By, m.At, actor, at)
 	} else {
 		if slices.Contains(m.Frozen, state) || m.final(state) {
-			return fault.New(fault.Conflict, "This %s is %s, and its content can no longer be changed.", k.noun(), words(state)).
-				WithNext("Make a new one instead.")
+			f := fault.New(fault.Conflict, "This %s is %s, and its content can no longer be changed.", k.noun(), words(state))
+			for _, v := range m.MovesFrom(state) {
+				if v.To == m.Initial && !v.Job {
+					return f.WithNext("Make a new one, or take this one back first: %s.", words(v.Name))
+				}
+			}
+			return f.WithNext("Make a new one instead.")
 		}
 		after[StateField] = state
 		for _, f := range m.Revises {

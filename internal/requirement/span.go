@@ -2,7 +2,6 @@ package requirement
 
 import (
 	"slices"
-	"time"
 
 	"tickmark/internal/calendar"
 )
@@ -128,9 +127,11 @@ func covering(s calendar.Span, pieces []Piece, reviewed bool) []string {
 }
 
 func keys(pieces []Piece) []string {
-	out := make([]string, len(pieces))
-	for i, p := range pieces {
-		out[i] = p.Key
+	var out []string
+	for _, p := range pieces {
+		if !slices.Contains(out, p.Key) {
+			out = append(out, p.Key)
+		}
 	}
 	return out
 }
@@ -175,20 +176,6 @@ func continuous(pieces []Piece, first, last calendar.Day) []Span {
 			continue
 		}
 		out = append(out, x)
-	}
-	return out
-}
-
-// Offer is what a control's evidence rule asks for, as requirements: one for each of its items, as often as the control
-// happens, from a day on.
-func Offer(control, frequency, owner string, rule []string, from time.Time) []map[string]any {
-	var out []map[string]any
-	for _, item := range rule {
-		r := map[string]any{"control": control, "title": item, "frequency": frequency, "from": calendar.Text(from)}
-		if owner != "" {
-			r["owner"] = owner
-		}
-		out = append(out, r)
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package requirement
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,8 +57,17 @@ func TestASpanIsMetOnlyByEvidenceOfItsOwnTime(t *testing.T) {
 }
 
 func TestAControlsEvidenceRuleBecomesRequirements(t *testing.T) {
-	got := Offer("AC-01", "quarterly", "ada", []string{"List", "Minutes"}, calendar.Parse("2026-01-05"))
-	if len(got) != 2 || got[1]["title"] != "Minutes" || got[0]["frequency"] != "quarterly" || got[0]["from"] != "2026-01-05" || got[0]["owner"] != "ada" {
-		t.Errorf("offered %v", got)
+	got, err := Missing("AC-01", Rule{Frequency: "weekly", Owner: "ada", Evidence: []string{"List", "Minutes, signed", "Tickets"}}, []string{"Tickets"}, calendar.Parse("2026-01-05"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, c := range got {
+		said = append(said, c.Key+" "+string(c.Body))
+	}
+	if !slices.Equal(said, []string{
+		`AC-01.list {"control":"AC-01","frequency":"monthly","from":"2026-01-05","owner":"ada","title":"List"}`,
+		`AC-01.minutes-signed {"control":"AC-01","frequency":"monthly","from":"2026-01-05","owner":"ada","title":"Minutes, signed"}`}) {
+		t.Errorf("asked for %q", said)
 	}
 }

@@ -295,10 +295,27 @@ func (o *Operation) listen(ctx context.Context, book *record.Book, asOf record.M
 // EvidenceOf are the keys of a control's evidence that was not withdrawn.
 func (o *Operation) EvidenceOf(control string) []string { return o.byControl[control] }
 
-// pieces are the evidence that speaks for a requirement: what names it, or is for the item it asks for. Evidence that says
-// neither counts only where the control has no other requirement.
-func (o *Operation) pieces(r Requirement, only bool) []requirement.Piece {
+// Shown are the evidence with which performances by the calendar were recorded, each for the span that was performed: it
+// speaks for whatever its control's rule asks for of that span, unless it names what it is for.
+func (o *Operation) Shown(control string) []requirement.Piece {
 	var out []requirement.Piece
+	for _, x := range o.Occurrences[control] {
+		if x.EventKey != "" || x.State != "performed" && x.State != "performed_late" {
+			continue
+		}
+		for _, key := range x.Evidence {
+			if e, ok := o.Evidence[key]; ok && e.State != "withdrawn" && e.Requirement == "" && e.Item == "" {
+				out = append(out, requirement.Piece{Key: key, Covers: o.Span(x), Reviewed: e.State == "reviewed" || x.ReviewedBy != ""})
+			}
+		}
+	}
+	return out
+}
+
+// pieces are the evidence that speaks for a requirement: what names it, or is for the item it asks for, and what performances
+// were recorded with. Other evidence that says neither counts only where the control has no other requirement.
+func (o *Operation) pieces(r Requirement, only bool) []requirement.Piece {
+	out := o.Shown(r.Control)
 	for _, key := range o.byControl[r.Control] {
 		e := o.Evidence[key]
 		if e.Requirement != r.Key && (e.Requirement != "" || e.Item != r.Title) && !(only && e.Requirement == "" && e.Item == "") {

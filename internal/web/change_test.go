@@ -127,6 +127,21 @@ func TestChangesThroughForms(t *testing.T) {
 			t.Errorf("its author approved it: %s", plainText(page))
 		}
 	})
+	t.Run("adopting says how often it is tested, and what was retired is adopted again", func(t *testing.T) {
+		status, page := w.post(t, "/catalogue/AVL-02", nil)
+		says(t, status, 200, page, "Tested about 4 times in twelve months", "3 pieces of evidence are asked for")
+		status, page = w.post(t, "/catalogue/VEN-06", nil)
+		says(t, status, 200, page, "Not tested until there is a register of vendors", "Waits for a register of vendors")
+		retire := url.Values{"retired_reason": {"Not now."}}
+		_, page = w.get(t, "/controls/AVL-02")
+		if seen := field(t, page, "_seen"); seen != "" {
+			retire.Set("_seen", seen)
+		}
+		status, page = w.post(t, "/records/control/AVL-02/move/retire", retire)
+		says(t, status, 200, page, "Retired")
+		status, page = w.post(t, "/catalogue/AVL-02", nil)
+		says(t, status, 200, page, "AVL-02 is adopted", "Draft")
+	})
 	t.Run("a token is shown once", func(t *testing.T) {
 		status, page := w.post(t, "/settings/tokens", url.Values{"name": {"CI"}, "scope": {"read"}})
 		says(t, status, 200, page, "tickmark_", "CI")

@@ -356,6 +356,14 @@ func controlAnswer(c controlState) part.Answer {
 	return a
 }
 
+// eventsOf are what calls for a starter control.
+func eventsOf(i control.Item) control.Events {
+	if i.Events == nil {
+		return control.Events{}
+	}
+	return *i.Events
+}
+
 var catalogueOnce = sync.OnceValues(control.Catalogue)
 
 func starter(id string) (control.Item, bool) {
@@ -385,11 +393,7 @@ func (s *site) offered(st *standing, want func(control.Item) bool) (rows []Catal
 			adopted++
 		}
 		if want == nil || want(i) {
-			var events control.Events
-			if i.Events != nil {
-				events = *i.Events
-			}
-			rows = append(rows, CatalogueRow{ID: i.ID, Title: i.Title, Statement: i.Statement, Criteria: i.Criteria, Category: i.Family, Stage: i.Stage, Frequency: i.Frequency, Adopted: have[i.ID], Tested: howOften(i.Frequency, events, st.whole.Operation)})
+			rows = append(rows, CatalogueRow{ID: i.ID, Title: i.Title, Statement: i.Statement, Criteria: i.Criteria, Category: i.Family, Stage: i.Stage, Frequency: i.Frequency, Adopted: have[i.ID], Tested: howOften(i.Frequency, eventsOf(i), st.whole.Operation)})
 		}
 	}
 	return rows, adopted, nil
@@ -446,7 +450,15 @@ func (s *site) adopt(w http.ResponseWriter, r *http.Request) error {
 	if err := s.adoptAll(r.Context(), id); err != nil {
 		return err
 	}
-	return done(w, r, part.Path("controls", id), id+" is adopted. It is yours to tailor now.")
+	said := id + " is adopted. It is yours to tailor now."
+	if st, err := s.stand(r.Context()); err == nil {
+		if i := slices.IndexFunc(st.controls, func(c controlState) bool { return c.Key == id }); i >= 0 {
+			c, n := st.controls[i], len(st.whole.Requirements[id])
+			item, _ := starter(id)
+			said += " " + howOften(c.Frequency, eventsOf(item), st.whole.Operation) + "; " + part.Count(n, "piece of evidence is", "pieces of evidence are") + " asked for."
+		}
+	}
+	return done(w, r, part.Path("controls", id), said)
 }
 
 // adoptChosen adopts several at once: all of them, or none.
@@ -471,6 +483,12 @@ func (s *site) adoptAll(ctx context.Context, ids ...string) error {
 		item, ok := starter(id)
 		if !ok {
 			return fault.New(fault.NotFound, "The catalogue has no control %q.", id)
+		}
+		if v, err := s.Book.Get(ctx, "control", item.ID, 0); err == nil && readBody(v.Body)[record.StateField] == "retired" {
+			changes = append(changes, record.Change{Kind: "control", Key: item.ID, Move: "readopt", Reason: "adopted again from the catalogue"})
+			continue
+		} else if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
 		}
 		body, err := control.Adopt(item)
 		if err != nil {

@@ -368,9 +368,8 @@ func (s *site) requireRule(w http.ResponseWriter, r *http.Request) error {
 // operation, or from today, and not before the window begins.
 func offered(v record.Version, o *stands.Operation) ([]record.Change, error) {
 	var b struct {
-		Frequency, Owner string
-		Evidence         []string
-		Since            string `json:"active_since"`
+		requirement.Rule
+		Since string `json:"active_since"`
 	}
 	if err := json.Unmarshal(v.Body, &b); err != nil {
 		return nil, fmt.Errorf("read control %s: %w", v.Key, err)
@@ -384,22 +383,11 @@ func offered(v record.Version, o *stands.Operation) ([]record.Change, error) {
 			from = begins
 		}
 	}
-	have := map[string]bool{}
+	var have []string
 	for _, r := range o.Requirements[v.Key] {
-		have[r.Title] = true
+		have = append(have, r.Title)
 	}
-	var out []record.Change
-	for _, body := range requirement.Offer(v.Key, cmp.Or(b.Frequency, "annual"), b.Owner, b.Evidence, from) {
-		if title, _ := body["title"].(string); have[title] {
-			continue
-		}
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, record.Change{Kind: "requirement", Body: raw, Reason: "from the evidence rule of its control"})
-	}
-	return out, nil
+	return requirement.Missing(v.Key, b.Rule, have, from)
 }
 
 // controlMap shows how all controls stood over the window.

@@ -1400,7 +1400,7 @@ func controlEvidence(c ControlPage) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = part.Banner(part.Info, "info", part.Count(c.Offers, "item")+" of its evidence rule "+map[bool]string{true: "is", false: "are"}[c.Offers == 1]+" not asked for yet", "A requirement says how often a piece is due and shows what is missing.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var49), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = part.Banner(part.Info, "info", part.Count(c.Offers, "item")+" of its evidence rule "+map[bool]string{true: "is", false: "are"}[c.Offers == 1]+" not asked for yet", "A requirement says how often a piece is due and shows what is missing. What its performances are recorded with counts for all of them.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var49), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

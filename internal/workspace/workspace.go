@@ -96,8 +96,10 @@ func named(kind string) (*record.Kind, error) {
 
 // Kinds are all kinds of this release.
 func Kinds() (*record.Kinds, error) {
+	controls := control.Kind()
+	controls.Follows = requirement.OfControl
 	list := []record.Kind{
-		framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), system.Kind(), period.Kind(), commitment.Kind(),
+		framework.Kind(), controls, organisation.Kind(), person.Kind(), system.Kind(), period.Kind(), commitment.Kind(),
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), access.Kind(), check.Kind(), report.Kind(),
 	}

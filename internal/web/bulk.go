@@ -25,6 +25,7 @@ type Bulk struct {
 	Owner, Due   bool   // the kind has them
 	Moves        []BulkMove
 	People       []form.Option
+	Tasks        []string // the sorts of tasks that can be made of the rows; none where tasks speak of no such record
 }
 
 // BulkMove is a step of the life cycle that takes at most one text.
@@ -54,13 +55,44 @@ func (s *site) bulkOf(r *http.Request, k *record.Kind) (*Bulk, error) {
 			}
 		}
 	}
-	if b.Owner {
+	if tasks, about := s.taskAbout(k); about != "" && session(ctx).May(ctx, access.Write, tasks) == nil {
+		if f, ok := tasks.FieldNamed("sort"); ok {
+			b.Tasks = f.Choices
+		}
+	}
+	if b.Owner || b.Tasks != nil {
 		var err error
 		if b.People, err = s.peopleOptions(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return &b, nil
+}
+
+// taskAbout is the kind of tasks and its field that names a record of a kind; empty where it has none.
+func (s *site) taskAbout(k *record.Kind) (tasks *record.Kind, field string) {
+	tasks, err := s.Book.Kinds.Named("task")
+	if err != nil {
+		return nil, ""
+	}
+	for _, f := range tasks.Fields {
+		if f.Refers == k.Name && !f.List && !f.Fixed {
+			return tasks, f.Name
+		}
+	}
+	return tasks, ""
+}
+
+// picks are what the boxes of a kind's records say, by key.
+func (s *site) picks(ctx context.Context, kind string) (map[string]string, error) {
+	out := map[string]string{}
+	err := s.each(ctx, record.Query{Kind: kind, Source: record.Program}, func(v record.Version) error {
+		if !v.Erased {
+			out[v.Key] = pickValue(v)
+		}
+		return nil
+	})
+	return out, err
 }
 
 // free says that a kind has a field that a form may set.
@@ -122,7 +154,11 @@ func (s *site) bulk(w http.ResponseWriter, r *http.Request) error {
 	if reason == "" {
 		return fault.New(fault.Invalid, "A change of many records needs its reason, for the history and the auditor.").WithNext("Go back and say why.")
 	}
+	if f.Get("do") == "tasks" {
+		return s.bulkTasks(w, r, k, rows, reason)
+	}
 	var changes []record.Change
+	var back []undoing
 	said := ""
 	for _, row := range rows {
 		c, err := s.bulkChange(ctx, k, row, f.Get("do"), f.Get("owner"), f.Get("due"), f.Get("move"), strings.TrimSpace(f.Get("text")))
@@ -131,8 +167,11 @@ func (s *site) bulk(w http.ResponseWriter, r *http.Request) error {
 		}
 		c.Reason = reason
 		changes = append(changes, c)
+		if c.Move == "" {
+			back = append(back, undoing{kind: k.Name, key: row.key, before: row.seen})
+		}
 	}
-	_, err = s.Book.Put(ctx, session(ctx), changes...)
+	out, err := s.Book.Put(ctx, session(ctx), changes...)
 	var refused *record.Refused
 	if errors.As(err, &refused) && refused.Change < len(rows) {
 		return fault.New(refused.Fault.Kind, "Nothing was changed, because of %s: %s", s.labelOf(ctx, k.Name, rows[refused.Change].key), refused.Fault.Message).
@@ -147,7 +186,52 @@ func (s *site) bulk(w http.ResponseWriter, r *http.Request) error {
 	default:
 		said = part.Count(len(rows), strings.ToLower(k.Title), strings.ToLower(cmp.Or(k.Plural, k.Title))) + ": " + strings.ReplaceAll(f.Get("move"), "_", " ") + "."
 	}
-	return done(w, r, within(f.Get("to")), said)
+	if len(back) < len(rows) { // a step of a life cycle is not taken back by writing
+		return done(w, r, within(f.Get("to")), said)
+	}
+	return s.doneUndoable(w, r, within(f.Get("to")), said, back, out)
+}
+
+// bulkTasks makes a task of every chosen record: for its owner where nobody else is named.
+func (s *site) bulkTasks(w http.ResponseWriter, r *http.Request, k *record.Kind, rows []chosenRow, reason string) error {
+	ctx, f := r.Context(), r.PostForm
+	_, about := s.taskAbout(k)
+	if about == "" {
+		return fault.New(fault.Usage, "No task can be about %s.", strings.ToLower(cmp.Or(k.Plural, k.Title)))
+	}
+	what := strings.TrimSpace(f.Get("what"))
+	if what == "" {
+		return fault.New(fault.Invalid, "The tasks need a title that says what is to be done.").WithNext("Go back and say it.")
+	}
+	if _, err := time.Parse(time.DateOnly, f.Get("task_due")); err != nil {
+		return fault.New(fault.Invalid, "The tasks need a day by which they are due.").WithNext("Go back and choose one.")
+	}
+	if owner := f.Get("task_owner"); owner != "" {
+		if _, err := s.Book.Get(ctx, "person", owner, 0); err != nil {
+			return err
+		}
+	}
+	var changes []record.Change
+	for _, row := range rows {
+		v, err := s.Book.GetFrom(ctx, k.Name, row.key, record.Program, 0, record.Company)
+		if err != nil {
+			return err
+		}
+		body := map[string]any{"title": what + ": " + cmp.Or(v.Label, v.Key), "sort": f.Get("sort"), about: v.Key, "due": f.Get("task_due")}
+		own, _ := readBody(v.Body)["owner"].(string)
+		if who := cmp.Or(f.Get("task_owner"), own); who != "" {
+			body["owner"] = who
+		}
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, record.Change{Kind: "task", Body: raw, Reason: reason})
+	}
+	if _, err := s.Book.Put(ctx, session(ctx), changes...); err != nil {
+		return err
+	}
+	return done(w, r, within(f.Get("to")), part.Count(len(changes), "task is", "tasks are")+" made. They stand in the plan.")
 }
 
 func (s *site) labelOf(ctx context.Context, kind, key string) string {

@@ -39,11 +39,24 @@ func (s *site) controls(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	k, err := s.Book.Kinds.Named("control")
+	if err != nil {
+		return err
+	}
+	if l.Bulk, err = s.bulkOf(r, k); err != nil {
+		return err
+	}
+	var picks map[string]string
+	if l.Bulk != nil {
+		if picks, err = s.picks(ctx, "control"); err != nil {
+			return err
+		}
+	}
 	for _, c := range st.controls {
 		l.Counts.Add(c.status)
 		if f.fits(st, c) {
 			row := controlRow(st, c)
-			row.Weeks = weeks(c)
+			row.Weeks, row.Pick = weeks(c), picks[c.Key]
 			l.Rows = append(l.Rows, row)
 		}
 	}

@@ -13,11 +13,13 @@ type ControlList struct {
 	Filter  part.Filter
 	Rows    []ControlRow
 	Offered int // in the catalogue and not adopted
+	Bulk    *Bulk
 }
 
 // ControlRow is one control.
 type ControlRow struct {
 	ID, Title, Href string
+	Pick            string // what choosing it says; empty where it cannot be chosen
 	Status          part.Status
 	Criteria        []string
 	Category        string
@@ -133,6 +135,7 @@ type MapRow struct {
 // EvidenceRow is one piece of evidence.
 type EvidenceRow struct {
 	Title, Href        string
+	Pick               string // what choosing it says; empty where it cannot be chosen
 	From, To, Received time.Time
 	SHA256             string
 	By                 string

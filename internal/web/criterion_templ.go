@@ -513,7 +513,7 @@ func criterionPage(p Page, c CriterionPage) templ.Component {
 							return templ_7745c5c3_Err
 						}
 					} else {
-						templ_7745c5c3_Err = controlTable(c.Controls, false).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = controlTable(c.Controls, false, false).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

@@ -20,11 +20,12 @@ type EvidencePage struct {
 	Required []RequirementCard
 	Any      bool
 	Calendar bool // requirements are shown instead of pieces
-	More     int  // pieces beyond those shown
+	Pager    part.Pager
+	Bulk     *Bulk
 }
 
-// evidenceShown is how many pieces a page lists; a filter finds the others.
-const evidenceShown = 200
+// evidenceShown is how many pieces a page lists.
+const evidenceShown = 50
 
 func (s *site) evidence(w http.ResponseWriter, r *http.Request) error {
 	ctx, q := r.Context(), r.URL.Query()
@@ -50,8 +51,10 @@ func (s *site) evidence(w http.ResponseWriter, r *http.Request) error {
 		v.Rows = append(v.Rows, pieceRow(e, people))
 	}
 	slices.SortFunc(v.Rows, func(a, b EvidenceRow) int { return cmp.Or(b.Received.Compare(a.Received), cmp.Compare(a.Key, b.Key)) })
-	if len(v.Rows) > evidenceShown {
-		v.More, v.Rows = len(v.Rows)-evidenceShown, v.Rows[:evidenceShown]
+	if !v.Calendar {
+		if err := s.evidenceOfPage(r, &v); err != nil {
+			return err
+		}
 	}
 	for _, c := range st.controls {
 		for _, need := range o.Requirements[c.Key] {
@@ -86,4 +89,37 @@ func (s *site) evidence(w http.ResponseWriter, r *http.Request) error {
 	v.Filter = part.Filter{Action: "/evidence", Q: q.Get("q"), Hint: "Filter by text, source or hash", Found: fmt.Sprintf("%d found", found), Keep: map[string]string{"show": show}}
 	p := Page{Title: "Evidence", Section: "/evidence", Crumbs: []part.Crumb{{Text: "Program"}, {Text: "Evidence"}}}
 	return s.show(w, r, p, func(p Page) templ.Component { return evidencePage(p, v) })
+}
+
+// evidenceOfPage leaves the rows of the page that the address asks for, with boxes where the reader may change something.
+func (s *site) evidenceOfPage(r *http.Request, v *EvidencePage) error {
+	all := part.Number(int64(len(v.Rows)))
+	rows, next := pageAfter(v.Rows, r.URL.Query().Get("after"), evidenceShown, func(e EvidenceRow) string { return e.Key })
+	v.Rows, v.Pager = rows, pagerOf(r, len(rows), next, "of "+all)
+	k, err := s.Book.Kinds.Named("evidence")
+	if err != nil {
+		return err
+	}
+	if v.Bulk, err = s.bulkOf(r, k); err != nil || v.Bulk == nil {
+		return err
+	}
+	picks, err := s.picks(r.Context(), "evidence")
+	for i, e := range v.Rows {
+		v.Rows[i].Pick = picks[e.Key]
+	}
+	return err
+}
+
+// pageAfter cuts a sorted list that is in memory: the rows after the one whose key is given, and the key that the next page
+// begins after. A row that left the list meanwhile leads back to the first page.
+func pageAfter[T any](all []T, after string, size int, key func(T) string) (shown []T, next string) {
+	from := 0
+	if after != "" {
+		from = 1 + slices.IndexFunc(all, func(x T) bool { return key(x) == after })
+	}
+	to := min(from+size, len(all))
+	if to < len(all) {
+		next = key(all[to-1])
+	}
+	return all[from:to], next
 }

@@ -104,6 +104,9 @@ func (s *site) dueFirst(ctx context.Context, st *standing, most int) ([]FindingR
 	return rows[:min(most, len(rows))], len(rows), err
 }
 
+// findingsShown is how many findings a page lists.
+const findingsShown = 50
+
 func (s *site) findings(w http.ResponseWriter, r *http.Request) error {
 	ctx, q := r.Context(), r.URL.Query()
 	if err := s.may(ctx, "finding"); err != nil {
@@ -141,12 +144,15 @@ func (s *site) findings(w http.ResponseWriter, r *http.Request) error {
 	}
 	severity := part.Choice{Name: "severity", Label: "Severity", Value: q.Get("severity"), Options: []part.Option{{Value: "", Text: "Any severity"}, {Value: "critical", Text: "Critical"}, {Value: "high", Text: "High"}, {Value: "medium", Text: "Medium"}, {Value: "low", Text: "Low"}}}
 	for _, f := range all {
-		if state != "all" && !tests[state](f) || severity.Value != "" && f.Severity != severity.Value || !fits(q.Get("q"), f.Title, f.Check.Text, f.Owner) {
+		if state != "all" && !tests[state](f) || severity.Value != "" && f.Severity != severity.Value || !fits(q.Get("q"), f.Title, f.Check.Text, part.People(ctx, f.Owner)) {
 			continue
 		}
 		l.Rows = append(l.Rows, f)
 	}
 	l.Filter = part.Filter{Action: "/findings", Q: q.Get("q"), Hint: "Filter by text, check or owner", Found: fmt.Sprintf("%d of %d", len(l.Rows), len(all)), Keep: map[string]string{"state": state}, Groups: []part.Choice{severity}}
+	found := part.Number(int64(len(l.Rows)))
+	rows, next := pageAfter(l.Rows, q.Get("after"), findingsShown, func(f FindingRow) string { return f.Key })
+	l.Rows, l.Pager = rows, pagerOf(r, len(rows), next, "of "+found)
 	k, err := s.Book.Kinds.Named("finding")
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/a-h/templ"
@@ -23,7 +24,13 @@ func evidenceFixtures() []fixture {
 	}
 	return []fixture{
 		show("/evidence", func(ctx context.Context, v *EvidencePage) {
-			v.Rows, v.More = fixtureControl(ctx, "evidence").Evidence, 3
+			v.Rows, v.Pager = fixtureControl(ctx, "evidence").Evidence, part.Pager{Shown: 3, Next: "/evidence?after=x", Note: "of 43"}
+			if !part.Past(ctx) {
+				v.Bulk = &Bulk{Kind: "evidence", Plural: "evidence", To: "/evidence", Moves: []BulkMove{{Name: "review", Title: "Mark as reviewed", Says: "What you looked at"}}}
+				for i := range v.Rows {
+					v.Rows[i].Pick = fmt.Sprintf("2026-11-22T11:00:00Z e%d", i)
+				}
+			}
 		}),
 		show("/evidence-calendar", func(ctx context.Context, v *EvidencePage) {
 			v.Calendar, v.Required = true, fixtureControl(ctx, "evidence").Requirements

@@ -187,7 +187,7 @@ func portal(p Page, working bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = part.Toast(p.Frame.Toast).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = part.Toast(p.Frame.Toast, p.Frame.Undo, p.Frame.Here).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

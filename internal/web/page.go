@@ -26,6 +26,7 @@ type Frame struct {
 	Reader        Reader
 	Theme         string // light, dark, or empty for the system's
 	Toast         string // what was just done
+	Undo          string // takes it back; empty where it cannot be
 	Here          *url.URL
 	Counts        map[string]int // beside entries of the sidebar, by address
 	Asset         func(name string) string

@@ -297,7 +297,7 @@ func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
 	if v.From != base {
 		return s.conflicted(w, r, k, fields, v, base, body, filled.Reason)
 	}
-	_, err = s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: k.Name, Key: key, Body: body, Reason: filled.Reason, If: &base})
+	out, err := s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: k.Name, Key: key, Body: body, Reason: filled.Reason, If: &base})
 	if fault.Is(err, fault.Conflict) { // another may have saved between the reading above and the writing
 		if now, e := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, record.Company); e == nil && now.From != base {
 			return s.conflicted(w, r, k, fields, now, base, body, filled.Reason)
@@ -310,7 +310,7 @@ func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return done(w, r, s.pathOf(k.Name, key), k.Title+" is saved."+wordingNote(k.Name, body))
+	return s.doneUndoable(w, r, s.pathOf(k.Name, key), k.Title+" is saved."+wordingNote(k.Name, body), []undoing{{kind: k.Name, key: key, before: base}}, out)
 }
 
 // savedTooLate gives back what was written over a record that was ended in the meantime.

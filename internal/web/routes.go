@@ -72,6 +72,7 @@ func (s *site) routes() []route {
 		{"POST /records/{kind}/{key}/comments", s.recordComment, false},
 		{"POST /records/{kind}/{key}/attachments", s.recordAttach, false},
 		{"POST /bulk/{kind}", s.bulk, false},
+		{"POST /undo", s.undone, false},
 		{"POST /views", s.viewSave, false},
 		{"POST /views/{key}/remove", s.viewRemove, false},
 		{"GET /import", s.importKinds, false},

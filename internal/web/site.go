@@ -61,6 +61,7 @@ type site struct {
 	standing map[store.Moment]*standing // what was summed up lately, by moment; zero is now
 
 	waiting    map[string]staged    // files that somebody is about to import
+	undos      map[string]undo      // what was done lately and can be undone
 	keeper     stands.Keeper        // what the present is summed up from
 	waitCounts map[string]waitCount // how much waits, by person
 
@@ -75,7 +76,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}, past: map[time.Time]Point{}, waitCounts: map[string]waitCount{}}
+	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}, past: map[time.Time]Point{}, waitCounts: map[string]waitCount{}, undos: map[string]undo{}}
 	mux := http.NewServeMux()
 	s.pages = map[string]bool{}
 	for _, r := range s.routes() {
@@ -213,7 +214,9 @@ func (s *site) frame(r *http.Request) Frame {
 		}
 		f.Counts["/findings"] = n
 	}
-	f.Toast = justSaid(r)
+	if f.Toast = justSaid(r); f.Toast != "" {
+		f.Undo = s.canUndo(r, who)
+	}
 	return f
 }
 
@@ -245,6 +248,11 @@ func (s *site) showAs(w http.ResponseWriter, r *http.Request, status int, p Page
 	p.Frame = s.frame(r)
 	if p.Crumbs == nil {
 		p.Crumbs = []part.Crumb{{Text: p.Title}}
+	}
+	if p.Frame.Toast != "" && fragmentOf(r) == "" { // it is said once
+		for _, name := range []string{"said", "undo"} {
+			http.SetCookie(w, &http.Cookie{Name: name, Path: "/", MaxAge: -1})
+		}
 	}
 	var b bytes.Buffer
 	var err error
@@ -334,10 +342,13 @@ func (s *site) askToSignIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
+// saidLife is for how many seconds the next page may say what was done.
+const saidLife = 20
+
 // done redirects after something was done, and says so on the next page.
 func done(w http.ResponseWriter, r *http.Request, to, said string) error {
 	if said != "" {
-		http.SetCookie(w, &http.Cookie{Name: "said", Value: url.QueryEscape(said), Path: "/", MaxAge: 20, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		http.SetCookie(w, &http.Cookie{Name: "said", Value: url.QueryEscape(said), Path: "/", MaxAge: saidLife, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil

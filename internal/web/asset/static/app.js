@@ -47,5 +47,5 @@ document.addEventListener('input', e => {
   const says = document.getElementById(e.target.dataset?.says);
   if (says) says.textContent = [...(e.target.list?.options ?? [])].find(o => o.value === e.target.value)?.text ?? '';
 });
-document.querySelectorAll('[data-toast]').forEach(t => setTimeout(() => t.remove(), 6000));
+document.querySelectorAll('[data-toast]').forEach(t => setTimeout(() => t.contains(document.activeElement) || t.remove(), t.dataset.toast ? 20000 : 6000));
 document.querySelectorAll('[data-print]').forEach(b => b.addEventListener('click', () => print()));

@@ -47,7 +47,7 @@ func Kinds() []record.Kind {
 			Help: "An RFC 3161 time-stamp authority that signs, once a day, that it has seen the ledger's checkpoint.",
 			Fields: []record.Field{
 				{Name: "title", Type: record.Text, Required: true},
-				{Name: "url", Title: "Address", Type: record.URL, Required: true, Help: "Where questions are sent by POST, such as https://tsa.example.org/tsr. Nothing but a SHA-256 goes there."},
+				{Name: "url", Title: "Address", Type: record.URL, Required: true, Help: "Where its questions are sent by POST. Nothing but a SHA-256 goes there."},
 				{Name: "certificates", Type: record.Long, Required: true, Hidden: true, Help: "The authority's root certificates in PEM, from the authority itself. A stamp that does not lead to one of them is refused."},
 				{Name: "paused", Type: record.Bool},
 			}, Guard: written},

@@ -155,6 +155,26 @@ func (d *Dir) Open(h Hash) (io.ReadCloser, int64, error) {
 	return &verified{f: f, want: h, sum: sha256.New()}, info.Size(), nil
 }
 
+// Each hands over the hash of every blob that is kept, in order.
+func (d *Dir) Each(fn func(Hash) error) error {
+	return filepath.WalkDir(d.path, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return d.cannotKeep(err)
+		}
+		if e.IsDir() {
+			if e.Name() == unfinished && filepath.Dir(path) == d.path {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		h, err := Parse(e.Name())
+		if err != nil || path != d.file(h) {
+			return nil // not ours
+		}
+		return fn(h)
+	})
+}
+
 // Has reports whether bytes are kept under h, without reading them.
 func (d *Dir) Has(h Hash) (bool, error) {
 	_, err := os.Stat(d.file(h))

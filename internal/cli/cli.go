@@ -35,6 +35,8 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Serve the pages and the API, and collect when it is time."`
 	Init    initCommand    `cmd:"" help:"Make a workspace, its keys and its first user."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
+	Backup  backupCommand  `cmd:"" help:"Copy the whole workspace into one file, also while it is served."`
+	Restore restoreCommand `cmd:"" help:"Make a workspace of a backup, on SQLite or PostgreSQL, and prove it."`
 	Connect connectCommand `cmd:"" help:"Add, list, test and remove connections."`
 	Collect collectCommand `cmd:"" help:"Read connections now."`
 	Check   checkCommand   `cmd:"" help:"List, test and run checks."`

@@ -21,8 +21,8 @@ import (
 //go:embed migration/*.sql
 var migrations embed.FS
 
-// migrate brings the schema up to date: forward only, one process at a time, the SQLite file copied first.
-func migrate(ctx context.Context, db *DB) error {
+// migrate brings the schema to a version, or up to date (0): forward only, one process at a time, the SQLite file copied first.
+func migrate(ctx context.Context, db *DB, to int64) error {
 	list, newest, err := load(db.Engine)
 	if err != nil {
 		return err
@@ -47,18 +47,21 @@ func migrate(ctx context.Context, db *DB) error {
 	if at > newest {
 		return fault.New(fault.Invalid, "The workspace was made by a newer Tickmark (schema %d; this one knows %d).", at, newest).WithNext("Install the newer release.")
 	}
-	if at == newest {
+	if to == 0 {
+		to = newest
+	}
+	if at >= to {
 		return nil
 	}
 	if db.Engine == SQLite && at > 0 {
-		to := fmt.Sprintf("%s.before-%d", db.path, newest)
-		if _, err := os.Stat(to); err != nil {
-			if _, err := db.write.ExecContext(ctx, "VACUUM INTO ?", to); err != nil {
-				return fault.New(fault.Unavailable, "The workspace could not be copied to %s before its upgrade: %w.", to, err).WithNext("Free some space and start again; nothing was changed.")
+		copied := fmt.Sprintf("%s.before-%d", db.path, to)
+		if _, err := os.Stat(copied); err != nil {
+			if _, err := db.write.ExecContext(ctx, "VACUUM INTO ?", copied); err != nil {
+				return fault.New(fault.Unavailable, "The workspace could not be copied to %s before its upgrade: %w.", copied, err).WithNext("Free some space and start again; nothing was changed.")
 			}
 		}
 	}
-	if _, err := p.Up(ctx); err != nil {
+	if _, err := p.UpTo(ctx, to); err != nil {
 		return kind(fmt.Errorf("upgrade the schema: %w", err))
 	}
 	return nil

@@ -50,7 +50,10 @@ type Tx struct {
 }
 
 // Open opens the database that url names, "sqlite:FILE" or "postgres://…", and brings its schema up to date.
-func Open(ctx context.Context, url string) (*DB, error) {
+func Open(ctx context.Context, url string) (*DB, error) { return OpenAt(ctx, url, 0) }
+
+// OpenAt is Open for a schema of an older version, for what was written under it.
+func OpenAt(ctx context.Context, url string, version int64) (*DB, error) {
 	var db *DB
 	var err error
 	switch {
@@ -64,7 +67,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, db); err != nil {
+	if err := migrate(ctx, db, version); err != nil {
 		db.Close()
 		return nil, err
 	}

@@ -333,10 +333,7 @@ func (s *site) settingsVersion(w http.ResponseWriter, r *http.Request) error {
 	} else if ok {
 		v.Facts[len(v.Facts)-1] = part.Fact{Name: "Outside anchor", Value: part.LinkTo(part.Link{Text: "Stamped by " + last.Authority + " on " + part.Full(last.At, time.UTC), Href: "/ledger"})}
 	}
-	v.Backup = []string{"The database: tickmark.db in the workspace's directory, or your PostgreSQL.", "files/, which holds evidence and attachments under their SHA-256.", "ledger.key, which signs in this workspace's name.", "secret.key, which opens credentials. Keep it in another backup than the database."}
-	if s.Book.DB.Engine == store.Postgres {
-		v.Backup[0] = "The PostgreSQL database, with your own means."
-	}
+	v.Backup = []string{"tickmark backup FILE writes everything as of one moment, also while this server runs. It restores to SQLite and to PostgreSQL.", "ledger.key, which signs in this workspace's name, and secret.key, which opens credentials, are not in it: keep copies in another place.", "tickmark restore FILE --keys DIR makes a workspace of it, and proves every entry before it takes its place."}
 	p := Page{Title: "Backup and version", Section: "/settings/version", Crumbs: settingCrumbs("Backup and version")}
 	return s.show(w, r, p, func(p Page) templ.Component { return versionPage(p, v) })
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // Conjunct is one condition that must hold for the program to be true: a top-level field of r against constants. The Op is
-// one of == != < <= > >= in, contains (the field is a list that holds the value) or prefix (the text begins with it). A bare
-// r.f is == true, !r.f is == false. Values are string, int64, float64, bool or, for timestamp("…"), time.Time; one value
+// one of == != < <= > >= in, contains (the field is a list that holds the value), prefix (the text begins with it), within (the
+// value is part of the text) or folded (the value is part of the text in lower case). A bare r.f is == true, !r.f is == false. Values are string, int64, float64, bool or, for timestamp("…"), time.Time; one value
 // save for in.
 //
 // A record whose field is missing, null or of another type never satisfies a conjunct, not even !=.
@@ -58,14 +58,21 @@ func conjunct(e ast.Expr) (Conjunct, bool) {
 	c := e.AsCall()
 	args := c.Args()
 	if c.IsMemberFunction() {
-		if c.FunctionName() == "startsWith" && len(args) == 1 {
-			f, ok := fieldOfR(c.Target())
-			v, constant := constantOf(args[0])
-			if ok && constant {
-				return Conjunct{f, "prefix", []any{v}}, true
+		op := map[string]string{"startsWith": "prefix", "contains": "within"}[c.FunctionName()]
+		if op == "" || len(args) != 1 {
+			return Conjunct{}, false
+		}
+		f, ok := fieldOfR(c.Target())
+		if t := c.Target(); op == "within" && !ok && t.Kind() == ast.CallKind && t.AsCall().FunctionName() == "lower" {
+			op = "folded"
+			if of := t.AsCall(); of.IsMemberFunction() {
+				f, ok = fieldOfR(of.Target())
+			} else {
+				f, ok = fieldOfR(of.Args()[0])
 			}
 		}
-		return Conjunct{}, false
+		v, constant := constantOf(args[0])
+		return Conjunct{f, op, []any{v}}, ok && constant
 	}
 	switch fn := c.FunctionName(); fn {
 	case operators.LogicalNot:

@@ -230,6 +230,7 @@ func TestConjuncts(t *testing.T) {
 		{`"wheel" in r.groups`, `groups contains [wheel]`, true},
 		{`r.name.startsWith("x") && r.uid != 3`, `name prefix [x]; uid != [3]`, true},
 		{`r.seen >= timestamp("2026-01-01T00:00:00Z")`, `seen >= [2026-01-01 00:00:00 +0000 UTC]`, true},
+		{`r.name.contains("x") && lower(r.name).contains("y") && r.name.lower().contains("z")`, `name within [x]; name folded [y]; name folded [z]`, true},
 		{`r.name == "x" && (r.admin || r.uid == 1)`, `name == [x]`, false},
 		{`r.address.city == "x"`, ``, false},
 		{`has(r.name)`, ``, false},

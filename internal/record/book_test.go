@@ -334,6 +334,81 @@ func TestListsAgreeWithANaiveReading(t *testing.T) {
 	})
 }
 
+func TestATextWithinIsFoundWhateverItsLettersAndItsLength(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		b := open(t, db, record.Kind{Name: "box", Label: "name", Collected: true, Fields: []record.Field{{Name: "name", Type: record.Text, Indexed: true}, {Name: "colour", Type: record.Choice, Choices: []string{"red"}, Indexed: true}}})
+		long := func(n int, end string) string { return strings.Repeat("x", n-len(end)) + end }
+		names := []string{"Ada Lovelace", "ada", "sada", "ÄRGER im Büro", "\u212Aelvin", "\u0130stanbul", "100% sure_thing", `a\b`, "two  spaces", "two spaces", "a\ttab", "Straße", long(57, "end"), long(58, "End"), long(61, "END"),
+			long(120, "middle"), long(179, "ünd"), long(200, "far"), long(299, "away"), long(400, "beyond"), strings.Repeat("ü", 30) + "end", "ΣΊΣΥΦΟΣ"}
+		parts := []string{"ada", "s", "sa", "k", "i", "ß", "ss", "ärger", "ÄRGER", "%", "_", `\`, "%_", "  ", "o  s", "o s", " ", "\t", "end", "End", "END", "xend", "middle", "ünd", "far", "away", "beyond", "üend", "σ", "ς", "x", "", "nowhere", long(101, "end"), "\ufffd"}
+		fill := func(turn int) {
+			var list []*record.Observed
+			for i, name := range names {
+				name = names[(i+turn)%len(names)]
+				key := fmt.Sprintf("k%02d", i)
+				body, _ := json.Marshal(map[string]any{"name": name, "colour": "red"})
+				if i%2 == 0 {
+					body, _ = json.Marshal(map[string]any{"name": name})
+				}
+				put(t, b, key, string(body))
+				o, err := b.Observe(record.Collection{Run: 1, Source: "s", Origin: record.Collected, Actor: "connection:s"}, record.Observation{Kind: "box", Key: key, Raw: body, Label: "Box " + key}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				list = append(list, o)
+			}
+			if err := b.Log.Write(ctx, func(tx *ledger.Tx) error { return b.Keep(ctx, tx, list) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fill(0)
+		head, err := b.Log.Head(ctx, db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(7)
+		for turn, at := range map[int]store.Moment{0: head.At, 7: 0} {
+			for _, part := range parts {
+				for where, holds := range map[string]func(name string, red bool) bool{
+					fmt.Sprintf("lower(r.name).contains(%q)", part):                       func(name string, red bool) bool { return strings.Contains(strings.ToLower(name), part) },
+					fmt.Sprintf(`r.name.contains(%q)`, part):                              func(name string, red bool) bool { return strings.Contains(name, part) },
+					fmt.Sprintf(`r.colour == "red" && r.name.lower().contains(%q)`, part): func(name string, red bool) bool { return red && strings.Contains(strings.ToLower(name), part) },
+					fmt.Sprintf(`r.name != "ada" && lower(r.name).contains(%q)`, part): func(name string, red bool) bool {
+						return name != "ada" && strings.Contains(strings.ToLower(name), part)
+					},
+				} {
+					var want []string
+					for i := range names {
+						if holds(names[(i+turn)%len(names)], i%2 == 1) {
+							want = append(want, fmt.Sprintf("k%02d", i))
+						}
+					}
+					for _, q := range []record.Query{{Kind: "thing"}, {Kind: "thing", Sort: "-colour"}, {Kind: "box"}, {Kind: "box", Sort: "name"}} {
+						var got []string
+						q.AsOf, q.Where, q.Limit = at, where, 7
+						for page := (record.Page{Next: "x"}); page.Next != ""; q.After = page.Next {
+							if page, err = b.List(ctx, q); err != nil {
+								t.Fatal(where, err)
+							}
+							for _, v := range page.Versions {
+								got = append(got, v.Key)
+							}
+						}
+						if slices.Sort(got); !slices.Equal(got, want) {
+							t.Errorf("%s of %s by %q as of %v: got %v, want %v", where, q.Kind, q.Sort, at, got, want)
+						}
+						q.After = ""
+						if n, err := b.Count(ctx, q); err != nil || !n.Exact || n.N != int64(len(want)) {
+							t.Errorf("%s of %s as of %v: counted %+v, want %d (%v)", where, q.Kind, at, n, len(want), err)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestAnIndexDeclaredLaterServesThePastToo(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()

@@ -25,6 +25,7 @@ const (
 const (
 	maxValue = 180 // bytes of an index value; longer ones end in a hash
 	maxOrder = 60
+	maxLabel = 300
 	absent   = "" // the record has no such value
 )
 

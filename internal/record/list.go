@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"tickmark/internal/expr"
 	"tickmark/internal/fault"
@@ -24,20 +26,34 @@ type plan struct {
 	value  string // the one value
 	low    string // bounds of the values walked, when sorted
 	high   string
-	probes []probe // equalities, asked of the index for each record walked
-	ranges []probe // ranges that no walk serves; part of rest too
-	narrow *probe  // a condition worth fetching whole and sorting in memory
+	probes []probe  // equalities, asked of the index for each record walked
+	ranges []probe  // ranges that no walk serves; part of rest too
+	narrow *probe   // a condition worth fetching whole and sorting in memory
+	part   string   // of the values walked, when sorted: see probe
+	labels []string // parts of the label in lower case, which the order in the index tells of; part of rest too
+	told   bool     // nothing else is asked but equalities, and the order says for sure which labels have the parts
+	asked  certainty
 	rest   *expr.Program
 	whole  bool // every condition is in probes or ranges
 	sortBy Field
 	source string
 }
 
-// probe is a condition on one index: any of the values, or a range of them.
+// certainty is which labels a walk is after: those that may have the parts, those that surely do, or the others of them.
+type certainty int
+
+const (
+	perhaps certainty = iota
+	surely
+	doubtfully
+)
+
+// probe is a condition on one index: any of the values, or a range of them, perhaps of those in which a text may be.
 type probe struct {
 	field    int64
 	values   []string
 	low, top string // low <= value < top, when values is nil
+	part     string // in lower case
 }
 
 func (b *Book) plan(q Query) (*plan, error) {
@@ -67,23 +83,31 @@ func (b *Book) plan(q Query) (*plan, error) {
 		return nil, err
 	}
 	list, all := program.Conjuncts()
+	p.told = all
 	for _, c := range list {
 		f, ok := ki.FieldNamed(c.Field)
-		if !ok || !f.Indexed {
+		if part := partOf(c); part != "" && ok && ki.labelled(f) {
 			all = false
+			p.labels = append(p.labels, part)
+			p.told = p.told && f.Required && c.Op == "folded" && part == c.Values[0] && strings.IndexFunc(part, unicode.IsSpace) < 0
 			continue
 		}
-		pr, ok := probeOf(ki, f, c)
-		if !ok {
-			all = false
+		pr, usable := probe{}, false
+		if ok && f.Indexed {
+			pr, usable = probeOf(ki, f, c)
+		}
+		if !usable {
+			all, p.told = false, false
 			continue
 		}
+		all = all && pr.part == ""
 		if pr.values == nil {
 			p.ranges = append(p.ranges, pr)
 		} else {
 			p.probes = append(p.probes, pr)
 		}
 	}
+	p.told = p.told && len(p.labels) > 0 && len(p.ranges) == 0
 	p.choose()
 	if !all || len(p.ranges) > 0 {
 		p.rest = program
@@ -120,6 +144,10 @@ func probeOf(ki *kindInfo, f Field, c expr.Conjunct) (probe, bool) {
 		p.low, p.top = "s"+s, "s"+s+"\U0010FFFF"
 		return p, true
 	}
+	if part := partOf(c); part != "" && !f.List && f.textual() {
+		p.low, p.top, p.part = "s", "t", part
+		return p, true
+	}
 	if f.List || f.Type != Time && f.Type != Integer && f.Type != Number {
 		return p, false
 	}
@@ -143,12 +171,54 @@ func probeOf(ki *kindInfo, f Field, c expr.Conjunct) (probe, bool) {
 	return p, true
 }
 
+// partOf is the text that a condition looks for within another, in lower case; empty where the index cannot help with it.
+func partOf(c expr.Conjunct) string {
+	if c.Op != "within" && c.Op != "folded" {
+		return ""
+	}
+	s, _ := c.Values[0].(string)
+	if s = strings.ToLower(s); len(s) > maxPart || !utf8.ValidString(s) || strings.ContainsAny(s, "\x00\uFFFD") {
+		return ""
+	}
+	return s
+}
+
+const maxPart = 100 // bytes
+
+// labelled reports whether a field is the label of every record of the kind, so that the order in the index begins with it.
+func (ki *kindInfo) labelled(f Field) bool {
+	return f.Name == ki.Label && f.textual() && !f.List && !ki.Collected && ki.Occurred == ""
+}
+
+// textual reports whether the index has the field's own text.
+func (f Field) textual() bool {
+	return f.Type != Time && f.Type != Integer && f.Type != Number && f.Type != Bool && f.Type != JSON && f.Type != Object
+}
+
+func pattern(part string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(part) + "%"
+}
+
+// like is the SQL that a text may have a part, given in lower case. The databases fold only ASCII, and a text that was cut off
+// does not say what else was in it: both are let through, to be looked at.
+func like(column, part string, whole int, arg func(any) string) string {
+	p := arg(pattern(part))
+	return fmt.Sprintf(`(lower(%[1]s) LIKE %[2]s ESCAPE '\' OR octet_length(%[1]s) <> length(%[1]s) OR octet_length(%[1]s) > %[3]d)`, column, p, whole)
+}
+
+// The bytes up to which a text is surely whole: in the order of the index, as a value of it, and as a label.
+const (
+	wholeOrder = maxOrder - 3
+	wholeValue = maxValue - 20
+	wholeLabel = maxLabel - 20
+)
+
 // choose picks the index to walk: a single equal value keeps the default order for free; a condition on the sort field
 // bounds the walk; another condition may be narrow enough to fetch whole.
 func (p *plan) choose() {
 	for i, pr := range p.ranges {
 		if p.sorted && pr.field == p.field {
-			p.low, p.high = pr.low, pr.top
+			p.low, p.high, p.part = pr.low, pr.top, pr.part
 			p.ranges = slices.Delete(p.ranges, i, i+1)
 			break
 		}
@@ -252,6 +322,10 @@ func (p *plan) sql(from position, started bool, limit int, count bool) (string, 
 			w.WriteString(" AND (" + cols + ")" + sign + "(" + arg(from.Order) + ", " + arg(from.Record) + ")")
 		}
 	}
+	p.labelled(&w, arg)
+	if p.part != "" {
+		w.WriteString(" AND " + like("d.value", p.part, wholeValue, arg))
+	}
 	for _, pr := range p.probes {
 		w.WriteString(" AND EXISTS (SELECT 1 FROM value e WHERE e.field = " + arg(pr.field) + " AND e.value IN (")
 		for i, v := range pr.values {
@@ -278,6 +352,36 @@ func (p *plan) sql(from position, started bool, limit int, count bool) (string, 
 	}
 	w.WriteString(" ORDER BY " + order + " LIMIT " + arg(limit))
 	return w.String(), args
+}
+
+// labelled adds which labels the walk is after. The order is the beginning of the label, in lower case and with single spaces;
+// what it leaves open, the label tells.
+func (p *plan) labelled(w *strings.Builder, arg func(any) string) {
+	if len(p.labels) == 0 {
+		return
+	}
+	var sure, perhaps []string
+	for _, part := range p.labels {
+		in := "substr(d.ord, 2) LIKE " + arg(pattern(strings.Join(strings.Fields(part), " "))) + ` ESCAPE '\'`
+		if sure = append(sure, in); p.asked == surely {
+			continue
+		}
+		held := "v.valid_to = "
+		if p.at != 0 {
+			held = "v.valid_from <= " + arg(p.at) + " AND v.valid_to > "
+		}
+		held += arg(cmp.Or(p.at, store.Forever))
+		perhaps = append(perhaps, fmt.Sprintf("(%s OR octet_length(d.ord) > %d AND EXISTS (SELECT 1 FROM version v WHERE v.record = d.record AND %s AND %s))",
+			in, wholeOrder, held, like("v.label", part, wholeLabel, arg)))
+	}
+	switch p.asked {
+	case surely:
+		w.WriteString(" AND " + strings.Join(sure, " AND "))
+	case doubtfully:
+		w.WriteString(" AND NOT (" + strings.Join(sure, " AND ") + ") AND " + strings.Join(perhaps, " AND "))
+	default:
+		w.WriteString(" AND " + strings.Join(perhaps, " AND "))
+	}
 }
 
 func (b *Book) listWalk(ctx context.Context, tx *store.Tx, p *plan, q Query, from position) (Page, error) {
@@ -327,7 +431,7 @@ func (b *Book) listWalk(ctx context.Context, tx *store.Tx, p *plan, q Query, fro
 		if len(rows) < batch {
 			return page, nil
 		}
-		if page.Scanned >= scanBudget {
+		if page.Scanned >= cmp.Or(q.budget, scanBudget) {
 			page.Partial, page.Next = true, from.String()
 			return page, nil
 		}
@@ -339,7 +443,7 @@ func (b *Book) listWalk(ctx context.Context, tx *store.Tx, p *plan, q Query, fro
 
 // listNarrow fetches the records of the narrowest condition when they are few, and sorts them in memory.
 func (b *Book) listNarrow(ctx context.Context, tx *store.Tx, p *plan, q Query, from position) (Page, bool, error) {
-	one := plan{ki: p.ki, at: p.at, field: p.narrow.field}
+	one := plan{ki: p.ki, at: p.at, field: p.narrow.field, part: p.narrow.part, labels: p.labels}
 	var rows []walked
 	for _, r := range p.narrow.spans() {
 		one.sorted, one.low, one.high = true, r[0], r[1]
@@ -506,6 +610,9 @@ func (b *Book) Count(ctx context.Context, q Query) (c Count, err error) {
 	if p.whole && len(p.ranges) == 1 && p.value == absent && p.field == p.ki.fields[indexAll] {
 		p.sorted, p.field, p.low, p.high, p.rest = true, p.ranges[0].field, p.ranges[0].low, p.ranges[0].top, nil
 	}
+	if p.told {
+		return b.countTold(ctx, p)
+	}
 	if p.rest != nil {
 		return b.countByListing(ctx, q)
 	}
@@ -521,8 +628,47 @@ func (b *Book) Count(ctx context.Context, q Query) (c Count, err error) {
 	return Count{min(n, countLimit), n <= countLimit}, err
 }
 
+// countTold counts what the order in the index says for sure, and looks at the records of which it does not.
+func (b *Book) countTold(ctx context.Context, p *plan) (c Count, err error) {
+	err = b.DB.Read(ctx, func(tx *store.Tx) error {
+		p.asked = surely
+		sql, args := p.sql(position{}, false, countLimit+1, true)
+		if c.N, err = store.One[int64](ctx, tx, sql, args...); err != nil || c.N > countLimit {
+			c.N = min(c.N, countLimit)
+			return err
+		}
+		p.asked = doubtfully
+		sql, args = p.sql(position{}, false, restLimit+1, false)
+		rows, err := store.All[walked](ctx, tx, sql, args...)
+		if err != nil {
+			return err
+		}
+		ids := make([]int64, len(rows))
+		for i, r := range rows {
+			ids[i] = r.Record
+		}
+		found, err := b.Records(ctx, tx, ids[:min(restLimit, len(ids))], p.at)
+		if err != nil {
+			return err
+		}
+		var doc expr.Doc
+		for _, v := range found {
+			ok, err := matches(p.rest, &doc, v.Body, p.clock)
+			if err != nil {
+				return err
+			}
+			if ok {
+				c.N++
+			}
+		}
+		c.Exact = len(rows) <= restLimit
+		return nil
+	})
+	return c, err
+}
+
 func (b *Book) countByListing(ctx context.Context, q Query) (c Count, err error) {
-	q.Limit = 250
+	q.Limit, q.budget = restLimit, restLimit
 	scanned := 0
 	for {
 		page, err := b.List(ctx, q)

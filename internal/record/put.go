@@ -400,7 +400,7 @@ func (b *Book) judge(ctx context.Context, tx *ledger.Tx, p *proposal) (same bool
 	if d.prev != nil && string(d.prev.Hash) == string(d.hash[:]) {
 		return true, nil
 	}
-	d.label = clip(ki.labelOf(d.body, d.key), 300)
+	d.label = clip(ki.labelOf(d.body, d.key), maxLabel)
 	return false, d.happened(after)
 }
 

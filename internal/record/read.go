@@ -28,6 +28,8 @@ type Query struct {
 	Room   Room            // zero: Company
 	Source string          // only records of this source
 	Latest bool            // with the volatile values
+
+	budget int // bodies a page may read; zero: scanBudget
 }
 
 // Page is a part of a list.

@@ -448,10 +448,10 @@ func (b *Book) Observe(c Collection, o Observation, known *Known) (*Observed, er
 		d.zoneText = o.Occurred.Format("-07:00")
 	}
 	d.label = o.Label
-	if d.label == "" && d.body != nil {
+	if (d.label == "" || !ki.Collected) && d.body != nil {
 		d.label = ki.labelOf(d.body, d.key)
 	}
-	d.label = clip(d.label, 300)
+	d.label = clip(d.label, maxLabel)
 	return &Observed{d}, nil
 }
 

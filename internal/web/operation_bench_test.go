@@ -44,13 +44,13 @@ func BenchmarkOperation(b *testing.B) {
 		}
 	}
 	for i := range 2000 {
-		put("person", fmt.Sprintf("p%d", i), map[string]any{"id": fmt.Sprintf("p%d", i), "name": fmt.Sprintf("Person %d", i), "email": fmt.Sprintf("p%d@example.org", i), "start": "2024-01-01", "employment": "employee"})
+		put("person", fmt.Sprintf("p%d", i), map[string]any{"id": fmt.Sprintf("p%d", i), "name": fmt.Sprintf("Person %d", i), "email": fmt.Sprintf("p%d@example.org", i), "start": "2024-01-01", "employment": "employee", "accounts": []any{fmt.Sprintf("u%d", i), fmt.Sprintf("u%d", i+2000)}})
 	}
 	flush()
 	c := record.Collection{Run: 1, Source: "bulk", Origin: record.Collected, Actor: "connection:bulk"}
 	var list []*record.Observed
 	for i := range 10_000 {
-		o, err := w.Book.Observe(c, record.Observation{Kind: "host_account", Key: fmt.Sprintf("pkg%d", i), Raw: []byte(fmt.Sprintf(`{"name":"pkg%d","version":"1.%d"}`, i, i))}, nil)
+		o, err := w.Book.Observe(c, record.Observation{Kind: "host_account", Key: fmt.Sprintf("pkg%d", i), Raw: []byte(fmt.Sprintf(`{"name":"u%d","uid":%d,"full_name":"User %d","shell":"/bin/bash","login_shell":true,"system":false,"home":"/home/u%d","groups":["users"],"password":{"set":true,"locked":false,"changed":"2026-01-01","account_expired":false}}`, i, 1000+i, i, i))}, nil)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -150,7 +150,7 @@ func BenchmarkOperation(b *testing.B) {
 			}
 		})
 	}
-	for _, p := range []string{"/", "/plan", "/plan/tasks", "/criteria", "/commitments", "/controls", "/controls/map", "/controls/AC-01", "/controls/AC-01/occurrences", "/controls/AC-01/evidence", "/evidence", "/work", "/work?whose=everyone"} {
+	for _, p := range []string{"/", "/plan", "/plan/tasks", "/criteria", "/commitments", "/controls", "/controls/map", "/controls/AC-01", "/controls/AC-01/occurrences", "/controls/AC-01/evidence", "/evidence", "/work", "/work?whose=everyone", "/people", "/people/unresolved", "/records/host_account", "/records/host_account?q=99", "/records/occurrence?q=99", "/records/occurrence?q=review", "/records/person?q=99"} {
 		b.Run(p, func(b *testing.B) {
 			for b.Loop() {
 				if status, page := w.get(b, p); status != 200 {

@@ -1,0 +1,1 @@
+CREATE INDEX version_newest ON version (kind, id);

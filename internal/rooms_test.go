@@ -17,7 +17,7 @@ func rooms() []string {
 		internal/ledger/merkle internal/ledger/stamp client internal/ledger internal/expr internal/record
 		internal/connector internal/connector/connectortest internal/connector/
 		internal/collect internal/check internal/access internal/anchor
-		internal/calendar internal/framework internal/control
+		internal/calendar internal/approval internal/framework internal/control
 		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/policy
 		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/savedview
 		internal/standing internal/gap internal/guide internal/work internal/programme internal/report

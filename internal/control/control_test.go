@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/fault"
 	"tickmark/internal/framework"
 	"tickmark/internal/record"
@@ -265,7 +266,7 @@ func TestAdoptedAgainNeedsANewApproval(t *testing.T) {
 	approved := act(t, adopted(t, ada), "approve", nil, bob)
 	retired := act(t, approved, "retire", map[string]any{"retired_reason": "Not needed."}, bob)
 	back := act(t, retired, "readopt", nil, bob)
-	if back["state"] != "draft" || back["retired_reason"] != nil || back["retired_at"] != nil || ApprovalOf(back) != "" {
+	if back["state"] != "draft" || back["retired_reason"] != nil || back["retired_at"] != nil || approval.Of(back) != "" {
 		t.Errorf("adopted again it is %v", back)
 	}
 	if _, err := k.Moved(back, "activate", nil, ada, noon); !fault.Is(err, fault.Conflict) {
@@ -277,7 +278,7 @@ func TestAdoptedAgainNeedsANewApproval(t *testing.T) {
 		}
 	}
 	cleo := record.Actor{User: "cleo", Person: "p9"}
-	if again := act(t, back, "approve", nil, cleo); ApprovalOf(again) != Ordinary {
+	if again := act(t, back, "approve", nil, cleo); approval.Of(again) != approval.Ordinary {
 		t.Errorf("approved anew it is %v", again)
 	}
 }
@@ -286,8 +287,8 @@ func TestAnAuthorsApprovalIsNeverAnOrdinaryOne(t *testing.T) {
 	k := Kind()
 	said := map[string]any{"review_due": "2026-04-01"}
 	own := act(t, adopted(t, ada), "approve_own", said, ada)
-	if own["state"] != "approved_by_author" || ApprovalOf(own) != ByAuthor {
-		t.Errorf("it is %v, approved as %v", own["state"], ApprovalOf(own))
+	if own["state"] != "approved_by_author" || approval.Of(own) != approval.ByAuthor {
+		t.Errorf("it is %v, approved as %v", own["state"], approval.Of(own))
 	}
 	for name, c := range map[string]struct {
 		due string
@@ -306,8 +307,8 @@ func TestAnAuthorsApprovalIsNeverAnOrdinaryOne(t *testing.T) {
 		t.Errorf("the author reviewed their own approval: %v", err)
 	}
 	reviewed := act(t, own, "late_review", seen, bob)
-	if reviewed["state"] != "approved_by_author" || ApprovalOf(reviewed) != LaterReview {
-		t.Errorf("reviewed later it is %v, %v", reviewed["state"], ApprovalOf(reviewed))
+	if reviewed["state"] != "approved_by_author" || approval.Of(reviewed) != approval.LaterReview {
+		t.Errorf("reviewed later it is %v, %v", reviewed["state"], approval.Of(reviewed))
 	}
 	if _, err := k.Moved(reviewed, "late_review", seen, bob, noon); !fault.Is(err, fault.Conflict) {
 		t.Errorf("reviewed twice: %v", err)
@@ -317,14 +318,14 @@ func TestAnAuthorsApprovalIsNeverAnOrdinaryOne(t *testing.T) {
 		t.Errorf("an ordinary approval was reviewed later: %v", err)
 	}
 	again := write(t, own, with(own, "statement", "Ours."), ada)
-	if ApprovalOf(again) != "" {
-		t.Errorf("a changed text is still approved as %v", ApprovalOf(again))
+	if approval.Of(again) != "" {
+		t.Errorf("a changed text is still approved as %v", approval.Of(again))
 	}
 	both := write(t, own, with(own, "statement", "Ours, says Bob."), bob)
 	if _, err := k.Moved(both, "approve", nil, ada, noon); !fault.Is(err, fault.Denied) {
 		t.Errorf("whoever alone approved their own text approved it as another person once somebody changed it: %v", err)
 	}
-	if again = act(t, again, "approve", nil, bob); again["review_due"] != nil || ApprovalOf(again) != Ordinary {
+	if again = act(t, again, "approve", nil, bob); again["review_due"] != nil || approval.Of(again) != approval.Ordinary {
 		t.Errorf("approved by another person, it still waits for a later review: %v", again["review_due"])
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"sync"
-	"time"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 )
@@ -19,7 +19,7 @@ func Kind() record.Kind {
 		Name: "control", Title: "Control", Plural: "Controls", Group: "Program",
 		Help: "What the organisation does to meet criteria: who does what, when, and which record proves it.",
 		Key:  "id", Label: "title",
-		Fields: []record.Field{
+		Fields: slices.Concat([]record.Field{
 			{Name: "id", Title: "Id", Type: record.Text, Required: true, Indexed: true, Help: "Short and stable, such as AC-06."},
 			{Name: "title", Type: record.Text, Required: true},
 			{Name: "statement", Type: record.Long, Required: true, Hidden: true,
@@ -65,47 +65,21 @@ func Kind() record.Kind {
 				Help: "Everyone who wrote the content that is to be approved; none of them may approve it."},
 			{Name: "approved_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
 			{Name: "approved_at", Type: record.Time, Fixed: true, Hidden: true},
-			{Name: "review_due", Title: "Later review due", Type: record.Date, Fixed: true, Indexed: true, Hidden: true,
-				Help: "Set when its author approved it, because there was nobody else: by when another person reviews that."},
-			{Name: "late_reviewed_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
-			{Name: "late_reviewed_at", Type: record.Time, Fixed: true, Hidden: true},
-			{Name: "late_review", Title: "Later review", Type: record.Long, Fixed: true, Hidden: true},
+		}, approval.Fields(), []record.Field{
 			{Name: "active_since", Type: record.Time, Fixed: true, Hidden: true},
 			{Name: "retired_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
 			{Name: "retired_at", Type: record.Time, Fixed: true, Hidden: true},
 			{Name: "retired_reason", Type: record.Long, Fixed: true, Hidden: true},
-		},
+		}),
 		States: machine(),
 		Guard:  marker(),
-		Check: func(look record.Look, before, after map[string]any, actor record.Actor) error {
+		Check: func(look record.Look, before, after map[string]any, _ record.Actor) error {
 			if err := askable(look, before, after); err != nil {
 				return err
 			}
-			return smallTeam(look, before, after, actor)
+			return approval.SmallTeam(look, before, after)
 		},
 	}
-}
-
-// smallTeam refuses an approval by the author while the organisation has not said that it has nobody else.
-func smallTeam(look record.Look, before, after map[string]any, _ record.Actor) error {
-	if after[record.StateField] != "approved_by_author" || before[record.StateField] == "approved_by_author" {
-		return nil
-	}
-	var said struct {
-		SmallTeam bool `json:"small_team"`
-	}
-	v, err := look.Get("organisation", "organisation")
-	if err == nil {
-		err = json.Unmarshal(v.Body, &said)
-	}
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return err
-	}
-	if !said.SmallTeam {
-		return fault.New(fault.Denied, "An author may approve what they wrote only where there is nobody independent, and this organisation has not said so.").
-			WithNext("Ask another person to approve it, or set small_team of the organisation.")
-	}
-	return nil
 }
 
 // contentFields are what an approval is about and what makes an adopted control a tailored one. The owner is neither: a duty may
@@ -117,60 +91,32 @@ func contentFields() []string {
 // approvedFields are what an approval is about beside the content: how strictly it is held to.
 func approvedFields() []string { return append(contentFields(), "grace_days", "events", "review_each") }
 
-// Approval says in a few words how a control that counts was approved; empty for one that nobody approved.
-type Approval string
-
-// The approvals. One by its author is never an ordinary one, and says so until another person reviewed it.
-const (
-	Ordinary    Approval = "approved"
-	ByAuthor    Approval = "approved_by_author"
-	LaterReview Approval = "approved_by_author_reviewed"
-)
-
-// ApprovalOf reads it from a control's body.
-func ApprovalOf(body map[string]any) Approval {
-	by, _ := body["approved_by"].(string)
-	due, _ := body["review_due"].(string)
-	reviewer, _ := body["late_reviewed_by"].(string)
-	switch {
-	case by == "" || body[record.StateField] == "draft":
-		return ""
-	case due == "":
-		return Ordinary
-	case reviewer == "":
-		return ByAuthor
-	}
-	return LaterReview
+func approvals() approval.Rules {
+	return approval.Rules{From: "draft", To: string(approval.ByAuthor), Standing: []string{string(approval.ByAuthor), "active"},
+		Parties: approval.Authors("control", "Write its statement again, then ask another person to approve it.")}
 }
 
 func machine() *record.Machine {
 	return &record.Machine{
 		Initial: "draft", Authors: "authors", Revises: approvedFields(), Frozen: []string{"retired"},
-		Independent: func(before map[string]any) bool {
-			a := ApprovalOf(before)
-			return a == Ordinary || a == LaterReview
-		},
-		Moves: []record.Move{
-			{Name: "approve", Title: "Approve", From: []string{"draft"}, To: "approved", By: "approved_by", At: "approved_at", Guard: approve},
-			{Name: "approve_own", Title: "Approve as its author", From: []string{"draft"}, To: "approved_by_author", By: "approved_by", At: "approved_at", Guard: approveOwn,
-				Fields: []record.Field{{Name: "review_due", Title: "Later review due", Type: record.Date, Required: true,
-					Help: "Say by when an independent person will review it: at most six months from now."}}},
-			{Name: "late_review", Title: "Review the author's approval", From: []string{"approved_by_author", "active"}, By: "late_reviewed_by", At: "late_reviewed_at", Guard: lateReview,
-				Fields: []record.Field{{Name: "late_review", Title: "What you looked at", Type: record.Long, Required: true, Help: "Say what you looked at and what you found."}}},
+		Independent: approval.Independent,
+		Moves: slices.Concat([]record.Move{
+			{Name: "approve", Title: "Approve", From: []string{"draft"}, To: "approved", By: "approved_by", At: "approved_at", Guard: approvals().Approve},
+		}, approvals().Moves(), []record.Move{
 			{Name: "return", Title: "Return to draft", From: []string{"approved", "approved_by_author"}, To: "draft"},
 			{Name: "activate", Title: "Put into operation", From: []string{"approved", "approved_by_author"}, To: "active", At: "active_since", Guard: activate},
 			{Name: "retire", Title: "Retire", From: []string{"draft", "approved", "approved_by_author", "active"}, To: "retired", By: "retired_by", At: "retired_at",
 				Fields: []record.Field{{Name: "retired_reason", Title: "Reason", Type: record.Long, Required: true,
 					Help: "Say why nothing relies on it any more, or what replaces it."}}},
 			{Name: "readopt", Title: "Adopt again", From: []string{"retired"}, To: "draft", Guard: readopt},
-		},
+		}),
 	}
 }
 
 // readopt begins anew: whoever brings it back is one of those who cannot approve it alone. That it was retired, and why, stays
 // in its history.
 func readopt(before, after map[string]any, actor record.Actor) error {
-	forget(after)
+	approval.Forget(after)
 	for _, f := range []string{"retired_by", "retired_at", "retired_reason"} {
 		delete(after, f)
 	}
@@ -180,76 +126,6 @@ func readopt(before, after map[string]any, actor record.Actor) error {
 	}
 	after["authors"] = authors
 	return nil
-}
-
-// approve is by somebody else; what an earlier approval by the author promised is over with it.
-func approve(before, after map[string]any, actor record.Actor) error {
-	parties, err := authors(before)
-	if err != nil {
-		return err
-	}
-	forget(after)
-	return record.Apart(actor, "approve it", parties...)
-}
-
-// approveOwn is for the author alone: whoever else is there gives an ordinary approval.
-func approveOwn(before, after map[string]any, actor record.Actor) error {
-	parties, err := authors(before)
-	if err != nil {
-		return err
-	}
-	if actor.Person == "" || !slices.ContainsFunc(parties, func(p record.Party) bool { return p.Stamp == actor.Person }) {
-		return fault.New(fault.Denied, "Only an author of this control can approve it as its author.").WithNext("You wrote none of it, so give it an ordinary approval.")
-	}
-	due, _ := after["review_due"].(string)
-	approved, _ := after["approved_at"].(string)
-	at, _ := time.Parse(time.RFC3339Nano, approved)
-	forget(after)
-	after["review_due"] = due
-	if last := at.AddDate(0, maxLateMonths, 0).Format(time.DateOnly); due <= at.Format(time.DateOnly) || due > last {
-		return fault.New(fault.Invalid, "The later review is promised for %q.", due).WithNext("Promise it for a day after today, at latest %s.", last)
-	}
-	return nil
-}
-
-// maxLateMonths is how long an author's approval may wait for its later review.
-const maxLateMonths = 6
-
-// lateReview is by another person than the authors, and once.
-func lateReview(before, _ map[string]any, actor record.Actor) error {
-	switch ApprovalOf(before) {
-	case ByAuthor:
-	case LaterReview:
-		return fault.New(fault.Conflict, "The later review was done by %v.", before["late_reviewed_by"])
-	default:
-		return fault.New(fault.Conflict, "This control was not approved by its author, so no later review is due.")
-	}
-	parties, err := authors(before)
-	if err != nil {
-		return err
-	}
-	approver, _ := before["approved_by"].(string)
-	return record.Apart(actor, "review its approval", append(parties, record.Party{Role: "the one who approved it", Stamp: approver})...)
-}
-
-func forget(after map[string]any) {
-	for _, f := range []string{"review_due", "late_reviewed_by", "late_reviewed_at", "late_review"} {
-		delete(after, f)
-	}
-}
-
-func authors(before map[string]any) ([]record.Party, error) {
-	authors, _ := before["authors"].([]any)
-	if len(authors) == 0 {
-		return nil, fault.New(fault.Denied, "Nobody is known as the author of this control, so nobody can be shown to be someone else.").
-			WithNext("Write its statement again, then ask another person to approve it.")
-	}
-	var parties []record.Party
-	for _, a := range authors {
-		stamp, _ := a.(string)
-		parties = append(parties, record.Party{Role: "an author of this control", Stamp: stamp})
-	}
-	return parties, nil
 }
 
 // activate asks for what a control in operation can't be without.

@@ -78,6 +78,10 @@ func (f *finding) policies() {
 			g.What = fmt.Sprintf("%s was approved more than %d months ago", p.Title, months)
 			g.Why = "Its approval is of " + p.approved.In(f.Now.Location()).Format("2 Jan 2006") + ", and must not be older on any day of the window."
 			g.Next = "Review it; when nothing changes, another person's approval renews it."
+		case p.reviewDue != "" && p.reviewDue < f.today:
+			g.What = p.Title + " was approved by no second person"
+			g.Why = "Its author approved it, and the later review promised for " + p.reviewDue + " was not done."
+			g.Next = "Have somebody who wrote none of it review that approval."
 		default:
 			continue
 		}

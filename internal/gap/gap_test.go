@@ -109,6 +109,15 @@ func TestEachThingMissingIsExactlyItsGap(t *testing.T) {
 		"a policy without a text":   {func(w *World) { w.Policies[0].published = false }, []string{"policy:access-control"}},
 		"an approval of last year":  {func(w *World) { w.Policies[0].approved = time.Date(2025, 11, 28, 12, 0, 0, 0, time.UTC) }, []string{"policy:access-control"}},
 		"reviewed every six months": {func(w *World) { w.Policies[0].Months = 6 }, []string{"policy:access-control"}},
+		"an author's approval that nobody reviewed": {func(w *World) {
+			w.Policies[0].last(approved{State: "published", By: "ada", At: w.Policies[0].approved.Add(time.Hour), Due: "2026-11-28"})
+		}, []string{"policy:access-control"}},
+		"an author's approval until its later review": {func(w *World) {
+			w.Policies[0].last(approved{State: "published", By: "ada", At: w.Policies[0].approved.Add(time.Hour), Due: "2026-11-29"})
+		}, []string{}},
+		"an author's approval that somebody reviewed": {func(w *World) {
+			w.Policies[0].last(approved{State: "published", By: "ada", At: w.Policies[0].approved.Add(time.Hour), Due: "2026-11-28", Late: "bob"})
+		}, []string{}},
 		"never more than twelve": {func(w *World) {
 			w.Policies[0].Months = 36
 			w.Policies[0].approved = time.Date(2025, 11, 28, 12, 0, 0, 0, time.UTC)

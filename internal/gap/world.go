@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/check"
 	"tickmark/internal/fault"
 	"tickmark/internal/framework"
@@ -74,6 +75,27 @@ type Document struct {
 	published                   bool
 	draft                       string // the state of the newest text that is not in force
 	approved                    time.Time
+	reviewDue                   string // the later review that an approval by its author promised and that was not done
+}
+
+// approved is a text or a review of one, as far as its approval goes.
+type approved struct {
+	Policy, State string
+	By            string    `json:"approved_by"`
+	At            time.Time `json:"approved_at"`
+	Due           string    `json:"review_due"`
+	Late          string    `json:"late_reviewed_by"`
+}
+
+// last takes an approval for the policy's when there is none after it.
+func (d *Document) last(a approved) {
+	if !a.At.After(d.approved) {
+		return
+	}
+	d.approved, d.reviewDue = a.At, ""
+	if approval.How(a.State, a.By, a.Due, a.Late) == approval.ByAuthor {
+		d.reviewDue = a.Due
+	}
 }
 
 // Promise is a commitment.
@@ -208,17 +230,12 @@ func (w *World) records(ctx context.Context, book *record.Book, at record.Moment
 			return err
 		}},
 		{"policy_version", func(v record.Version) error {
-			t, err := body[struct {
-				Policy, State string
-				Approved      time.Time `json:"approved_at"`
-			}](v)
+			t, err := body[approved](v)
 			d := texts[t.Policy]
 			switch t.State {
 			case "published":
 				d.published = true
-				if t.Approved.After(d.approved) {
-					d.approved = t.Approved
-				}
+				d.last(t)
 			case "superseded", "retired":
 			default:
 				d.draft = t.State
@@ -227,12 +244,9 @@ func (w *World) records(ctx context.Context, book *record.Book, at record.Moment
 			return err
 		}},
 		{"policy_review", func(v record.Version) error {
-			r, err := body[struct {
-				Policy, State string
-				Approved      time.Time `json:"approved_at"`
-			}](v)
-			if d := texts[r.Policy]; r.State == "approved" && r.Approved.After(d.approved) {
-				d.approved = r.Approved
+			r, err := body[approved](v)
+			if d := texts[r.Policy]; r.State == "approved" {
+				d.last(r)
 				texts[r.Policy] = d
 			}
 			return err
@@ -240,7 +254,7 @@ func (w *World) records(ctx context.Context, book *record.Book, at record.Moment
 		{"policy", func(v record.Version) error {
 			d, err := body[Document](v)
 			t := texts[v.Key]
-			d.Key, d.published, d.draft, d.approved = v.Key, t.published, t.draft, t.approved
+			d.Key, d.published, d.draft, d.approved, d.reviewDue = v.Key, t.published, t.draft, t.approved, t.reviewDue
 			w.Policies = append(w.Policies, d)
 			return err
 		}},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/fault"
 	"tickmark/internal/organisation"
 	"tickmark/internal/record"
@@ -61,6 +62,8 @@ type Version struct {
 	ReviewedAt  time.Time      `json:"reviewed_at"`
 	ApprovedBy  string         `json:"approved_by"`
 	ApprovedAt  time.Time      `json:"approved_at"`
+	ReviewDue   string         `json:"review_due"` // of an approval by its author
+	LateBy      string         `json:"late_reviewed_by"`
 	PublishedBy string         `json:"published_by"`
 	PublishedAt time.Time      `json:"published_at"`
 	EndedAt     time.Time      `json:"ended_at"`
@@ -100,6 +103,18 @@ type Review struct {
 	ReviewedAt time.Time `json:"reviewed_at"`
 	ApprovedBy string    `json:"approved_by"`
 	ApprovedAt time.Time `json:"approved_at"`
+	ReviewDue  string    `json:"review_due"` // of an approval by its reviewer alone
+	LateBy     string    `json:"late_reviewed_by"`
+}
+
+// Approval is how the text was approved.
+func (v Version) Approval() approval.Approval {
+	return approval.How(v.State, v.ApprovedBy, v.ReviewDue, v.LateBy)
+}
+
+// Approval is how the review was approved.
+func (r Review) Approval() approval.Approval {
+	return approval.How(r.State, r.ApprovedBy, r.ReviewDue, r.LateBy)
 }
 
 func read[T any](v record.Version, key func(*T) *string) (T, error) {

@@ -2,7 +2,12 @@
 // a published text is immutable; what changes is a new version, and the one in force at any past moment can be read.
 package policy
 
-import "tickmark/internal/record"
+import (
+	"slices"
+
+	"tickmark/internal/approval"
+	"tickmark/internal/record"
+)
 
 // Kind declares the policy: the document as such. Its texts are versions.
 func Kind() record.Kind {
@@ -42,7 +47,7 @@ func VersionKind() record.Kind {
 		Name: "policy_version", Title: "Policy version", Plural: "Policy versions", Group: "Program",
 		Help:  "One text of a policy, from draft to publication.",
 		Label: "title",
-		Fields: []record.Field{
+		Fields: slices.Concat([]record.Field{
 			{Name: "policy", Type: record.Ref, Refers: "policy", Required: true, Indexed: true},
 			{Name: "title", Type: record.Text, Required: true},
 			{Name: "number", Type: record.Text, Required: true, Help: "Major and minor, such as 2.0."},
@@ -58,6 +63,7 @@ func VersionKind() record.Kind {
 			{Name: "reviewed_at", Type: record.Time, Fixed: true, Hidden: true},
 			{Name: "approved_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
 			{Name: "approved_at", Type: record.Time, Fixed: true, Indexed: true, Hidden: true},
+		}, approval.Fields(), []record.Field{
 			{Name: "published_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
 			{Name: "published_at", Type: record.Time, Fixed: true, Indexed: true, Hidden: true},
 			{Name: "ended_at", Type: record.Time, Fixed: true, Hidden: true},
@@ -67,7 +73,7 @@ func VersionKind() record.Kind {
 			{Name: "returned_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
 			{Name: "returned_at", Type: record.Time, Fixed: true, Hidden: true},
 			{Name: "returned_comments", Title: "Comments", Type: record.Long, Fixed: true, Hidden: true},
-		},
+		}),
 		States: versionMachine(), Guard: writeVersion, Check: checkVersion, Follows: afterVersion,
 	}
 }
@@ -78,19 +84,26 @@ func versionMachine() *record.Machine {
 	}
 	return &record.Machine{
 		Initial: "draft", Authors: "authors", Frozen: []string{"in_review", "pending_approval", "approved", "published"},
-		Moves: []record.Move{
+		Moves: slices.Concat([]record.Move{
 			{Name: "submit", Title: "Send for review", From: []string{"draft"}, To: "in_review", Guard: submit},
 			{Name: "comment", Title: "Return with comments", From: []string{"in_review"}, To: "draft", By: "returned_by", At: "returned_at",
 				Fields: long("returned_comments", "Comments", "Say what should change, and where.")},
 			{Name: "review", Title: "Finish review", From: []string{"in_review"}, To: "pending_approval", By: "reviewed_by", At: "reviewed_at", Guard: review},
-			{Name: "approve", Title: "Approve", From: []string{"pending_approval"}, To: "approved", By: "approved_by", At: "approved_at", Guard: approve},
+			{Name: "approve", Title: "Approve", From: []string{"pending_approval"}, To: "approved", By: "approved_by", At: "approved_at", Guard: versionApprovals().Approve},
+		}, versionApprovals().Moves(), []record.Move{
 			{Name: "refuse", Title: "Refuse", From: []string{"pending_approval"}, To: "draft", By: "refused_by", At: "refused_at", Guard: refuse,
 				Fields: long("refused_reason", "Reason", "Say what must change.")},
 			{Name: "publish", Title: "Publish", From: []string{"approved"}, To: "published", By: "published_by", At: "published_at", Job: true},
 			{Name: "supersede", Title: "Supersede", From: []string{"published"}, To: "superseded", At: "ended_at", Job: true, Guard: jobOnly},
 			{Name: "retire", Title: "Retire", From: []string{"published"}, To: "retired", At: "ended_at", Job: true, Guard: jobOnly},
-		},
+		}),
 	}
+}
+
+// versionApprovals: where there is nobody else, the author approves a text that was sent for review, and it is shown as that.
+func versionApprovals() approval.Rules {
+	return approval.Rules{From: "pending_approval", Also: []string{"in_review"}, To: "approved", Standing: []string{"approved", "published"},
+		Parties: approval.Authors("text", "Return it, write the text again, and ask another person."), Ready: approve}
 }
 
 // AcknowledgementKind declares that one person acknowledges one version: assigned, acknowledged; void when the person left or
@@ -131,7 +144,7 @@ func ReviewKind() record.Kind {
 	return record.Kind{
 		Name: "policy_review", Title: "Policy review", Plural: "Policy reviews", Group: "Program",
 		Help: "A review that found nothing to change; another person's approval renews the version in force.",
-		Fields: []record.Field{
+		Fields: append([]record.Field{
 			{Name: "policy", Type: record.Ref, Refers: "policy", Required: true, Indexed: true},
 			{Name: "version", Type: record.Ref, Refers: "policy_version", Required: true, Indexed: true},
 			{Name: "note", Type: record.Long, Required: true, Help: "What was looked at, and why nothing changes."},
@@ -140,7 +153,7 @@ func ReviewKind() record.Kind {
 			{Name: "reviewed_at", Type: record.Time, Fixed: true},
 			{Name: "approved_by", Type: record.Ref, Refers: "person", Fixed: true},
 			{Name: "approved_at", Type: record.Time, Fixed: true, Indexed: true},
-		},
+		}, approval.Fields()...),
 		States: reviewMachine(), Guard: writeReview, Check: checkReview,
 	}
 }
@@ -148,8 +161,14 @@ func ReviewKind() record.Kind {
 func reviewMachine() *record.Machine {
 	return &record.Machine{
 		Initial: "proposed", By: "reviewer", At: "reviewed_at", Frozen: []string{"proposed"},
-		Moves: []record.Move{
-			{Name: "approve", Title: "Approve", From: []string{"proposed"}, To: "approved", By: "approved_by", At: "approved_at", Guard: approveReview},
-		},
+		Moves: append([]record.Move{
+			{Name: "approve", Title: "Approve", From: []string{"proposed"}, To: "approved", By: "approved_by", At: "approved_at", Guard: reviewApprovals().Approve},
+		}, reviewApprovals().Moves()...),
 	}
+}
+
+func reviewApprovals() approval.Rules {
+	return approval.Rules{From: "proposed", To: "approved", Standing: []string{"approved"}, Parties: func(before map[string]any) ([]record.Party, error) {
+		return []record.Party{{Role: "the reviewer", Stamp: text(before, "reviewer")}}, nil
+	}}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/fault"
 	"tickmark/internal/policy"
 	"tickmark/internal/record"
@@ -307,4 +308,61 @@ func TestAnApprovalOfALeapDayIsTooOldAfterTheLastDayOfFebruary(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0].From.Format("2006-01-02") != "2029-03-01" {
 		t.Errorf("%+v %v", got, err)
 	}
+}
+
+func TestWhereThereIsNobodyElseItsAuthorApprovesAndItSaysSo(t *testing.T) {
+	w := onSQLite(t)
+	w.policy(t, map[string]any{"approver": nil})
+	w.put(t, ada, "policy_version", "v1", draft("1.0", "major", map[string]any{"text": "# Access\n\n{{company.name}} {{unknown}}"}))
+	refused(t, "of an unfinished text", w.move(ada, "policy_version", "v1", "submit"), fault.Conflict)
+	w.put(t, ada, "policy_version", "v1", draft("1.0", "major", nil))
+	w.must(t, ada, "policy_version", "v1", "submit")
+	refused(t, "without the organisation saying so", w.move(ada, "policy_version", "v1", "approve_own"), fault.Denied)
+	w.put(t, ada, "organisation", "organisation", map[string]any{"name": "Example Ltd", "time_zone": "America/New_York", "small_team": true})
+	refused(t, "the ordinary approval by its author", w.move(ada, "policy_version", "v1", "approve"), fault.Conflict)
+	refused(t, "an account of nobody", w.move(guest, "policy_version", "v1", "approve_own"), fault.Denied)
+	refused(t, "who wrote none of it", w.move(bob, "policy_version", "v1", "approve_own"), fault.Denied)
+	w.must(t, ada, "policy_version", "v1", "approve_own", "publish")
+	read := func(key string) policy.Version {
+		rec, err := w.Get(t.Context(), "policy_version", key, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := policy.ReadVersion(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	v := read("v1")
+	if v.SHA256 == "" || v.Approval() != approval.ByAuthor || v.Approval().Said(v.ReviewDue, "") != "by its author, and by no second person; a later review is due 2026-02-05" {
+		t.Errorf("it is approved as %q: %+v", v.Approval(), v)
+	}
+	for name, by := range map[string]somebody{"its author": ada, "another account of its author": adaAdmin, "an account of nobody": guest} {
+		refused(t, "the later review by "+name, w.move(by, "policy_version", "v1", "late_review"), fault.Denied)
+	}
+	w.at("2026-01-20")
+	w.put(t, ada, "policy_review", "r", map[string]any{"policy": "access", "version": "v1", "note": "Nothing changes."})
+	refused(t, "the ordinary approval of the review by its reviewer", w.move(ada, "policy_review", "r", "approve"), fault.Denied)
+	w.must(t, ada, "policy_review", "r", "approve_own")
+	refused(t, "the later review of a review by an author of the text", w.move(ada, "policy_review", "r", "late_review"), fault.Denied)
+	w.put(t, bob, "policy_review", "r2", map[string]any{"policy": "access", "version": "v1", "note": "Nothing changes."})
+	w.must(t, bob, "policy_review", "r2", "approve_own")
+	refused(t, "the later review of another's review by an author of the text", w.move(ada, "policy_review", "r2", "late_review"), fault.Denied)
+	w.put(t, ada, "policy_version", "v2", draft("2.0", "major", nil)) // a text above it is under way
+	w.must(t, bob, "policy_version", "v1", "late_review")
+	w.must(t, bob, "policy_review", "r", "late_review")
+	if v := read("v1"); v.Approval() != approval.LaterReview || v.ApprovedBy != "ada" || v.LateBy != "bob" {
+		t.Errorf("reviewed later it is approved as %q by %s", v.Approval(), v.ApprovedBy)
+	}
+	refused(t, "a second later review", w.move(cleo, "policy_version", "v1", "late_review"), fault.Conflict)
+}
+
+func TestOnlyTheNamedApproverApprovesAlone(t *testing.T) {
+	w := onSQLite(t)
+	w.put(t, ada, "organisation", "organisation", map[string]any{"name": "Example Ltd", "small_team": true})
+	w.policy(t, nil) // cleo approves it
+	w.put(t, ada, "policy_version", "v1", draft("1.0", "major", nil))
+	w.must(t, ada, "policy_version", "v1", "submit")
+	refused(t, "an author who is not the approver", w.move(ada, "policy_version", "v1", "approve_own"), fault.Denied)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 )
@@ -18,10 +19,6 @@ func writeReview(_, after map[string]any, actor record.Actor) error {
 		return fault.New(fault.Invalid, "A review says what was looked at.").WithNext("Fill in note.")
 	}
 	return nil
-}
-
-func approveReview(before, _ map[string]any, actor record.Actor) error {
-	return record.Apart(actor, "approve it", record.Party{Role: "the reviewer", Stamp: text(before, "reviewer")})
 }
 
 // checkReview keeps a review to the text in force, and its approval to whoever may approve that text.
@@ -39,15 +36,24 @@ func checkReview(look record.Look, before, after map[string]any, actor record.Ac
 	case version.State != "published":
 		return fault.New(fault.Conflict, "Version %s is %s, and only the text in force can be reviewed.", version.Number, strings.ReplaceAll(version.State, "_", " ")).
 			WithNext("Review the version in force.")
-	case before == nil || text(before, record.StateField) == text(after, record.StateField):
+	case before == nil || text(before, record.StateField) == text(after, record.StateField) && before["late_reviewed_at"] == after["late_reviewed_at"]:
 		return nil
 	}
 	var parties []record.Party
 	for _, a := range version.Authors {
 		parties = append(parties, record.Party{Role: "an author of the text", Stamp: a})
 	}
-	if err := record.Apart(actor, "approve it", parties...); err != nil {
-		return err
+	switch {
+	case before["late_reviewed_at"] != after["late_reviewed_at"]:
+		return record.Apart(actor, "review its approval", parties...)
+	case text(after, "review_due") != "": // by the reviewer alone, who may have written the text too
+		if err := approval.SmallTeam(look, before, after); err != nil {
+			return err
+		}
+	default:
+		if err := record.Apart(actor, "approve it", parties...); err != nil {
+			return err
+		}
 	}
 	doc, err := look.Get("policy", version.Policy)
 	if err != nil {

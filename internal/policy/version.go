@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 )
@@ -49,11 +50,16 @@ func checkVersion(look record.Look, before, after map[string]any, actor record.A
 		return fault.New(fault.Conflict, "The policy %s is retired.", policy.ID).WithNext("Begin a new policy.")
 	}
 	switch {
+	case before != nil && before["late_reviewed_at"] != after["late_reviewed_at"]:
+		return nil
 	case from == to || before == nil:
 		return alone(look, before, after)
-	case from == "pending_approval":
+	case to == "approved" || from == "pending_approval":
 		body := map[string]any{"approver": policy.Approver}
-		return onlyApprover(body, map[bool]string{true: "approve it", false: "refuse it"}[to == "approved"], actor)
+		if err := onlyApprover(body, map[bool]string{true: "approve it", false: "refuse it"}[to == "approved"], actor); err != nil {
+			return err
+		}
+		return approval.SmallTeam(look, before, after)
 	case to == "published":
 		return due(look, after)
 	}
@@ -116,14 +122,9 @@ func firstOf(list []string, n int) []string {
 }
 
 func apart(before map[string]any, act string, actor record.Actor) error {
-	authors := list(before, "authors")
-	if len(authors) == 0 {
-		return fault.New(fault.Denied, "Nobody is known as the author of this text, so nobody can be shown to be someone else.").
-			WithNext("Return it, write the text again, and ask another person.")
-	}
-	var parties []record.Party
-	for _, a := range authors {
-		parties = append(parties, record.Party{Role: "an author of this text", Stamp: a})
+	parties, err := versionApprovals().Parties(before)
+	if err != nil {
+		return err
 	}
 	return record.Apart(actor, act, parties...)
 }
@@ -136,10 +137,7 @@ func refuse(before, _ map[string]any, actor record.Actor) error {
 }
 
 // approve keeps the SHA-256 of exactly what is approved.
-func approve(before, after map[string]any, actor record.Actor) error {
-	if err := apart(before, "approve it", actor); err != nil {
-		return err
-	}
+func approve(before, after map[string]any, _ record.Actor) error {
 	if gaps := Gaps(before); len(gaps) > 0 {
 		return fault.New(fault.Conflict, "The text is not finished: %s.", strings.Join(firstOf(gaps, 4), "; ")).WithNext("Refuse it, so that it can be finished.")
 	}

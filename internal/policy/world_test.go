@@ -123,7 +123,9 @@ func (w *world) move(by record.Authority, kind, key, name string) error {
 	for _, m := range k.States.Moves {
 		for _, f := range m.Fields {
 			if m.Name == name && !by.Actor().IsJob() {
-				said[f.Name] = "Because."
+				if said[f.Name] = "Because."; f.Type == record.Date {
+					said[f.Name] = w.now.AddDate(0, 1, 0).Format(time.DateOnly)
+				}
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/calendar"
 	"tickmark/internal/check"
 	"tickmark/internal/control"
@@ -40,7 +41,7 @@ type Operation struct {
 // body is what a control's own record says.
 type body struct {
 	key, label string
-	approval   control.Approval
+	approval   approval.Approval
 	ID         string         `json:"id"`
 	Family     string         `json:"family"`
 	Stage      string         `json:"stage"`
@@ -221,15 +222,7 @@ func read[T any](v record.Version) (x T, err error) {
 func (o *Operation) keepControl(v record.Version) error {
 	b, err := read[body](v)
 	b.key, b.label = v.Key, v.Label
-	switch {
-	case b.ApprovedBy == "" || b.State == "draft":
-	case b.ReviewDue == "":
-		b.approval = control.Ordinary
-	case b.Reviewer == "":
-		b.approval = control.ByAuthor
-	default:
-		b.approval = control.LaterReview
-	}
+	b.approval = approval.How(b.State, b.ApprovedBy, b.ReviewDue, b.Reviewer)
 	o.bodies = append(o.bodies, b)
 	return err
 }

@@ -13,9 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/calendar"
 	"tickmark/internal/check"
-	"tickmark/internal/control"
 	"tickmark/internal/framework"
 	"tickmark/internal/record"
 )
@@ -40,9 +40,9 @@ type Control struct {
 	Criteria  []string // the primary one first
 	Frequency string
 	Owner     string
-	Approval  control.Approval // how it was approved, if it was
-	ReviewDue string           // by when an author's approval is to be reviewed
-	Parts     []Part           // checks, occurrences, evidence
+	Approval  approval.Approval // how it was approved, if it was
+	ReviewDue string            // by when an author's approval is to be reviewed
+	Parts     []Part            // checks, occurrences, evidence
 	check.ControlState
 }
 
@@ -210,7 +210,7 @@ func (o *Operation) judge(b body, states []check.State) Control {
 	c.ControlState = checksOf(b, states)
 	c.Parts = []Part{checksPart(c.ControlState), o.occurrences(b), o.evidence(b)}
 	c.Status, c.Reason = combine(b.Type, c.Parts)
-	if c.Status == check.Pass && b.approval == control.ByAuthor && b.ReviewDue < calendar.Text(o.Today) {
+	if c.Status == check.Pass && b.approval == approval.ByAuthor && b.ReviewDue < calendar.Text(o.Today) {
 		c.Status, c.Reason = check.Unknown, fmt.Sprintf("It was approved by its author, and the later review promised for %s was not done.", b.ReviewDue)
 	}
 	return c

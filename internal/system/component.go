@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/fault"
 	"tickmark/internal/organisation"
 	"tickmark/internal/record"
@@ -27,6 +28,13 @@ type System struct {
 	State       string      `json:"state"`
 	ApprovedBy  string      `json:"approved_by"`
 	ApprovedAt  string      `json:"approved_at"`
+	ReviewDue   string      `json:"review_due,omitempty"` // of an approval by its author
+	LateBy      string      `json:"late_reviewed_by,omitempty"`
+}
+
+// Approval is how the boundary was approved.
+func (s System) Approval() approval.Approval {
+	return approval.How(s.State, s.ApprovedBy, s.ReviewDue, s.LateBy)
 }
 
 // Component is one part of a system, inside from its first day through its last.

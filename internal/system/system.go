@@ -3,6 +3,9 @@
 package system
 
 import (
+	"slices"
+
+	"tickmark/internal/approval"
 	"tickmark/internal/record"
 )
 
@@ -12,7 +15,7 @@ func Kind() record.Kind {
 		Name: "system", Title: "System", Plural: "Systems", Group: "Program",
 		Help: "What delivers the service that the report is about: its boundary, its parts and the data in it.",
 		Key:  "id", Label: "name",
-		Fields: []record.Field{
+		Fields: slices.Concat([]record.Field{
 			{Name: "id", Title: "Id", Type: record.Text, Required: true, Indexed: true, Help: "Short and stable, such as production."},
 			{Name: "name", Type: record.Text, Required: true},
 			{Name: "description", Type: record.Long, Hidden: true, Help: "What it does and for whom."},
@@ -42,33 +45,34 @@ func Kind() record.Kind {
 			{Name: "authors", Type: record.Ref, Refers: "person", List: true, Fixed: true, Hidden: true},
 			{Name: "approved_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
 			{Name: "approved_at", Type: record.Time, Fixed: true, Hidden: true},
+		}, approval.Fields(), []record.Field{
 			{Name: "retired_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
 			{Name: "retired_at", Type: record.Time, Fixed: true, Hidden: true},
 			{Name: "retired_reason", Type: record.Long, Fixed: true, Hidden: true},
-		},
+		}),
 		States: machine(),
-		Check:  dated,
+		Check: func(look record.Look, before, after map[string]any, actor record.Actor) error {
+			if err := approval.SmallTeam(look, before, after); err != nil {
+				return err
+			}
+			return dated(look, before, after, actor)
+		},
 	}
 }
 
 func machine() *record.Machine {
 	return &record.Machine{
 		Initial: "draft", Authors: "authors", Revises: []string{"services", "inside", "outside", "components", "data"},
-		Independent: func(before map[string]any) bool { return before[record.StateField] == "approved" }, // approve asks for another person
-		Moves: []record.Move{
-			{Name: "approve", Title: "Approve", From: []string{"draft"}, To: "approved", By: "approved_by", At: "approved_at", Guard: approve},
+		Independent: approval.Independent,
+		Moves: slices.Concat([]record.Move{
+			{Name: "approve", Title: "Approve", From: []string{"draft"}, To: "approved", By: "approved_by", At: "approved_at", Guard: approvals().Approve},
+		}, approvals().Moves(), []record.Move{
 			{Name: "retire", Title: "Retire", From: []string{"draft", "approved"}, To: "retired", By: "retired_by", At: "retired_at",
 				Fields: []record.Field{{Name: "retired_reason", Title: "Reason", Type: record.Long, Required: true, Help: "Say why."}}},
-		},
+		}),
 	}
 }
 
-func approve(before, _ map[string]any, actor record.Actor) error {
-	authors, _ := before["authors"].([]any)
-	var parties []record.Party
-	for _, a := range authors {
-		stamp, _ := a.(string)
-		parties = append(parties, record.Party{Role: "an author of this boundary", Stamp: stamp})
-	}
-	return record.Apart(actor, "approve it", parties...)
+func approvals() approval.Rules {
+	return approval.Rules{From: "draft", To: "approved", Standing: []string{"approved"}, Parties: approval.Authors("boundary", "Write it again, then ask another person to approve it.")}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/calendar"
 	"tickmark/internal/control"
 	"tickmark/internal/fault"
@@ -211,12 +212,6 @@ func (s *site) control(w http.ResponseWriter, r *http.Request) error {
 	if c.Moves, err = s.moves(ctx, v); err != nil {
 		return err
 	}
-	if !s.smallTeam(ctx) {
-		c.Moves = slices.DeleteFunc(c.Moves, func(m Move) bool { return m.Name == "approve_own" })
-	}
-	c.Moves = slices.DeleteFunc(c.Moves, func(m Move) bool {
-		return m.Name == "late_review" && (i < 0 || st.controls[i].Approval != control.ByAuthor)
-	})
 	c.State = part.Status(body.State)
 	for _, e := range o.EvidenceOf(key) {
 		c.Evidence = append(c.Evidence, pieceRow(o.Evidence[e], people))
@@ -238,10 +233,10 @@ func (s *site) control(w http.ResponseWriter, r *http.Request) error {
 			c.Approval = "Approved by " + people(body.ApprovedBy) + "."
 		}
 		switch k.Approval {
-		case control.ByAuthor:
-			c.Approval = fmt.Sprintf("Approved by its author, %s; later review due %s.", people(body.ApprovedBy), k.ReviewDue)
-		case control.LaterReview:
-			c.Approval = fmt.Sprintf("Approved by its author, %s; reviewed later by %s.", people(body.ApprovedBy), people(body.LateReviewedBy))
+		case approval.ByAuthor:
+			c.Approval = fmt.Sprintf("Approved by its author, %s, and by no second person; later review due %s.", people(body.ApprovedBy), k.ReviewDue)
+		case approval.LaterReview:
+			c.Approval = fmt.Sprintf("Approved by its author, %s, and by no second person; reviewed later by %s.", people(body.ApprovedBy), people(body.LateReviewedBy))
 		}
 		c.readiness(k, calendar.Text(o.Today))
 		exceptions, err := s.exceptionsOf(ctx, key)

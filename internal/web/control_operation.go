@@ -13,6 +13,7 @@ import (
 	"github.com/a-h/templ"
 
 	"tickmark/internal/access"
+	"tickmark/internal/approval"
 	"tickmark/internal/calendar"
 	"tickmark/internal/check"
 	"tickmark/internal/control"
@@ -58,11 +59,11 @@ func (c *ControlPage) readiness(k controlState, today string) {
 	}
 	a := ReadyCard{Name: "Approval", Icon: "stamp", Href: recordPath("control", c.Key) + "/history", Tone: part.OK, Mark: "circle-check", Word: "Approved", Why: c.Approval}
 	switch {
-	case k.Approval == control.ByAuthor && k.ReviewDue < today:
+	case k.Approval == approval.ByAuthor && k.ReviewDue < today:
 		a.Tone, a.Mark, a.Word = part.Bad, "circle-x", "Later review overdue"
-	case k.Approval == control.ByAuthor:
+	case k.Approval == approval.ByAuthor:
 		a.Tone, a.Mark, a.Word = part.Warn, "circle-alert", "Approved by its author"
-	case k.Approval == control.LaterReview:
+	case k.Approval == approval.LaterReview:
 		a.Tone, a.Mark, a.Word = part.Info, "eye", "Approved by its author, reviewed later"
 	case k.Approval == "":
 		a.Tone, a.Mark, a.Word, a.Why = part.Idle, "circle-dashed", "Not approved", "A control counts only once somebody other than its authors approved it."

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tickmark/internal/access"
+	"tickmark/internal/approval"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 	"tickmark/internal/web/form"
@@ -36,6 +37,9 @@ func (s *site) moves(ctx context.Context, v record.Version) ([]Move, error) {
 	var out []Move
 	look := s.Book.LookAt(ctx, time.Time{})
 	for _, m := range k.States.MovesFrom(cmp.Or(state, k.States.Initial)) {
+		if m.Name == approval.Own && !s.smallTeam(ctx) || m.Name == approval.Later && approval.Of(body) != approval.ByAuthor {
+			continue // it is no step here
+		}
 		move := Move{Name: m.Name, Title: cmp.Or(m.Title, part.Sentence(m.Name)), Seen: part.Stamp(v.From.Time())}
 		if refused != nil {
 			move.Blocked = sentenceOf(refused)

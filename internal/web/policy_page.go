@@ -12,6 +12,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/markdown"
 	"tickmark/internal/policy"
 	"tickmark/internal/record"
@@ -148,6 +149,12 @@ func (s *site) policyMoves(ctx context.Context, p *PolicyPage, sum policy.Summar
 		p.Act = recordPath("policy_version", sum.Working.Key)
 		p.Under = part.Path("policies", sum.Key) + "?version=" + sum.Working.Key
 	}
+	if v := sum.InForce; sum.Working == nil && v != nil && v.Approval() == approval.ByAuthor { // it waits for its later review
+		if p.Moves, err = get("policy_version", v.Key); err != nil {
+			return err
+		}
+		p.Act, p.Under = recordPath("policy_version", v.Key), part.Path("policies", sum.Key)+"?version="+v.Key
+	}
 	if sum.State == "active" {
 		moves, err := get("policy", sum.Key)
 		if err != nil {
@@ -163,8 +170,8 @@ func (s *site) policyMoves(ctx context.Context, p *PolicyPage, sum policy.Summar
 	p.Begins = sum.Working == nil && sum.State == "active" && s.writes(ctx, "policy_version")
 	p.CanSay = sum.InForce != nil && sum.State == "active" && proposed(sum) == nil && s.writes(ctx, "policy_review")
 	for _, r := range slices.Backward(sum.Reviews) {
-		row := ReviewRow{Key: r.Key, By: cmp.Or(people[r.Reviewer], r.Reviewer), Note: r.Note, Status: part.Status(r.State), At: r.ReviewedAt, ApprovedBy: cmp.Or(people[r.ApprovedBy], r.ApprovedBy), ApprovedAt: r.ApprovedAt, Record: recordPath("policy_review", r.Key)}
-		if r.State == "proposed" {
+		row := ReviewRow{Key: r.Key, By: cmp.Or(people[r.Reviewer], r.Reviewer), Note: r.Note, Status: part.Status(r.State), At: r.ReviewedAt, ApprovedBy: cmp.Or(people[r.ApprovedBy], r.ApprovedBy), ApprovedAt: r.ApprovedAt, Alone: r.Approval().Said(r.ReviewDue, cmp.Or(people[r.LateBy], r.LateBy)), Record: recordPath("policy_review", r.Key)}
+		if r.State == "proposed" || r.Approval() == approval.ByAuthor {
 			if row.Moves, err = get("policy_review", r.Key); err != nil {
 				return err
 			}
@@ -177,7 +184,7 @@ func (s *site) policyMoves(ctx context.Context, p *PolicyPage, sum policy.Summar
 func (s *site) versionSummary(sum policy.Summary, v policy.Version, people map[string]string) VersionSummary {
 	base := part.Path("policies", sum.Key)
 	out := VersionSummary{Key: v.Key, Number: v.Number, Change: v.Change, Href: base + "?version=" + v.Key, Status: part.Status(v.State), InForce: v.State == "published", Summary: v.Summary,
-		ReviewedBy: cmp.Or(people[v.ReviewedBy], v.ReviewedBy), ApprovedBy: cmp.Or(people[v.ApprovedBy], v.ApprovedBy), ApprovedAt: v.ApprovedAt, From: v.PublishedAt, To: v.EndedAt, Effective: v.Effective, SHA256: v.SHA256, Proof: recordPath("policy_version", v.Key) + "/proof"}
+		ReviewedBy: cmp.Or(people[v.ReviewedBy], v.ReviewedBy), ApprovedBy: cmp.Or(people[v.ApprovedBy], v.ApprovedBy), ApprovedAt: v.ApprovedAt, Alone: v.Approval().Said(v.ReviewDue, cmp.Or(people[v.LateBy], v.LateBy)), From: v.PublishedAt, To: v.EndedAt, Effective: v.Effective, SHA256: v.SHA256, Proof: recordPath("policy_version", v.Key) + "/proof"}
 	for _, a := range v.Authors {
 		out.Authors = append(out.Authors, cmp.Or(people[a], strings.TrimPrefix(a, "user:")))
 	}

@@ -95,6 +95,7 @@ type VersionSummary struct {
 	ReviewedBy          string
 	ApprovedBy          string
 	ApprovedAt          time.Time
+	Alone               string    // what stands beside an approval that no second person gave
 	From, To            time.Time // in force
 	Effective           string
 	SHA256              string
@@ -165,6 +166,7 @@ type ReviewRow struct {
 	At            time.Time
 	ApprovedBy    string
 	ApprovedAt    time.Time
+	Alone         string // what stands beside an approval that no second person gave
 	Moves         []Move
 	Record        string
 }

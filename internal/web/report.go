@@ -332,7 +332,7 @@ func (s *site) policyPDF(w http.ResponseWriter, r *http.Request) error {
 	org := s.organisation(ctx, at(ctx))
 	person := func(stamp string) string { return cmp.Or(people[stamp], part.People(ctx, stamp)) }
 	x := document.PolicyText{Title: sum.Title, Organisation: org.Name, Number: v.Number, State: v.State, Effective: v.Effective, Text: text, SHA256: v.SHA256,
-		Key: v.Key, Entry: rec.Entry, From: rec.From.Time(), Zone: part.Of(ctx).Zone, ReviewedBy: person(v.ReviewedBy), ApprovedBy: person(v.ApprovedBy), ApprovedAt: v.ApprovedAt, PublishedAt: v.PublishedAt, Demo: org.Demonstration}
+		Key: v.Key, Entry: rec.Entry, From: rec.From.Time(), Zone: part.Of(ctx).Zone, ReviewedBy: person(v.ReviewedBy), ApprovedBy: person(v.ApprovedBy), ApprovedAt: v.ApprovedAt, Alone: v.Approval().Said(v.ReviewDue, person(v.LateBy)), PublishedAt: v.PublishedAt, Demo: org.Demonstration}
 	for _, a := range v.Authors {
 		x.Authors = append(x.Authors, person(a))
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"tickmark/internal/access"
+	"tickmark/internal/approval"
 	"tickmark/internal/check"
-	"tickmark/internal/control"
 	"tickmark/internal/framework"
 	"tickmark/internal/gap"
 	"tickmark/internal/record"
@@ -54,7 +54,7 @@ type checkState struct {
 type controlState struct {
 	ID, Key, Title, Family, Stage, Frequency, Owner, State string
 	Criteria                                               []string
-	Approval                                               control.Approval
+	Approval                                               approval.Approval
 	ReviewDue                                              string
 	status                                                 part.Status
 	why                                                    string

@@ -75,7 +75,7 @@ func (s *site) system(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d := SystemPage{Key: key, Name: x.Name, Description: x.Description, State: part.Status(x.State), Inside: x.Inside, Outside: x.Outside, Services: x.Services, Locations: x.Locations, Owner: st.nameOf(x.Owner),
-		ApprovedBy: st.nameOf(x.ApprovedBy), Data: x.Data, Record: recordPath("system", key), Edit: s.mayProgram(r) == nil && x.State != "retired"}
+		ApprovedBy: st.nameOf(x.ApprovedBy), Alone: x.Approval().Said(x.ReviewDue, st.nameOf(x.LateBy)), Data: x.Data, Record: recordPath("system", key), Edit: s.mayProgram(r) == nil && x.State != "retired"}
 	d.ApprovedAt, _ = time.Parse(time.RFC3339Nano, x.ApprovedAt)
 	if p := st.scope.Period; p != nil && p.System == key {
 		d.Examined = p.Name

@@ -32,6 +32,7 @@ type SystemPage struct {
 	Owner                  string
 	ApprovedBy             string
 	ApprovedAt             time.Time
+	Alone                  string // what stands beside an approval that no second person gave
 	Examined               string // name of the period that is about it
 	Components             []ComponentRow
 	Data                   []system.Data

@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"slices"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/calendar"
-	"tickmark/internal/control"
 	"tickmark/internal/record"
 	"tickmark/internal/requirement"
 	"tickmark/internal/standing"
@@ -171,7 +171,7 @@ func (l *list) controls() error {
 		case b.State == "draft" && b.Owner != "":
 			i.Act, i.Not, i.Why = "Approve", b.Authors, "Control; its authors cannot approve it"
 			l.add(i)
-		case b.State == "approved" || b.State == string(control.ByAuthor):
+		case b.State == "approved" || b.State == string(approval.ByAuthor):
 			i.Act, i.For, i.Why = "Put into operation", b.Owner, "Approved control"
 			l.add(i)
 		}
@@ -225,6 +225,15 @@ func (l *list) versions() error {
 		State, Policy string
 		Authors       []string
 	}
+	if err := l.later("policy_version", "Policy approved by its author", "approved", "published"); err != nil {
+		return err
+	}
+	if err := l.later("policy_review", "Policy review approved by its reviewer", "approved"); err != nil {
+		return err
+	}
+	if err := l.later("system", "Boundary approved by its author", "approved"); err != nil {
+		return err
+	}
 	return each(l, "policy_version", []string{"in_review", "pending_approval"}, func(key, label string, b body) {
 		i := Item{Act: "Review", Kind: "policy_version", Key: key, Label: label, Not: b.Authors, Why: "Policy in review"}
 		if b.State == "pending_approval" {
@@ -235,6 +244,21 @@ func (l *list) versions() error {
 			}
 		}
 		l.add(i)
+	})
+}
+
+// later are approvals by an author alone that wait for somebody independent.
+func (l *list) later(kind, why string, states ...string) error {
+	return each(l, kind, states, func(key, label string, b struct {
+		State, Reviewer string
+		Authors         []string
+		By              string `json:"approved_by"`
+		Due             string `json:"review_due"`
+		Late            string `json:"late_reviewed_by"`
+	}) {
+		if approval.How(b.State, b.By, b.Due, b.Late) == approval.ByAuthor {
+			l.add(Item{Act: "Review", Kind: kind, Key: key, Label: cmp.Or(label, key), Not: append(b.Authors, b.By, b.Reviewer), Due: b.Due, Why: why})
+		}
 	})
 }
 

@@ -14,6 +14,7 @@ type PolicyText struct {
 	Zone                                                             *time.Location
 	Authors                                                          []string
 	ReviewedBy, ApprovedBy                                           string
+	Alone                                                            string // what stands beside an approval that no second person gave
 	ApprovedAt, PublishedAt                                          time.Time
 	Demo                                                             bool
 }
@@ -27,14 +28,17 @@ func Policy(p PolicyText) Document {
 	}
 	when := func(t time.Time) string { return t.In(zone).Format("2 Jan 2006, 15:04 MST") }
 	approved := !p.ApprovedAt.IsZero() && p.ApprovedBy != ""
-	state := strings.ReplaceAll(p.State, "_", " ")
+	state, alone := strings.ReplaceAll(p.State, "_", " "), ""
+	if p.Alone != "" {
+		alone = ", " + p.Alone
+	}
 	d := Document{Title: p.Title, Subtitle: "Version " + p.Number + ", " + state, Organisation: p.Organisation, Running: p.Title + ", version " + p.Number, Date: p.From, Language: "en", Contents: true,
 		Notice: "Version " + p.Number + ", " + state}
 	if p.Effective != "" {
 		d.Facts = append(d.Facts, Fact{Name: "In force from", Value: day(p.Effective)})
 	}
 	if approved {
-		d.Facts = append(d.Facts, Fact{Name: "Approved", Value: "by " + p.ApprovedBy + " on " + p.ApprovedAt.In(zone).Format("2 Jan 2006")})
+		d.Facts = append(d.Facts, Fact{Name: "Approved", Value: "by " + p.ApprovedBy + " on " + p.ApprovedAt.In(zone).Format("2 Jan 2006") + alone})
 	}
 	if p.SHA256 != "" {
 		d.Facts = append(d.Facts, Fact{Name: "SHA-256 of the text", Value: p.SHA256, Code: true})
@@ -50,7 +54,7 @@ func Policy(p PolicyText) Document {
 		sign = append(sign, Fact{Name: "Reviewed by", Value: p.ReviewedBy})
 	}
 	if approved {
-		sign = append(sign, Fact{Name: "Approved by", Value: p.ApprovedBy}, Fact{Name: "Approved on", Value: when(p.ApprovedAt)})
+		sign = append(sign, Fact{Name: "Approved by", Value: p.ApprovedBy + alone}, Fact{Name: "Approved on", Value: when(p.ApprovedAt)})
 	} else {
 		sign = append(sign, Fact{Name: "Approved by", Value: "Nobody yet"})
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,15 @@ func TestAPolicysTextIsCutAtItsHeadingsAndLosesNothing(t *testing.T) {
 
 func TestATextThatIsNotApprovedSaysSoOnEveryPage(t *testing.T) {
 	p := policyVersion()
+	p.Alone = "by its author, and by no second person"
+	for _, facts := range [][]document.Fact{document.Policy(p).Facts, sign(t, document.Policy(p))} {
+		if !slices.ContainsFunc(facts, func(f document.Fact) bool {
+			return strings.HasPrefix(f.Name, "Approved") && strings.HasSuffix(f.Value, p.Alone)
+		}) {
+			t.Errorf("an approval that no second person gave looks like an ordinary one: %v", facts)
+		}
+	}
+	p.Alone = ""
 	p.State, p.ApprovedBy, p.ApprovedAt = "in_review", "", time.Time{}
 	if d := document.Policy(p); d.Banner != "Not approved: this text is in review and binds nobody." {
 		t.Errorf("%q", d.Banner)
@@ -97,4 +107,16 @@ func TestAPolicyIsSet(t *testing.T) {
 			t.Errorf("%.40q: %v", text, err)
 		}
 	}
+}
+
+// sign are the facts of the page that is signed.
+func sign(t *testing.T, d document.Document) []document.Fact {
+	t.Helper()
+	for _, b := range d.Sections[len(d.Sections)-1].Blocks {
+		if len(b.Sign) > 0 {
+			return b.Sign
+		}
+	}
+	t.Fatal("no page is signed")
+	return nil
 }

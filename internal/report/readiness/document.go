@@ -282,6 +282,9 @@ func (p *paper) system(x System) document.Section {
 	approved := "Not approved: " + plain(x.State)
 	if t, err := time.Parse(time.RFC3339Nano, x.ApprovedAt); err == nil && x.State == "approved" {
 		approved = "Approved by " + x.ApproverName + " on " + t.In(p.zone).Format("2 Jan 2006")
+		if said := x.Approval().Said(x.ReviewDue, x.LateName); said != "" {
+			approved += ", " + said
+		}
 	}
 	facts := []document.Fact{{Name: "System", Value: x.Name, Ref: p.one(x.Ref)}, {Name: "Boundary", Value: approved}}
 	for _, f := range []document.Fact{{Name: "What it does", Value: x.Description}, {Name: "Services", Value: strings.Join(x.Services, ", ")}, {Name: "Inside", Value: x.Inside}, {Name: "Outside", Value: x.Outside},

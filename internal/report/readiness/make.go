@@ -253,7 +253,7 @@ func (m *making) scope() error {
 		if m.r.Period != nil && m.r.Period.System != "" && m.r.Period.System != s.Key {
 			return nil
 		}
-		m.r.Scope.Systems = append(m.r.Scope.Systems, System{System: s, OwnerName: m.name(s.Owner), ApproverName: m.name(s.ApprovedBy), Ref: m.ref(v)})
+		m.r.Scope.Systems = append(m.r.Scope.Systems, System{System: s, OwnerName: m.name(s.Owner), ApproverName: m.name(s.ApprovedBy), LateName: m.name(s.LateBy), Ref: m.ref(v)})
 		return nil
 	})
 	if err != nil {

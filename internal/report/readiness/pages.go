@@ -241,6 +241,9 @@ func (p *paper) policies() document.Section {
 			approved = document.Cell{Text: cmp.Or(x.ApprovedBy, "Nobody")}
 			if !x.ApprovedAt.IsZero() {
 				approved.Sub = x.ApprovedAt.In(p.zone).Format("2 Jan 2006")
+				if x.Alone != "" {
+					approved.Sub += ", " + x.Alone
+				}
 			}
 		}
 		if x.Draft != "" && x.Version == "" {

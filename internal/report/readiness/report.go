@@ -99,6 +99,7 @@ type System struct {
 	system.System
 	OwnerName    string `json:"owner_name,omitempty"`
 	ApproverName string `json:"approver_name,omitempty"`
+	LateName     string `json:"late_name,omitempty"`
 	Ref          string `json:"ref"`
 }
 
@@ -344,6 +345,7 @@ type Policy struct {
 	Effective    string    `json:"effective"`
 	ApprovedBy   string    `json:"approved_by"`
 	ApprovedAt   time.Time `json:"approved_at,omitzero"` // the last approval, by review too
+	Alone        string    `json:"alone,omitempty"`      // what stands beside an approval that no second person gave
 	SHA256       string    `json:"sha256,omitempty"`
 	Assigned     int       `json:"assigned"` // acknowledgements of the text in force, void ones left out
 	Acknowledged int       `json:"acknowledged"`

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tickmark/internal/approval"
 	"tickmark/internal/calendar"
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
@@ -377,6 +378,8 @@ func (m *making) policies() error {
 		Policy, Number, State, Effective, SHA256 string
 		ApprovedBy                               string    `json:"approved_by"`
 		ApprovedAt                               time.Time `json:"approved_at"`
+		ReviewDue                                string    `json:"review_due"`
+		LateBy                                   string    `json:"late_reviewed_by"`
 		version                                  record.Version
 	}
 	force, draft := map[string]text{}, map[string]string{}
@@ -400,9 +403,11 @@ func (m *making) policies() error {
 		Policy, State string
 		ApprovedBy    string    `json:"approved_by"`
 		ApprovedAt    time.Time `json:"approved_at"`
+		ReviewDue     string    `json:"review_due"`
+		LateBy        string    `json:"late_reviewed_by"`
 	}) error {
 		if t, ok := force[r.Policy]; ok && r.State == "approved" && r.ApprovedAt.After(t.ApprovedAt) {
-			t.ApprovedAt, t.ApprovedBy = r.ApprovedAt, r.ApprovedBy
+			t.ApprovedAt, t.ApprovedBy, t.ReviewDue, t.LateBy = r.ApprovedAt, r.ApprovedBy, r.ReviewDue, r.LateBy
 			force[r.Policy] = t
 		}
 		return nil
@@ -439,6 +444,7 @@ func (m *making) policies() error {
 		p := Policy{ID: v.Key, Title: b.Title, Sort: b.Sort, Owner: m.name(b.Owner), Draft: draft[v.Key], Ref: m.ref(v)}
 		if t, ok := force[v.Key]; ok {
 			p.Version, p.Effective, p.ApprovedBy, p.ApprovedAt, p.SHA256, p.VersionRef = t.Number, t.Effective, m.name(t.ApprovedBy), t.ApprovedAt, t.SHA256, m.ref(t.version)
+			p.Alone = approval.How(t.State, t.ApprovedBy, t.ReviewDue, t.LateBy).Said(t.ReviewDue, m.name(t.LateBy))
 			if n := asked[t.version.Key]; n != nil {
 				p.Assigned, p.Acknowledged, p.Overdue = n.Assigned, n.Acknowledged, n.Overdue
 			}

@@ -123,37 +123,57 @@ func (s *Server) sign(ctx context.Context) {
 	}
 }
 
-// work does what falls due: connections are collected by their interval, every answer is judged anew once a night, expired
-// sessions are swept.
+// work does what falls due, minute by minute.
 func (s *Server) work(ctx context.Context) {
 	minutes := time.NewTicker(time.Minute)
 	defer minutes.Stop()
-	night, judge := time.Now(), time.Now()
+	t := turn{night: time.Now(), judge: time.Now()}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-minutes.C:
-			s.try(ctx, "collect what is due", s.collectDue)
-			s.try(ctx, "have the ledger stamped", s.w.Anchors.Due)
-			s.try(ctx, "do what is due", func(ctx context.Context) error { _, err := job.Due(ctx, s.w); return err })
-			if time.Now().After(judge) {
-				s.try(ctx, "judge what changed", func(ctx context.Context) error {
-					e, err := s.w.Monitor.Evaluate(ctx, check.Options{Light: true})
-					judge = time.Now().Add(20 * e.Took) // a very large workspace is not judged all the time
-					return err
-				})
-			}
-			if time.Since(night) > 24*time.Hour {
-				night = time.Now()
-				s.try(ctx, "judge everything anew", func(ctx context.Context) error {
-					_, err := s.w.Monitor.Evaluate(ctx, check.Options{Full: true})
-					return err
-				})
-				s.try(ctx, "sweep expired sessions", s.w.Gate.Sweep)
-			}
+			s.try(ctx, "do the work of a minute", func(ctx context.Context) error { return s.minute(ctx, &t) })
 		}
 	}
+}
+
+// turn is what the work of one minute tells the next.
+type turn struct {
+	night time.Time // when everything was last judged anew
+	judge time.Time // not to be judged again before
+}
+
+// minute collects connections by their interval, has the ledger stamped, judges what changed and, once a night, every answer
+// anew. Of several servers of one workspace, one works.
+func (s *Server) minute(ctx context.Context, t *turn) error {
+	release, err := s.w.DB.Lock(ctx, "work")
+	if errors.Is(err, store.ErrLocked) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer release()
+	s.try(ctx, "collect what is due", s.collectDue)
+	s.try(ctx, "have the ledger stamped", s.w.Anchors.Due)
+	s.try(ctx, "do what is due", func(ctx context.Context) error { _, err := job.Due(ctx, s.w); return err })
+	if time.Now().After(t.judge) {
+		s.try(ctx, "judge what changed", func(ctx context.Context) error {
+			e, err := s.w.Monitor.Evaluate(ctx, check.Options{Light: true})
+			t.judge = time.Now().Add(20 * e.Took) // a very large workspace is not judged all the time
+			return err
+		})
+	}
+	if time.Since(t.night) > 24*time.Hour {
+		t.night = time.Now()
+		s.try(ctx, "judge everything anew", func(ctx context.Context) error {
+			_, err := s.w.Monitor.Evaluate(ctx, check.Options{Full: true})
+			return err
+		})
+		s.try(ctx, "sweep expired sessions", s.w.Gate.Sweep)
+	}
+	return nil
 }
 
 func (s *Server) try(ctx context.Context, what string, fn func(context.Context) error) {

@@ -17,6 +17,7 @@ import (
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger/merkle"
 	"tickmark/internal/record"
+	"tickmark/internal/store"
 	"tickmark/internal/store/storetest"
 	"tickmark/internal/workspace"
 )
@@ -155,6 +156,43 @@ func TestSeveralServersShareAPostgresWorkspace(t *testing.T) {
 			t.Errorf("%s: %d", at, code)
 		}
 	}
+}
+
+func TestOfSeveralServersOneWorks(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		o := workspace.Options{Data: t.TempDir()}
+		if db.Engine == store.Postgres {
+			o.Database = storetest.PostgresURL(t)
+		}
+		w := open(t, o)
+		me, err := w.Local(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Collect.Add(t.Context(), me, collect.Connection{Name: "git", Connector: "git", Every: "10m", Settings: map[string]string{"path": t.TempDir()}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		runs := func() int {
+			list, err := w.Collect.LastRuns(t.Context(), "git", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(list)
+		}
+		other := open(t, o)
+		release, err := other.DB.Lock(t.Context(), "work")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &Server{w: w}
+		if err := s.minute(t.Context(), &turn{night: time.Now()}); err != nil || runs() != 0 {
+			t.Errorf("both work: %d runs, %v", runs(), err)
+		}
+		release()
+		if err := s.minute(t.Context(), &turn{night: time.Now()}); err != nil || runs() != 1 {
+			t.Errorf("nobody works: %d runs, %v", runs(), err)
+		}
+	})
 }
 
 func TestTakenOrMistypedAddressIsSaid(t *testing.T) {

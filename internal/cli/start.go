@@ -48,6 +48,9 @@ func (c *startCommand) Run(s *session) error {
 		for _, kind := range slices.Sorted(maps.Keys(n)) {
 			s.fact("  %-12s %d written", kind, n[kind])
 		}
+		if len(n) == 0 {
+			s.say("Nothing was written: all of it stands there already.")
+		}
 		for _, warning := range st.Warnings(guide.Window{From: st.Period.From, To: st.Period.To, Fieldwork: st.Period.Fieldwork}, st.Period.Type) {
 			s.say("%s", warning)
 		}

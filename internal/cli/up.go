@@ -157,18 +157,18 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 		return err
 	}
 	s.fact("\nCollected")
-	needs := map[string][]string{}
+	needs, lost := map[string][]string{}, []string{}
 	for _, r := range runs {
 		s.fact("  %-10s %s", r.Connection, r.Describe())
 		for _, m := range r.Missing {
-			if m.Needs != "" {
-				what := m.Kind
-				if m.Part != "" {
-					what += " (" + strings.ReplaceAll(m.Part, "_", " ") + ")"
-				}
-				if !slices.Contains(needs[m.Needs], what) {
-					needs[m.Needs] = append(needs[m.Needs], what)
-				}
+			what := m.Kind
+			if m.Part != "" {
+				what += " (" + strings.ReplaceAll(m.Part, "_", " ") + ")"
+			}
+			if m.Needs == "" {
+				lost = append(lost, what+": "+printable(m.Reason))
+			} else if !slices.Contains(needs[m.Needs], what) {
+				needs[m.Needs] = append(needs[m.Needs], what)
 			}
 		}
 	}
@@ -192,6 +192,9 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 	}
 	for _, need := range slices.Sorted(maps.Keys(needs)) {
 		s.fact("Not read   without %s: %s", need, strings.Join(needs[need], ", "))
+	}
+	for _, l := range lost {
+		s.fact("Not read   %s", l)
 	}
 	s.fact("\nNext")
 	for i, step := range s.nextSteps(w, st, needs) {

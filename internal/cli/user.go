@@ -105,8 +105,12 @@ type userRole struct {
 
 func (c *userRole) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
-		_, err := w.Gate.SetRoles(s, me, c.Key, rolesOf(c.Role), c.Reason)
-		return err
+		u, err := w.Gate.SetRoles(s, me, c.Key, rolesOf(c.Role), c.Reason)
+		if err != nil {
+			return err
+		}
+		s.say("The user %s is now %s.", c.Key, roles(u.Roles))
+		return nil
 	})
 }
 
@@ -118,8 +122,11 @@ type userJoin struct {
 
 func (c *userJoin) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
-		_, err := w.Gate.SetPerson(s, me, c.Key, c.Person, c.Reason)
-		return err
+		if _, err := w.Gate.SetPerson(s, me, c.Key, c.Person, c.Reason); err != nil {
+			return err
+		}
+		s.say("The user %s is the person %s.", c.Key, c.Person)
+		return nil
 	})
 }
 
@@ -130,8 +137,11 @@ type userOff struct {
 
 func (c *userOff) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
-		_, err := w.Gate.SetDisabled(s, me, c.Key, true, c.Reason)
-		return err
+		if _, err := w.Gate.SetDisabled(s, me, c.Key, true, c.Reason); err != nil {
+			return err
+		}
+		s.say("The user %s can no longer sign in; their sessions and tokens have ended.", c.Key)
+		return nil
 	})
 }
 

@@ -31,6 +31,10 @@ func Apply(ctx context.Context, book *record.Book, by record.Authority, step str
 // Run answers all steps from one set of answers, in their order; without the plan when the organisation only wants to see it.
 func Run(ctx context.Context, book *record.Book, by record.Authority, a Answers, confirm bool) (written map[string]int, err error) {
 	written = map[string]int{}
+	before, err := book.Log.Head(ctx, book.DB)
+	if err != nil {
+		return written, err
+	}
 	for _, step := range period.Steps() {
 		if step == "plan" && !confirm {
 			break
@@ -40,7 +44,9 @@ func Run(ctx context.Context, book *record.Book, by record.Authority, a Answers,
 			return written, within(step, err)
 		}
 		for _, v := range list {
-			written[v.Kind]++
+			if v.Entry >= before.Size { // what stood there already is no writing
+				written[v.Kind]++
+			}
 		}
 	}
 	return written, nil

@@ -177,6 +177,9 @@ func (s *State) plan(a Answers) ([]record.Change, error) {
 	if s.Period.State == "planned" && s.Running == "" { // one record takes one version in a transaction: beginning it is the answer
 		return append(out, record.Change{Kind: "period", Key: s.Period.Key, Move: "begin", Reason: "guided start"}), nil
 	}
+	if s.Answered("plan") {
+		return out, nil
+	}
 	p, err := s.onPeriod("plan", map[string]any{})
 	return append(out, p), err
 }

@@ -116,6 +116,11 @@ func Begin(look record.Look, id, template string) ([]record.Change, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := look.Get("policy", id); err == nil {
+		return nil, fault.New(fault.Conflict, "There is a policy %s already.", id).WithNext("Write its next version, or begin this one under another id.")
+	} else if !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
 	controls := []string{}
 	for _, c := range t.Controls {
 		switch _, err := look.Get("control", c); {

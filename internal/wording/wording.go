@@ -32,7 +32,7 @@ const (
 )
 
 // negated lets a text say that there is no certification.
-var negated = regexp.MustCompile(`(?i)\b(not|no|never|nobody is|isn't|aren't|cannot be|can't be|without|instead of|rather than|nor)\b(\s+\S+){0,3}\s*$`)
+var negated = regexp.MustCompile(`(?i)\b(not|no|never|nobody is|nothing is|isn't|aren't|cannot be|can't be|without|instead of|rather than|nor)\b(\s+\S+){0,3}\s*$`)
 
 func words(p string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b` + strings.ReplaceAll(p, " ", `[\s\-\x{00a0}]+`) + `\b`)
@@ -55,6 +55,7 @@ func rules() []rule {
 		{words(`(?:compliant|compliance|comply|complies|complying|conform|conforms|conformity) (?:with|to) (?:the )?` + soc), negated, "examined against the trust services criteria", noCompliance},
 		{words(`(?:pass|passes|passed|passing|fail|fails|failed|failing) (?:our |its |the |their |a )?` + soc + `(?: (?:audit|examination))?`), negated, "received a SOC 2 report, and say which opinion it holds", "A report is not passed or failed; it holds an opinion, which may be qualified."},
 		{words(soc + ` (?:score|rating|ranking|grade)s?`), negated, "the opinion in the SOC 2 report", "An opinion has no score and no rank."},
+		{regexp.MustCompile(`(?i)(?:\b(?:fully|completely)|\b100[\s\x{00a0}]*%)[\s\-\x{00a0}]+(?:compliant|certified|secure)\b`), negated, "what was examined, by whom, and for which period", "No examination shows that all is well at all times; an opinion gives reasonable assurance."},
 		{words(`(?:SOC[\s\-]*2|trust services?) principles?`), nil, "trust services criteria", oldName},
 		{words(`trust service criteria`), nil, "trust services criteria", "The name has services in the plural."},
 		{words(`service organi[sz]ations? controls?(?: reports?)?`), nil, "System and Organization Controls", "The AICPA's name for SOC has been System and Organization Controls since 2017."},

@@ -341,8 +341,8 @@ func (m *making) exceptions() error {
 		Approved                                     string    `json:"approved_by"`
 		Ended                                        time.Time `json:"ended_at"`
 	}) error {
-		if e.Start > last || e.Expiry < first || !e.Ended.IsZero() && (e.Approved == "" || store.At(e.Ended) < m.r.From) {
-			return nil // outside the window, or refused
+		if e.State != "requested" && (e.Start > last || e.Expiry < first) || !e.Ended.IsZero() && (e.Approved == "" || store.At(e.Ended) < m.r.From) {
+			return nil // it did not hold in the window, or was refused
 		}
 		m.r.Exceptions = append(m.r.Exceptions, Exception{Title: e.Title, State: e.State, Control: e.Control, Resources: orNone(e.Resources), From: e.Start, To: e.Expiry, Approved: m.name(e.Approved), Reason: e.Reason, Ref: m.ref(v)})
 		return nil

@@ -46,7 +46,8 @@ func (s *site) criteria(w http.ResponseWriter, r *http.Request) error {
 		}
 		g := &l.Groups[len(l.Groups)-1]
 		g.Counts.Add(c.status)
-		g.Rows = append(g.Rows, CriterionRow{ID: c.ID, Title: c.Title, Category: part.Sentence(c.Category), Status: c.status, Controls: len(c.controls), Gaps: gaps[c.ID], Checks: c.checks})
+		answered, all := required(st.whole.Operation, c.controls)
+		g.Rows = append(g.Rows, CriterionRow{Points: len(c.Focus), Answered: answered, Required: all, ID: c.ID, Title: c.Title, Category: part.Sentence(c.Category), Status: c.status, Controls: len(c.controls), Gaps: gaps[c.ID], Checks: c.checks})
 	}
 	l.Filter = part.Filter{Action: "/criteria", Q: q.Get("q"), Hint: "Filter by text or id", Found: fmt.Sprintf("%d of %d", shown, len(st.criteria)), Groups: []part.Choice{part.StatusChoice(l.Current), series}}
 	p := Page{Title: "Criteria", Section: "/criteria", Crumbs: []part.Crumb{{Text: "Program"}, {Text: "Criteria"}}}
@@ -79,6 +80,7 @@ func (s *site) criterion(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		v.Answer = criterionAnswer(c)
+		v.Answered, v.Required = required(st.whole.Operation, c.controls)
 		for _, x := range c.controls {
 			v.Controls = append(v.Controls, controlRow(st, x))
 		}

@@ -25,6 +25,8 @@ type CriterionRow struct {
 	Controls            int
 	Gaps                int // open ones that bear on it
 	Checks              part.Counts
+	Points              int // to consider
+	Answered, Required  int // pieces of evidence: requirements of its controls, and those that are answered
 }
 
 // CriterionPage shows one criterion: what meets it and what an auditor is after.
@@ -37,6 +39,7 @@ type CriterionPage struct {
 	Controls                   []ControlRow
 	Offered                    []CatalogueRow // catalogue controls for it that are not adopted
 	Focus                      []Focus
+	Answered, Required         int        // evidence requirements of its controls
 	Gaps                       []GapLine   // what is missing for it
 	Policies                   []part.Link // that its controls are carried by
 	Record                     string      // address of its record

@@ -9,6 +9,7 @@ import (
 	"github.com/a-h/templ"
 
 	"tickmark/internal/requirement"
+	stands "tickmark/internal/standing"
 	"tickmark/internal/web/part"
 )
 
@@ -37,14 +38,22 @@ func (s *site) evidence(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	o, people, show := st.whole.Operation, s.namer(ctx), q.Get("show")
-	v := EvidencePage{Any: len(o.Evidence)+len(o.Requirements) > 0, Calendar: show == "gaps" || show == "due" || show == "calendar"}
-	var waiting, gaps, due, all int64
+	v := EvidencePage{Any: len(o.Evidence)+len(o.Requirements) > 0, Calendar: contains([]string{"gaps", "due", "answered", "calendar"}, show)}
+	criterion := part.Choice{Name: "criterion", Label: "Criterion", Value: q.Get("criterion"), Options: []part.Option{{Value: "", Text: "Every criterion"}}}
+	for _, c := range st.criteria {
+		criterion.Options = append(criterion.Options, part.Option{Value: c.ID, Text: c.ID})
+	}
+	serves := map[string]bool{} // controls that serve the criterion that was chosen
+	for _, c := range st.controls {
+		serves[c.Key] = criterion.Value == "" || contains(c.Criteria, criterion.Value)
+	}
+	var waiting, gaps, due, answered, all int64
 	found := 0
 	for _, e := range o.Evidence {
 		if e.State == "received" {
 			waiting++
 		}
-		if v.Calendar || show == "waiting" && e.State != "received" || !fits(q.Get("q"), e.Title, e.Source, e.SHA256) {
+		if v.Calendar || show == "waiting" && e.State != "received" || criterion.Value != "" && !slices.ContainsFunc(e.Controls, func(c string) bool { return serves[c] }) || !fits(q.Get("q"), e.Title, e.Source, e.SHA256) {
 			continue
 		}
 		found++
@@ -59,15 +68,17 @@ func (s *site) evidence(w http.ResponseWriter, r *http.Request) error {
 	for _, c := range st.controls {
 		for _, need := range o.Requirements[c.Key] {
 			all++
-			gap := slices.ContainsFunc(need.Spans, func(x requirement.Span) bool { return x.State == requirement.Gap })
-			open := slices.ContainsFunc(need.Spans, func(x requirement.Span) bool { return x.State == requirement.Open })
+			gap, open, met := has(need, requirement.Gap), has(need, requirement.Open), isAnswered(need)
 			if gap {
 				gaps++
 			}
 			if open {
 				due++
 			}
-			if !v.Calendar || show == "gaps" && !gap || show == "due" && !open || !fits(q.Get("q"), need.Title, c.ID, c.Title) {
+			if met {
+				answered++
+			}
+			if !v.Calendar || show == "gaps" && !gap || show == "due" && !open || show == "answered" && !met || !serves[c.Key] || !fits(q.Get("q"), need.Title, c.ID, c.Title) {
 				continue
 			}
 			found++
@@ -79,14 +90,14 @@ func (s *site) evidence(w http.ResponseWriter, r *http.Request) error {
 	for _, c := range []struct {
 		show, word, icon string
 		n                int64
-	}{{"", "Pieces of evidence", "folder-check", int64(len(o.Evidence))}, {"waiting", "Wait for review", "eye", waiting}, {"gaps", "Requirements with gaps", "circle-question-mark", gaps}, {"due", "Due next", "clock", due}, {"calendar", "All requirements", "calendar-clock", all}} {
+	}{{"", "Pieces of evidence", "folder-check", int64(len(o.Evidence))}, {"waiting", "Wait for review", "eye", waiting}, {"gaps", "Requirements with gaps", "circle-question-mark", gaps}, {"due", "Due next", "clock", due}, {"answered", "Requirements answered", "circle-check", answered}, {"calendar", "All requirements", "calendar-clock", all}} {
 		href := "/evidence"
 		if c.show != "" {
 			href += "?show=" + c.show
 		}
 		v.Cards = append(v.Cards, part.Stat{Icon: c.icon, Word: c.word, N: c.n, Href: href, Current: show == c.show})
 	}
-	v.Filter = part.Filter{Action: "/evidence", Q: q.Get("q"), Hint: "Filter by text, source or hash", Found: fmt.Sprintf("%d found", found), Keep: map[string]string{"show": show}}
+	v.Filter = part.Filter{Action: "/evidence", Q: q.Get("q"), Hint: "Filter by text, source or hash", Found: fmt.Sprintf("%d found", found), Keep: map[string]string{"show": show}, Groups: []part.Choice{criterion}}
 	p := Page{Title: "Evidence", Section: "/evidence", Crumbs: []part.Crumb{{Text: "Program"}, {Text: "Evidence"}}}
 	return s.show(w, r, p, func(p Page) templ.Component { return evidencePage(p, v) })
 }
@@ -122,4 +133,25 @@ func pageAfter[T any](all []T, after string, size int, key func(T) string) (show
 		next = key(all[to-1])
 	}
 	return all[from:to], next
+}
+
+func has(need stands.Requirement, state requirement.State) bool {
+	return slices.ContainsFunc(need.Spans, func(x requirement.Span) bool { return x.State == state })
+}
+
+// isAnswered says that reviewed evidence covers all of a requirement that is due, and that something of it is.
+func isAnswered(need stands.Requirement) bool {
+	return has(need, requirement.Met) && !has(need, requirement.Gap) && !has(need, requirement.Waiting)
+}
+
+// required counts the evidence requirements of controls, and how many of them are answered.
+func required(o *stands.Operation, controls []controlState) (answered, all int) {
+	for _, c := range controls {
+		for _, need := range o.Requirements[c.Key] {
+			if all++; isAnswered(need) {
+				answered++
+			}
+		}
+	}
+	return answered, all
 }

@@ -44,8 +44,8 @@ func fixtures() []fixture {
 				Counts: part.Counts{Passing: 30, Attention: 5, Failing: 4, Unknown: 22},
 				Filter: part.Filter{Action: "/criteria", Hint: "Filter by text or id", Found: "3 of 61", Groups: []part.Choice{part.StatusChoice(""), {Name: "category", Label: "Category", Options: []part.Option{{Value: "", Text: "All categories"}, {Value: "privacy", Text: "Privacy"}}}}},
 				Groups: []CriteriaGroup{{ID: "CC6", Name: "Logical and physical access", Counts: part.Counts{Passing: 1, Failing: 1, Unknown: 1}, Rows: []CriterionRow{
-					{ID: "CC6.1", Title: "Access to systems is restricted to who needs it", Category: "Common", Status: part.Failing, Controls: 5, Checks: part.Counts{Passing: 8, Failing: 1}},
-					{ID: "CC6.2", Title: "Access is granted and taken away in time", Category: "Common", Status: part.Passing, Controls: 3, Checks: part.Counts{Passing: 4}},
+					{ID: "CC6.1", Title: "Access to systems is restricted to who needs it", Category: "Common", Status: part.Failing, Points: 6, Answered: 3, Required: 5, Controls: 5, Checks: part.Counts{Passing: 8, Failing: 1}},
+					{ID: "CC6.2", Title: "Access is granted and taken away in time", Category: "Common", Status: part.Passing, Points: 3, Controls: 3, Checks: part.Counts{Passing: 4}},
 					{ID: "CC6.3", Title: "Roles and duties are kept apart", Category: "Common", Status: part.Unknown},
 				}}},
 			})
@@ -56,7 +56,7 @@ func fixtures() []fixture {
 				Summary: "Software, infrastructure and data are protected by controls over who may reach them.", Intent: "Most incidents begin with an account that should not have had the access it had.",
 				Answer:   fixtureAnswer(part.Failing),
 				Controls: fixtureControls(), Offered: fixtureCatalogue(),
-				Focus: []Focus{{Key: "a", Text: "Assets are known and classified"}, {Key: "b", Text: "Personal data is kept apart", OnlyFor: []string{"privacy"}}},
+				Answered: 3, Required: 5, Focus: []Focus{{Key: "a", Text: "Assets are known and classified"}, {Key: "b", Text: "Personal data is kept apart", OnlyFor: []string{"privacy"}}},
 			})
 		}},
 		{path: "/controls", page: func() templ.Component {

@@ -355,3 +355,54 @@ func (w *world) columnsLead(t *testing.T, page string) {
 		t.Errorf("the columns lead to %v", days)
 	}
 }
+
+func TestNumbersOfACriterionLeadToListsOfThatMany(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	w.put(t, "person", "bob", map[string]any{"id": "bob", "name": "Bob", "email": "bob@example.org", "start": "2024-01-01"})
+	today := time.Now().UTC().Format(time.DateOnly)
+	for i, control := range []string{"AC-01", "AC-01", "AC-02"} {
+		key := "r" + strconv.Itoa(i)
+		w.put(t, "requirement", key, map[string]any{"control": control, "title": "Proof " + key, "frequency": "once", "from": "2026-01-01"})
+		if i == 0 {
+			if _, err := w.Book.Put(t.Context(), somebody("ada"), record.Change{Kind: "evidence", Key: "e0", Body: []byte(`{"title":"Proof","sort":"document","link":"https://example.org/proof","controls":["AC-01"],"requirement":"r0","covers_from":"2026-01-01","covers_to":"` + today + `"}`)}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Book.Put(t.Context(), somebody("bob"), record.Change{Kind: "evidence", Key: "e0", Move: "review", Said: map[string]any{"review": "Read it."}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_, page := w.get(t, "/criteria")
+	numbers := map[string]int{}
+	most := map[string]string{}
+	walk(t, []byte(page), func(n *html.Node, a map[string]string) {
+		href := a["href"]
+		path, query, _ := strings.Cut(href, "?")
+		if n.Data != "a" || !strings.Contains(a["class"], "link") {
+			return
+		}
+		number := strings.Fields(numbersIn(text(n)))[0]
+		switch {
+		case strings.HasSuffix(path, "#points"):
+			_, own := w.get(t, strings.TrimSuffix(path, "#points"))
+			_, points, _ := strings.Cut(own, `id="points"`)
+			points, _, _ = strings.Cut(points, "</section>")
+			if got := strconv.Itoa(strings.Count(points, "<li>")); got != number {
+				t.Errorf("%s says %s points and shows %s", href, number, got)
+			}
+			numbers["points"]++
+		case path == "/evidence" || path == "/controls" || path == "/plan":
+			_, list := w.get(t, href)
+			if found := strings.Fields(numbersIn(foundIn(list)))[0]; found != number {
+				t.Errorf("%s says %s and its list says %q", href, number, foundIn(list))
+			}
+			q, _ := url.ParseQuery(query)
+			numbers[path+q.Get("show")]++
+			most[path+q.Get("show")] = max(most[path+q.Get("show")], number)
+		}
+	})
+	if numbers["points"] != 61 || numbers["/evidencecalendar"] == 0 || numbers["/evidenceanswered"] != numbers["/evidencecalendar"] || most["/evidenceanswered"] != "1" || most["/evidencecalendar"] < "2" || numbers["/controls"] == 0 {
+		t.Errorf("the numbers were %v, the highest %v", numbers, most)
+	}
+}

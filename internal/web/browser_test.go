@@ -211,3 +211,38 @@ func TestEveryPageIsAccessibleAtEverySizeAndColour(t *testing.T) {
 		}
 	}
 }
+
+// On paper there is nothing to click, nothing runs off the sheet, and the page says whose it is, as of when and where it stands.
+func TestEveryPagePrints(t *testing.T) {
+	ctx, _ := browser(t)
+	site := fixtureSite(t)
+	paper := chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+		return err
+	})
+	if err := chromedp.Do(ctx, paper, chromedp.EmulateViewport(703, 990)); err != nil { // A4 within its margins
+		t.Fatal(err)
+	}
+	for _, f := range fixtures() {
+		t.Run(f.path, func(t *testing.T) {
+			if err := chromedp.Do(ctx, chromedp.Navigate(site+f.path)); err != nil {
+				t.Fatal(err)
+			}
+			wrong, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`(() => {
+				const out = [], wide = document.documentElement.scrollWidth - innerWidth, seen = q => [...document.querySelectorAll(q)].some(e => e.checkVisibility());
+				if (wide > 0) out.push('it is ' + wide + ' pixels wider than the sheet');
+				for (const q of ['.side', '.tools', '.skip', '.filters', '.bulk', '.tabs', '.acts .btn']) if (seen(q)) out.push(q + ' is printed');
+				for (const t of document.querySelectorAll('main table')) if (t.getBoundingClientRect().right > innerWidth + 1) out.push('a table is cut off');
+				if (document.querySelector('.shell') && !seen('.on-paper')) out.push('it does not say whose it is');
+				if (getComputedStyle(document.body).backgroundColor !== 'rgb(255, 255, 255)' || !/^(rgb\(0, 0, 0\))$/.test(getComputedStyle(document.querySelector('main')).color)) out.push('it is not black on white');
+				return out;
+			})()`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range wrong {
+				t.Error(w)
+			}
+		})
+	}
+}

@@ -39,7 +39,7 @@ type CriterionPage struct {
 	Controls                   []ControlRow
 	Offered                    []CatalogueRow // catalogue controls for it that are not adopted
 	Focus                      []Focus
-	Answered, Required         int        // evidence requirements of its controls
+	Answered, Required         int         // evidence requirements of its controls
 	Gaps                       []GapLine   // what is missing for it
 	Policies                   []part.Link // that its controls are carried by
 	Record                     string      // address of its record

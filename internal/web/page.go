@@ -28,6 +28,7 @@ type Frame struct {
 	Toast         string // what was just done
 	Undo          string // takes it back; empty where it cannot be
 	Here          *url.URL
+	Base          string         // where browsers find these pages, for paper
 	Counts        map[string]int // beside entries of the sidebar, by address
 	Asset         func(name string) string
 }

@@ -185,7 +185,7 @@ func session(ctx context.Context) access.Session {
 // frame is what surrounds the pages of one reader.
 func (s *site) frame(r *http.Request) Frame {
 	ctx := r.Context()
-	f := Frame{Organisation: "Tickmark", Theme: theme(r), Here: r.URL, Asset: s.files.URL}
+	f := Frame{Organisation: "Tickmark", Theme: theme(r), Here: r.URL, Base: strings.TrimSuffix(s.BaseURL, "/"), Asset: s.files.URL}
 	company := s.organisation(ctx, at(ctx))
 	f.Demonstration = company.Demonstration
 	who, ok := access.FromContext(ctx)

@@ -162,6 +162,28 @@ func (v *Vocabulary) See(view, kind string, doc *expr.Doc) (seen *expr.Doc, in e
 	return seen, in, err
 }
 
+// Values are fields of a record as a view asks for them, in order; nil where its source does not say. Without one it is not in
+// the view.
+func (v *Vocabulary) Values(view, kind string, doc *expr.Doc, fields ...string) ([]any, expr.Value) {
+	p := v.provider(view, kind)
+	in := expr.Value{Answer: expr.True}
+	if p != nil && p.where != nil {
+		in = p.where.Eval(doc, nil)
+	}
+	if p == nil || in.Answer != expr.True {
+		return nil, in
+	}
+	out := make([]any, len(fields))
+	for _, f := range p.fields {
+		if i := slices.Index(fields, f.name); i >= 0 {
+			if value, err := f.prog.Native(doc, nil); err == nil {
+				out[i] = value
+			}
+		}
+	}
+	return out, in
+}
+
 func (v *Vocabulary) see(view, kind string, doc *expr.Doc) (body []byte, in expr.Value, err error) {
 	p := v.provider(view, kind)
 	if p == nil {

@@ -356,6 +356,16 @@ func (b *Book) EachOpen(ctx context.Context, q store.Q, kind string, fn func(Ver
 
 // EachAt is EachOpen as of a moment; zero is now.
 func (b *Book) EachAt(ctx context.Context, q store.Q, kind string, at store.Moment, fn func(Version) error) error {
+	return b.eachAt(ctx, q, kind, at, versionSelect, true, fn)
+}
+
+// EachBody is EachAt for who needs nothing but key, source, label and body, without what is kept outside the history: of many
+// records, that is half the work.
+func (b *Book) EachBody(ctx context.Context, q store.Q, kind string, at store.Moment, fn func(Version) error) error {
+	return b.eachAt(ctx, q, kind, at, "SELECT v.id, v.record, v.kind, r.key, r.source, v.label, v.schema_version, v.salt, v.body FROM version v JOIN record r ON r.id = v.record ", false, fn)
+}
+
+func (b *Book) eachAt(ctx context.Context, q store.Q, kind string, at store.Moment, columns string, volatile bool, fn func(Version) error) error {
 	ki, err := b.kind(kind)
 	if err != nil {
 		return err
@@ -363,7 +373,7 @@ func (b *Book) EachAt(ctx context.Context, q store.Q, kind string, at store.Mome
 	cond, args := holds("v", at, 2)
 	n := len(args) + 2
 	for after := int64(0); ; {
-		rows, err := store.All[versionRow](ctx, q, versionSelect+fmt.Sprintf("WHERE v.kind = $1 AND %s AND v.record > $%d ORDER BY v.record LIMIT 1000", cond, n),
+		rows, err := store.All[versionRow](ctx, q, columns+fmt.Sprintf("WHERE v.kind = $1 AND %s AND v.record > $%d ORDER BY v.record LIMIT 1000", cond, n),
 			append(append([]any{ki.id}, args...), after)...)
 		if err != nil {
 			return err
@@ -372,7 +382,10 @@ func (b *Book) EachAt(ctx context.Context, q store.Q, kind string, at store.Mome
 		if err != nil {
 			return err
 		}
-		if err := b.latest(ctx, q, list); err != nil {
+		if volatile {
+			err = b.latest(ctx, q, list)
+		}
+		if err != nil {
 			return err
 		}
 		for _, v := range list {

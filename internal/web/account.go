@@ -2,7 +2,11 @@ package web
 
 import (
 	"context"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"tickmark/internal/expr"
 	"tickmark/internal/record"
@@ -15,15 +19,19 @@ const accountView = "account"
 
 func optionOf(p personBody) form.Option { return form.Option{Key: p.ID, Label: p.Name} }
 
-// eachAccount hands over every account of every source at the reader's moment.
-func (s *site) eachAccount(ctx context.Context, fn func(AccountRow)) error {
+// eachAccount hands over every account of every source at the reader's moment, whose id is wanted.
+func (s *site) eachAccount(ctx context.Context, want func(id string) bool, fn func(AccountRow)) error {
 	for _, k := range s.Monitor.Words.Kinds(accountView) {
 		if s.may(ctx, k.Name) != nil {
 			continue
 		}
 		var doc expr.Doc
-		err := s.Book.EachAt(ctx, s.Book.DB, k.Name, at(ctx), func(v record.Version) error {
-			row, ok, err := s.seeAccount(k, v, &doc)
+		each := s.Book.EachBody
+		if s.volatileAccount(k) {
+			each = s.Book.EachAt
+		}
+		err := each(ctx, s.Book.DB, k.Name, at(ctx), func(v record.Version) error {
+			row, ok, err := s.seeAccount(k, v, &doc, want)
 			if err == nil && ok {
 				fn(row)
 			}
@@ -45,8 +53,8 @@ func (s *site) accountsOf(ctx context.Context, ids []string) (rows []AccountRow,
 		}
 		var doc expr.Doc
 		take := func(v record.Version) error {
-			row, ok, err := s.seeAccount(k, v, &doc)
-			if err == nil && ok && contains(ids, row.ID) {
+			row, ok, err := s.seeAccount(k, v, &doc, func(id string) bool { return contains(ids, id) })
+			if err == nil && ok {
 				rows, found[row.ID] = append(rows, row), true
 			}
 			return err
@@ -78,39 +86,58 @@ func (s *site) accountsOf(ctx context.Context, ids []string) (rows []AccountRow,
 	return rows, unseen, nil
 }
 
-// seeAccount shows a record through the view of accounts. What the source does not say stays unknown.
-func (s *site) seeAccount(k *record.Kind, v record.Version, doc *expr.Doc) (AccountRow, bool, error) {
-	row := AccountRow{Kind: k.Title, Source: v.Source, Href: hrefOf(v)}
+// volatileAccount reports whether a kind says of an account what is kept outside the history.
+func (s *site) volatileAccount(k *record.Kind) bool {
+	return slices.ContainsFunc(k.Fields, func(f record.Field) bool {
+		read := regexp.MustCompile(`\br\.` + f.Name + `\b`)
+		return f.Volatile && slices.ContainsFunc(k.Views, func(v record.View) bool {
+			return v.Name == accountView && (read.MatchString(v.Where) || slices.ContainsFunc(slices.Collect(maps.Values(v.Fields)), read.MatchString))
+		})
+	})
+}
+
+// seeAccount shows a record through the view of accounts, if its id is wanted. What the source does not say stays unknown.
+func (s *site) seeAccount(k *record.Kind, v record.Version, doc *expr.Doc, want func(id string) bool) (AccountRow, bool, error) {
+	row := AccountRow{Kind: k.Title, Source: v.Source}
 	if v.Erased {
 		return row, false, nil
 	}
 	if err := doc.Parse(v.Full()); err != nil {
 		return row, false, err
 	}
-	seen, in, err := s.Monitor.Words.See(accountView, k.Name, doc)
-	if err != nil || in.Answer != expr.True {
-		return row, false, err
+	id, in := s.Monitor.Words.Values(accountView, k.Name, doc, "id")
+	if in.Answer != expr.True {
+		return row, false, nil
 	}
-	row.ID, row.Name = textIn(seen, "id"), textIn(seen, "name")
-	row.Enabled, row.Admin, row.LastUsed = yesNo(seen, "enabled"), yesNo(seen, "admin"), textIn(seen, "last_used")
+	if row.ID = textOf(id[0]); !want(row.ID) {
+		return row, false, nil
+	}
+	seen, _ := s.Monitor.Words.Values(accountView, k.Name, doc, "name", "enabled", "admin", "last_used")
+	row.Name, row.Enabled, row.Admin, row.LastUsed, row.Href = textOf(seen[0]), yesNo(seen[1]), yesNo(seen[2]), textOf(seen[3]), hrefOf(v)
 	return row, true, nil
 }
 
-func textIn(doc *expr.Doc, field string) string {
-	for _, v := range doc.Scalars(field) {
-		return part.Plain(v)
+// textOf is a value as text, of a list its first, and empty when there is none.
+func textOf(v any) string {
+	if list, ok := v.([]any); ok && len(list) > 0 {
+		v = list[0]
 	}
-	return ""
+	switch x := v.(type) {
+	case nil, []any, map[string]any:
+		return ""
+	case time.Time:
+		return x.Format(time.RFC3339Nano)
+	}
+	return part.Plain(v)
 }
 
 // yesNo is a truth value in words; empty when the source does not say.
-func yesNo(doc *expr.Doc, field string) string {
-	for _, v := range doc.Scalars(field) {
-		if is, ok := v.(bool); ok && is {
-			return "Yes"
-		} else if ok {
-			return "No"
-		}
+func yesNo(v any) string {
+	switch v {
+	case true:
+		return "Yes"
+	case false:
+		return "No"
 	}
 	return ""
 }

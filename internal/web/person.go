@@ -57,7 +57,7 @@ func today(ctx context.Context, days int) string {
 // everyone is every person at the reader's moment, by name.
 func (s *site) everyone(ctx context.Context) ([]personBody, error) {
 	var all []personBody
-	err := s.Book.EachAt(ctx, s.Book.DB, "person", at(ctx), func(v record.Version) error {
+	err := s.Book.EachBody(ctx, s.Book.DB, "person", at(ctx), func(v record.Version) error {
 		p := personBody{}
 		if v.Erased {
 			return nil
@@ -454,10 +454,7 @@ func (s *site) showLoose(w http.ResponseWriter, r *http.Request, status int, wro
 	}
 	l.Says = session(ctx).May(ctx, access.Write, k) == nil && !part.Past(ctx)
 	seen := map[string]bool{}
-	err = s.eachAccount(ctx, func(a AccountRow) {
-		if a.ID == "" || owned[a.ID] {
-			return
-		}
+	err = s.eachAccount(ctx, func(id string) bool { return id != "" && !owned[id] }, func(a AccountRow) {
 		l.Total++
 		if which == "may" && a.Enabled == "No" || !fits(q.Get("q"), a.ID, a.Name, a.Source) {
 			return

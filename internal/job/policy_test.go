@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"tickmark/internal/fault"
 	"tickmark/internal/record"
 	"tickmark/internal/workspace"
 )
@@ -177,9 +178,21 @@ func TestAReviewIsAskedForOnceSixtyDaysBeforeTheApprovalIsTooOld(t *testing.T) {
 	expect(t, "60 days before", w.lines(t, "task", "title", "due", "owner", "policy"), "Review Access policy 2027-01-05 ada access")
 	w.put(t, "bob", "policy_review", "r", map[string]any{"policy": "access", "version": "v1", "note": "Nothing changed."})
 	w.act(t, "cleo", "policy_review", "r", "approve")
+	if err := w.say(t, "ada", "task", "review-access-2027-01-05", "settle", nil); !fault.Is(err, fault.Denied) {
+		t.Errorf("somebody settled it: %v", err)
+	}
 	w.at("2027-01-10")
 	w.due(t)
-	expect(t, "after a review without change", w.lines(t, "task", "due"), "2027-01-05")
+	expect(t, "after a review without change", w.lines(t, "task", "due", "state", "outcome", "overdue_since"), "2027-01-05 verified Version 1.0 was approved on 7 November 2026. <nil>")
+	w.at("2027-11-07")
+	w.due(t)
+	w.at("2027-11-10")
+	w.due(t)
+	expect(t, "the next year", w.lines(t, "task", "due", "state"), "2027-01-05 verified", "2027-11-07 open")
+	w.put(t, "bob", "policy_review", "r2", map[string]any{"policy": "access", "version": "v1", "note": "Nothing changed."})
+	w.act(t, "cleo", "policy_review", "r2", "approve")
+	w.due(t)
+	expect(t, "held too late", w.lines(t, "task", "due", "state", "overdue_since"), "2027-01-05 verified <nil>", "2027-11-07 verified 2027-11-08")
 }
 
 // May grants everything, so that only the rules of the records refuse.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -80,13 +81,14 @@ func reviewTask(look record.Look, d Document) ([]record.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	if look.At.Before(last.Through.AddDate(0, 0, -WarnDays)) {
-		return nil, nil
+	out, err := settled(look, d, last)
+	if err != nil || look.At.Before(last.Through.AddDate(0, 0, -WarnDays)) {
+		return out, err
 	}
 	due := last.Through.Format(time.DateOnly)
-	key := "review-" + d.Key + "-" + due
+	key := reviewKey(d.Key, due)
 	if _, err := look.Get("task", key); !fault.Is(err, fault.NotFound) {
-		return nil, err
+		return out, err
 	}
 	body := map[string]any{"title": "Review " + d.Title, "sort": "document", "policy": d.Key, "due": due,
 		"description": fmt.Sprintf("Version %s was last approved on %s. Publish a new version, or record a review that found nothing to change and let another person approve it.",
@@ -94,5 +96,29 @@ func reviewTask(look record.Look, d Document) ([]record.Change, error) {
 	if d.Owner != "" {
 		body["owner"] = d.Owner
 	}
-	return []record.Change{{Kind: "task", Key: key, Body: encoded(body), Reason: "its review is due"}}, nil
+	return append(out, record.Change{Kind: "task", Key: key, Body: encoded(body), Reason: "its review is due"}), nil
+}
+
+func reviewKey(policy, due string) string { return "review-" + policy + "-" + due }
+
+// settled closes what asked for a review that was held since: the approval was renewed, so that it is due later now. A due date
+// that passed before that stays on the task.
+func settled(look record.Look, d Document, last Approval) ([]record.Change, error) {
+	tasks, err := look.Find("task", "policy", d.Key)
+	if err != nil {
+		return nil, err
+	}
+	var out []record.Change
+	for _, v := range tasks {
+		var b struct{ State, Due string }
+		if err := json.Unmarshal(v.Body, &b); err != nil {
+			return nil, fmt.Errorf("read task %s: %w", v.Key, err)
+		}
+		if v.Key != reviewKey(d.Key, b.Due) || b.State != "open" && b.State != "in_progress" || b.Due >= last.Through.Format(time.DateOnly) {
+			continue
+		}
+		out = append(out, record.Change{Kind: "task", Key: v.Key, Move: "settle", Reason: "its review was held",
+			Said: map[string]any{"outcome": fmt.Sprintf("Version %s was approved on %s.", last.Version.Number, last.At.In(Zone(look)).Format("2 January 2006"))}})
+	}
+	return out, nil
 }

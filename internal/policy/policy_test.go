@@ -279,7 +279,7 @@ func TestLapsesAreEveryTimeWithoutAYoungApproval(t *testing.T) {
 	w.put(t, bob, "policy_review", "r", map[string]any{"policy": "access", "version": "v1", "note": "Late."})
 	w.must(t, cleo, "policy_review", "r", "approve")
 	w.at("2027-03-01")
-	got, err := policy.Lapses(t.Context(), w.Book, "access", day("2025-12-01"), day("2027-03-01"))
+	got, err := policy.Lapses(w.LookAt(t.Context(), zero), "access", day("2025-12-01"), day("2027-03-01"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,9 +291,15 @@ func TestLapsesAreEveryTimeWithoutAYoungApproval(t *testing.T) {
 	if !slices.Equal(said, want) {
 		t.Errorf("got  %q\nwant %q", said, want)
 	}
+	rec, _ := w.Get(t.Context(), "policy", "access", 0)
+	d, _ := policy.ReadDocument(rec)
+	if got, err := policy.Missed(w.LookAt(t.Context(), zero), d, day("2025-12-01"), day("2027-03-01")); err != nil || len(got) != 1 ||
+		got[0] != "From 6 January 2027 to 1 February 2027 the approval of version 1.0 was more than 12 months old: its review was not held in time." {
+		t.Errorf("missed %q %v", got, err)
+	}
 	w.must(t, cleo, "policy", "access", "retire")
 	w.at("2027-06-01")
-	if got, err := policy.Lapses(t.Context(), w.Book, "access", day("2027-03-02"), day("2027-06-01")); err != nil || len(got) != 0 {
+	if got, err := policy.Lapses(w.LookAt(t.Context(), zero), "access", day("2027-03-02"), day("2027-06-01")); err != nil || len(got) != 0 {
 		t.Errorf("a retired policy lapses: %+v %v", got, err)
 	}
 }
@@ -304,7 +310,7 @@ func TestAnApprovalOfALeapDayIsTooOldAfterTheLastDayOfFebruary(t *testing.T) {
 	w.at("2028-02-29")
 	w.publish(t, "v1", "1.0", "major")
 	w.at("2029-03-05")
-	got, err := policy.Lapses(t.Context(), w.Book, "access", day("2028-03-01"), day("2029-03-05"))
+	got, err := policy.Lapses(w.LookAt(t.Context(), zero), "access", day("2028-03-01"), day("2029-03-05"))
 	if err != nil || len(got) != 1 || got[0].From.Format("2006-01-02") != "2029-03-01" {
 		t.Errorf("%+v %v", got, err)
 	}

@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -109,10 +109,31 @@ func through(approved time.Time, months int, zone *time.Location) time.Time {
 	return addMonths(time.Date(y, m, day, 0, 0, 0, 0, zone), months)
 }
 
+// Missed are the lapses of a summary's policy in which a text was in force whose review was not held in time, in sentences.
+func (s Summary) Missed(from, to time.Time, zone *time.Location) []string {
+	return missed(lapses(s.Versions, s.Reviews, s.Months(), zone, from, to), s.Months(), zone)
+}
+
+// Missed is Summary.Missed by a policy's key.
+func Missed(look record.Look, d Document, from, to time.Time) ([]string, error) {
+	list, err := Lapses(look, d.Key, from, to)
+	return missed(list, d.Months(), Zone(look)), err
+}
+
+func missed(list []Lapse, months int, zone *time.Location) []string {
+	var out []string
+	for _, l := range list {
+		if l.Version != "" {
+			out = append(out, fmt.Sprintf("From %s to %s the approval of version %s was more than %d months old: its review was not held in time.",
+				l.From.In(zone).Format("2 January 2006"), l.To.Add(-time.Second).In(zone).Format("2 January 2006"), l.Version, months))
+		}
+	}
+	return out
+}
+
 // Lapses are the times within a window, from inclusive and to exclusive, in which a policy had no text in force or the approval
 // of its text was older than its review_months; none after the policy was retired. Not one is good: at any day of a window the approval must be younger.
-func Lapses(ctx context.Context, book *record.Book, policy string, from, to time.Time) ([]Lapse, error) {
-	look := book.LookAt(ctx, time.Time{})
+func Lapses(look record.Look, policy string, from, to time.Time) ([]Lapse, error) {
 	rec, err := look.Get("policy", policy)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,10 @@
 // date that passed stays on record after the work is done.
 package task
 
-import "tickmark/internal/record"
+import (
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+)
 
 // Kind declares the task: open, in progress, done, verified by another; or cancelled with a reason.
 func Kind() record.Kind {
@@ -47,11 +50,22 @@ func machine() *record.Machine {
 			{Name: "finish", Title: "Mark as done", From: open, To: "done", By: "done_by", At: "done_at",
 				Fields: []record.Field{{Name: "outcome", Type: record.Long, Required: true, Help: "Say what was done and where it can be seen."}}},
 			{Name: "verify", Title: "Verify", From: []string{"done"}, To: "verified", By: "verified_by", At: "verified_at", Guard: verify},
+			{Name: "settle", Title: "Close as settled", From: open, To: "verified", By: "done_by", At: "done_at", Job: true, Guard: settle,
+				Fields: []record.Field{{Name: "outcome", Type: record.Long, Help: "What on record settled it."}}},
 			{Name: "reopen", Title: "Reopen", From: []string{"done"}, To: "open"},
 			{Name: "cancel", Title: "Cancel", From: open, To: "cancelled", By: "cancelled_by", At: "cancelled_at",
 				Fields: []record.Field{{Name: "cancelled_reason", Title: "Reason", Type: record.Long, Required: true, Help: "Say why it is not needed."}}},
 		},
 	}
+}
+
+// settle is for the program: what the task asked for is on record, approved by whoever that needs.
+func settle(_, after map[string]any, actor record.Actor) error {
+	if !actor.IsJob() {
+		return fault.New(fault.Denied, "Only what is on record settles a task by itself.").WithNext("Mark it as done, and say what was done.")
+	}
+	after["verified_at"] = after["done_at"]
+	return nil
 }
 
 func verify(before, _ map[string]any, actor record.Actor) error {

@@ -14,6 +14,7 @@ import (
 
 	"tickmark/internal/approval"
 	"tickmark/internal/markdown"
+	periods "tickmark/internal/period"
 	"tickmark/internal/policy"
 	"tickmark/internal/record"
 	"tickmark/internal/web/part"
@@ -82,6 +83,20 @@ func (s *site) showPolicy(w http.ResponseWriter, r *http.Request, status int, ed
 	}
 	if err != nil {
 		return err
+	}
+	if sum.State == "active" {
+		zone := part.Of(ctx).Zone
+		from, to := look.At.AddDate(-1, 0, 0), look.At
+		window, ok, err := periods.Working(look)
+		if err != nil {
+			return err
+		}
+		if begins, ends := window.Days(zone); ok && window.From != "" && begins.Before(look.At) {
+			if from = begins; ends.Before(to) {
+				to = ends
+			}
+		}
+		p.Missed = sum.Missed(from, to, zone)
 	}
 	p.Facts = policyFacts(sum, p, people)
 	for _, t := range policyTabs {

@@ -45,6 +45,8 @@ type PolicyPage struct {
 	Script string // address of the editor's
 	Rich   string // address of the rich editor's, which is large and loaded only there
 
+	Missed []string // times of the window in which its review was not held, in sentences
+
 	Moves   []Move // of the text under way
 	Act     string // where those moves are posted, without the move
 	Retire  *Move  // of the policy itself

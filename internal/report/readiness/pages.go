@@ -244,6 +244,9 @@ func (p *paper) policies() document.Section {
 				if x.Alone != "" {
 					approved.Sub += ", " + x.Alone
 				}
+				if len(x.Missed) > 0 {
+					approved.Sub += ". " + strings.Join(x.Missed, " ")
+				}
 			}
 		}
 		if x.Draft != "" && x.Version == "" {

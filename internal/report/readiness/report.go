@@ -346,6 +346,7 @@ type Policy struct {
 	ApprovedBy   string    `json:"approved_by"`
 	ApprovedAt   time.Time `json:"approved_at,omitzero"` // the last approval, by review too
 	Alone        string    `json:"alone,omitempty"`      // what stands beside an approval that no second person gave
+	Missed       []string  `json:"missed,omitempty"`     // times of the window in which its review was not held, in sentences
 	SHA256       string    `json:"sha256,omitempty"`
 	Assigned     int       `json:"assigned"` // acknowledgements of the text in force, void ones left out
 	Acknowledged int       `json:"acknowledged"`

@@ -14,6 +14,7 @@ import (
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
 	"tickmark/internal/fault"
+	"tickmark/internal/policy"
 	"tickmark/internal/record"
 	"tickmark/internal/requirement"
 	"tickmark/internal/standing"
@@ -445,6 +446,13 @@ func (m *making) policies() error {
 		if t, ok := force[v.Key]; ok {
 			p.Version, p.Effective, p.ApprovedBy, p.ApprovedAt, p.SHA256, p.VersionRef = t.Number, t.Effective, m.name(t.ApprovedBy), t.ApprovedAt, t.SHA256, m.ref(t.version)
 			p.Alone = approval.How(t.State, t.ApprovedBy, t.ReviewDue, t.LateBy).Said(t.ReviewDue, m.name(t.LateBy))
+			d, err := policy.ReadDocument(v)
+			if err != nil {
+				return err
+			}
+			if p.Missed, err = policy.Missed(m.Book.LookAt(m.ctx, m.r.AsOf.Time()), d, m.r.From.Time(), m.r.To.Time()); err != nil {
+				return err
+			}
 			if n := asked[t.version.Key]; n != nil {
 				p.Assigned, p.Acknowledged, p.Overdue = n.Assigned, n.Acknowledged, n.Overdue
 			}

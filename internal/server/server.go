@@ -89,7 +89,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
 	s.under.Go(func() { s.sign(ctx) })
 	s.under.Go(func() { s.work(ctx) })
-	s.under.Go(func() { s.try(ctx, "prepare the PDF engine", s.w.Paper.Prepare) }) // its machine code is made once, and nobody should wait for it
+	s.under.Go(func() { s.try(ctx, "prepare the PDF engine", s.w.Paper.Make) })
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.l) }()
 	select {

@@ -65,6 +65,9 @@ func New(data string, workers int) *Renderer {
 // Prepare makes ready, which takes a while the first time.
 func (r *Renderer) Prepare(ctx context.Context) error { return r.engine.Prepare(ctx) }
 
+// Make does what takes a while the first time, and keeps nothing of it in memory.
+func (r *Renderer) Make(ctx context.Context) error { return r.engine.Make(ctx) }
+
 // Quick reports whether a PDF can be set without more than a second's preparation.
 func (r *Renderer) Quick() bool {
 	p := r.engine.State().Phase

@@ -9,10 +9,13 @@ package typst
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	_ "embed"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -124,6 +127,47 @@ func (e *Engine) Prepare(ctx context.Context) error {
 	return e.err
 }
 
+// Make sees to it that the machine code lies on disk, so that nobody waits for its making, and keeps none of it in memory.
+func (e *Engine) Make(ctx context.Context) error {
+	e.mu.Lock()
+	if e.state.Phase == Cold && e.made() {
+		e.state = State{Phase: Asleep, Since: time.Now()}
+	}
+	cold := e.state.Phase == Cold
+	e.mu.Unlock()
+	if !cold {
+		return nil
+	}
+	if err := e.Prepare(ctx); err != nil {
+		return err
+	}
+	if e.dir != "" {
+		e.sleep()
+	}
+	return nil
+}
+
+// made reports whether an earlier start left this very compiler's code on disk.
+func (e *Engine) made() bool {
+	b, err := os.ReadFile(filepath.Join(e.dir, "typst", madeFile))
+	return e.dir != "" && err == nil && string(b) == fingerprint()
+}
+
+const madeFile = "made"
+
+// fingerprint names what machine code is made of, by what and for what.
+func fingerprint() string {
+	maker := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range info.Deps {
+			if d.Path == "github.com/tetratelabs/wazero" {
+				maker = d.Version
+			}
+		}
+	}
+	return fmt.Sprintf("%x %s %s/%s\n", sha256.Sum256(packed), maker, runtime.GOOS, runtime.GOARCH)
+}
+
 func (e *Engine) prepare() {
 	code, err := compile(e.dir, e.workers)
 	debug.FreeOSMemory() // making machine code needs hundreds of megabytes once
@@ -209,6 +253,9 @@ func compile(dir string, workers int) (c code, err error) {
 	c.runtime = wazero.NewRuntimeWithConfig(ctx, config)
 	if c.module, err = c.runtime.CompileModule(ctx, wasm); err == nil {
 		err = bind(ctx, c.runtime, c.module)
+	}
+	if err == nil && dir != "" {
+		err = os.WriteFile(filepath.Join(dir, "typst", madeFile), []byte(fingerprint()), 0o600)
 	}
 	if err != nil {
 		return c, fmt.Errorf("prepare the compiler: %w", err)

@@ -166,3 +166,30 @@ func TestADirectoryThatCannotBeWrittenIsSaid(t *testing.T) {
 		t.Errorf("%v %+v", err, e.State())
 	}
 }
+
+func TestACompilerThatWasMadeIsNotReadUntilItIsNeeded(t *testing.T) {
+	if _, err := set(t, "= Made", nil); err != nil {
+		t.Fatal(err)
+	}
+	dir := shared().dir
+	if dir == "" {
+		t.Skip("this user has no directory for caches")
+	}
+	e := New(dir, 1)
+	if err := e.Make(t.Context()); err != nil || e.State().Phase != Asleep || e.code.module != nil {
+		t.Errorf("%+v, %v", e.State(), err)
+	}
+	other := t.TempDir()
+	if New(other, 1).made() {
+		t.Error("nothing lies there")
+	}
+	if err := os.MkdirAll(filepath.Join(other, "typst"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(other, "typst", madeFile), []byte("another release"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if New(other, 1).made() {
+		t.Error("another release's code was taken for ours")
+	}
+}

@@ -105,7 +105,7 @@ func (g *Gate) Tokens(ctx context.Context, key string) ([]Token, error) {
 func (g *Gate) RevokeToken(ctx context.Context, by record.Authority, id string) error {
 	t, err := store.One[Token](ctx, g.db, "SELECT "+tokenColumns+" FROM api_token WHERE id = $1", id)
 	if missing(err) {
-		return fault.New(fault.NotFound, "There is no token %s.", id)
+		return fault.New(fault.NotFound, "There is no token %s.", id).WithNext("tickmark token list shows them.")
 	}
 	if err != nil {
 		return fmt.Errorf("read the token: %w", err)

@@ -145,7 +145,7 @@ func (g *Gate) User(ctx context.Context, key string) (User, error) {
 		return User{}, err
 	}
 	if v.Erased {
-		return User{}, fault.New(fault.NotFound, "There is no user %q.", key)
+		return User{}, fault.New(fault.NotFound, "There is no user %q.", key).WithNext("tickmark user list shows them.")
 	}
 	return userOf(v)
 }
@@ -254,7 +254,7 @@ func (g *Gate) change(ctx context.Context, by record.Authority, key, verb, reaso
 		}
 		before, ok := all[key]
 		if !ok {
-			return fault.New(fault.NotFound, "There is no user %q.", key)
+			return fault.New(fault.NotFound, "There is no user %q.", key).WithNext("tickmark user list shows them.")
 		}
 		u = before
 		edit(&u)

@@ -13,8 +13,8 @@ import (
 )
 
 type actCommand struct {
-	Kind   string            `arg:""`
-	Key    string            `arg:""`
+	Kind   string            `arg:"" help:"The kind, such as control; tickmark records lists them."`
+	Key    string            `arg:"" help:"The key of the record, such as AC-01."`
 	Move   string            `arg:"" optional:"" help:"The move, such as approve; without one, the moves there are and what stands against them."`
 	Say    map[string]string `placeholder:"FIELD=TEXT" aliases:"set" help:"What the move asks for."`
 	Reason string            `help:"Why; it stays on record."`

@@ -66,7 +66,7 @@ func (s *session) problems(w *workspace.Workspace) {
 }
 
 type checkShow struct {
-	ID string `arg:""`
+	ID string `arg:"" help:"The id of the check, such as HOST-26; tickmark check list shows them."`
 }
 
 func (c *checkShow) Run(s *session) error {
@@ -220,6 +220,11 @@ func (c *resultsCommand) Run(s *session) error {
 	}
 	return s.with(func(w *workspace.Workspace, _ access.Session) error {
 		f := check.Filter{Check: c.Check, Status: check.Status(c.Status), Kind: c.Kind, Key: c.Key, AsOf: asOf, From: win[0], To: win[1], Limit: 500}
+		if c.Kind != "" {
+			if _, err := w.Book.Kinds.Named(c.Kind); err != nil {
+				return err
+			}
+		}
 		in, err := s.boundary(w, c.System, asOf, win)
 		if err != nil {
 			return err

@@ -75,11 +75,18 @@ type session struct {
 	stderr io.Writer
 }
 
+const about = `Runs a company's SOC 2 programme: records with history, checks, a ledger that proves itself.
+
+Begin with tickmark up, or look at a year of it with tickmark demo --data ./demo.
+
+It ends with 0 when it is done, 1 when it was refused or found what it looks for, 2 when the command is mistyped, and 3 when
+something could not be read.`
+
 // Main runs one command line and returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c commands
 	code := -1
-	p, err := kong.New(&c, kong.Name("tickmark"), kong.Description("Runs a company's SOC 2 programme: records with history, checks, a ledger that proves itself."),
+	p, err := kong.New(&c, kong.Name("tickmark"), kong.Description(about),
 		kong.Writers(stdout, stderr), kong.Exit(func(n int) { code = n }), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(stderr, "tickmark:", err)
@@ -110,6 +117,9 @@ func usage(err error) string {
 			text = c[1] + rest
 			break
 		}
+	}
+	if strings.HasSuffix(text, "?") {
+		return text
 	}
 	return strings.TrimRight(text, ".") + "."
 }

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"tickmark/internal/fault"
 	"tickmark/internal/store"
@@ -156,5 +159,60 @@ func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestEveryExampleOfAHelpCanBeTyped(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"people.csv", "ada.yaml", "start.yaml", "evidence.zip", "ac-01.json", "README.md"} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := 0
+	var walk func(n *kong.Node)
+	walk = func(n *kong.Node) {
+		for line := range strings.Lines(n.Detail) {
+			line = strings.TrimSpace(line)
+			if !strings.HasPrefix(line, "tickmark ") {
+				continue
+			}
+			found++
+			var args []string // as a shell splits them
+			for i, part := range strings.Split(strings.TrimPrefix(line, "tickmark "), "'") {
+				if i%2 == 0 {
+					for j, word := range strings.Split(part, " ") {
+						if j == 0 && i > 0 && len(args) > 0 {
+							args[len(args)-1] += word
+						} else {
+							args = append(args, word)
+						}
+					}
+				} else {
+					args[len(args)-1] += part
+				}
+			}
+			args = slices.DeleteFunc(args, func(s string) bool { return s == "" })
+			p, err := kong.New(&commands{}, kong.Exit(func(int) {}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k, err := p.Parse(args); err != nil {
+				t.Errorf("%s: %v", line, err)
+			} else if got := k.Selected(); got == nil || got.FullPath() != n.FullPath() {
+				t.Errorf("%s stands in the help of %s", line, n.FullPath())
+			}
+		}
+		for _, c := range n.Children {
+			walk(c)
+		}
+	}
+	p, err := kong.New(&commands{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	walk(p.Model.Node)
+	if found < 30 {
+		t.Errorf("only %d examples", found)
 	}
 }

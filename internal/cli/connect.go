@@ -167,15 +167,15 @@ func (connectKinds) Run(s *session) error {
 }
 
 type connectTest struct {
-	Name string `arg:""`
+	Name string `arg:"" help:"The name of the connection; tickmark connect list shows them."`
 }
 
 func (c *connectTest) Run(s *session) error { return (&collectCommand{Names: []string{c.Name}}).Run(s) }
 
 type connectConfirm struct {
-	Name  string `arg:""`
-	Kind  string `arg:""`
-	Scope string `arg:"" optional:""`
+	Name  string `arg:"" help:"The name of the connection; tickmark connect list shows them."`
+	Kind  string `arg:"" help:"The kind whose list came back empty."`
+	Scope string `arg:"" optional:"" help:"The machine or other parent that it is about."`
 }
 
 func (c *connectConfirm) Run(s *session) error {
@@ -191,7 +191,7 @@ func (c *connectConfirm) Run(s *session) error {
 }
 
 type connectRemove struct {
-	Name   string `arg:""`
+	Name   string `arg:"" help:"The name of the connection; tickmark connect list shows them."`
 	Reason string `required:"" help:"Why; it stays on record."`
 }
 

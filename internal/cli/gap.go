@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"slices"
+	"strings"
+
 	"tickmark/internal/access"
+	"tickmark/internal/fault"
 	"tickmark/internal/gap"
 	"tickmark/internal/standing"
 	"tickmark/internal/workspace"
@@ -10,13 +14,20 @@ import (
 type gapsCommand struct {
 	AsOf     string `placeholder:"T" help:"As they stood at that moment."`
 	Sort     string `placeholder:"S" help:"Only gaps of this sort, such as criterion, owner, policy."`
-	Severity string `placeholder:"S" help:"Only gaps of this severity."`
+	Severity string `placeholder:"S" enum:",critical,high,medium,low" default:"" help:"Only gaps of this severity: critical, high, medium or low."`
 }
 
 func (c *gapsCommand) Run(s *session) error {
 	at, err := moment("as-of", c.AsOf)
 	if err != nil {
 		return err
+	}
+	if c.Sort != "" && !slices.Contains(gap.Sorts(), gap.Sort(c.Sort)) {
+		var sorts []string
+		for _, x := range gap.Sorts() {
+			sorts = append(sorts, string(x))
+		}
+		return fault.New(fault.Usage, "--sort: there is no sort of gap %q.", c.Sort).WithNext("The sorts are %s.", strings.Join(sorts, ", "))
 	}
 	return s.with(func(w *workspace.Workspace, _ access.Session) error {
 		standing, err := standing.At(s, w.Book, w.Monitor, at)

@@ -96,8 +96,8 @@ func (c *verifyCommand) Run(s *session) error {
 }
 
 type ledgerProve struct {
-	Kind string `arg:""`
-	Key  string `arg:""`
+	Kind string `arg:"" help:"The kind, such as control; tickmark records lists them."`
+	Key  string `arg:"" help:"The key of the record, such as AC-01."`
 	AsOf string `placeholder:"TIME" help:"The version that held at a past moment."`
 	Out  string `type:"path" placeholder:"FILE" help:"Where to; standard output when left out."`
 }

@@ -202,7 +202,7 @@ func (c *recordsCommand) kinds(s *session, w *workspace.Workspace) error {
 }
 
 type putCommand struct {
-	Kind   string `arg:""`
+	Kind   string `arg:"" help:"The kind, such as control; tickmark records lists them."`
 	Key    string `arg:"" optional:"" help:"The key; left out, the kind's own or a new one."`
 	File   string `required:"" placeholder:"F" help:"A JSON or YAML file with the whole content; - for standard input."`
 	Reason string `help:"Why; it stays on record."`
@@ -302,8 +302,8 @@ func plainDates(n *yaml.Node) {
 }
 
 type endCommand struct {
-	Kind   string `arg:""`
-	Key    string `arg:""`
+	Kind   string `arg:"" help:"The kind, such as control; tickmark records lists them."`
+	Key    string `arg:"" help:"The key of the record, such as AC-01."`
 	Reason string `required:"" help:"Why; it stays on record."`
 }
 
@@ -315,8 +315,8 @@ func (c *endCommand) Run(s *session) error {
 }
 
 type eraseCommand struct {
-	Kind   string `arg:""`
-	Key    string `arg:""`
+	Kind   string `arg:"" help:"The kind, such as control; tickmark records lists them."`
+	Key    string `arg:"" help:"The key of the record, such as AC-01."`
 	Reason string `required:"" help:"Why; it stays in the ledger."`
 	Yes    bool   `help:"Do it; without this nothing happens."`
 }

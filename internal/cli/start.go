@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"tickmark/internal/access"
-	"tickmark/internal/fault"
 	"tickmark/internal/guide"
 	"tickmark/internal/workspace"
 )
@@ -23,7 +22,7 @@ func (c *startCommand) Run(s *session) error {
 	if c.File != "-" {
 		f, err := os.Open(c.File)
 		if err != nil {
-			return fault.New(fault.NotFound, "%s cannot be read: %w.", c.File, err)
+			return unreadable(c.File, err)
 		}
 		defer f.Close()
 		in = io.Reader(f)

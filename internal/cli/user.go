@@ -62,9 +62,9 @@ func rolesOf(list []string) []access.Role {
 }
 
 type userAdd struct {
-	Key    string   `arg:""`
-	Name   string   `required:""`
-	Email  string   `required:""`
+	Key    string   `arg:"" help:"The key that the user shall have, such as ada."`
+	Name   string   `required:"" help:"Their full name."`
+	Email  string   `required:"" help:"Their address."`
 	Role   []string `required:"" help:"owner, lead, engineer, employee, auditor or viewer."`
 	Person string   `help:"Key of the person they are."`
 }
@@ -80,7 +80,7 @@ func (c *userAdd) Run(s *session) error {
 }
 
 type userLink struct {
-	Key string `arg:""`
+	Key string `arg:"" help:"The key of the user; tickmark user list shows them."`
 }
 
 func (c *userLink) Run(s *session) error {
@@ -98,9 +98,9 @@ func (c *userLink) link(s *session, w *workspace.Workspace, me access.Session) e
 }
 
 type userRole struct {
-	Key    string   `arg:""`
-	Role   []string `required:""`
-	Reason string   `required:""`
+	Key    string   `arg:"" help:"The key of the user; tickmark user list shows them."`
+	Role   []string `required:"" help:"owner, lead, engineer, employee, auditor or viewer."`
+	Reason string   `required:"" help:"Why; it stays on record."`
 }
 
 func (c *userRole) Run(s *session) error {
@@ -115,9 +115,9 @@ func (c *userRole) Run(s *session) error {
 }
 
 type userJoin struct {
-	Key    string `arg:""`
-	Person string `arg:""`
-	Reason string `default:"linked to the person"`
+	Key    string `arg:"" help:"The key of the user; tickmark user list shows them."`
+	Person string `arg:"" help:"The key of the person; tickmark records person shows them."`
+	Reason string `default:"linked to the person" help:"Why; it stays on record."`
 }
 
 func (c *userJoin) Run(s *session) error {
@@ -131,8 +131,8 @@ func (c *userJoin) Run(s *session) error {
 }
 
 type userOff struct {
-	Key    string `arg:""`
-	Reason string `required:""`
+	Key    string `arg:"" help:"The key of the user; tickmark user list shows them."`
+	Reason string `required:"" help:"Why; it stays on record."`
 }
 
 func (c *userOff) Run(s *session) error {
@@ -152,7 +152,7 @@ type tokenCommand struct {
 }
 
 type tokenList struct {
-	User string `arg:""`
+	User string `arg:"" help:"The key of the user; tickmark user list shows them."`
 }
 
 func (c *tokenList) Run(s *session) error {
@@ -180,7 +180,7 @@ func (c *tokenList) Run(s *session) error {
 }
 
 type tokenAdd struct {
-	User    string        `arg:""`
+	User    string        `arg:"" help:"The key of the user; tickmark user list shows them."`
 	Name    string        `required:"" help:"What it is for."`
 	Scope   string        `enum:"read,write" default:"read"`
 	Expires time.Duration `default:"2160h" help:"How long it is valid."`
@@ -202,7 +202,7 @@ func (c *tokenAdd) Run(s *session) error {
 }
 
 type tokenRevoke struct {
-	ID string `arg:""`
+	ID string `arg:"" help:"The id of the token; tickmark token list shows them."`
 }
 
 func (c *tokenRevoke) Run(s *session) error {

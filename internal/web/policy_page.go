@@ -57,6 +57,9 @@ func (s *site) showPolicy(w http.ResponseWriter, r *http.Request, status int, ed
 		p.Version = s.versionSummary(sum, *shown, people)
 		p.Gaps = shown.Gaps()
 		text, missing := shown.Render()
+		if editor != nil && editor.Previewed {
+			text, _ = policy.Version{Text: editor.Text, Variables: shown.Variables}.Render()
+		}
 		p.Wording = wording.Check(shown.Title + "\n\n" + text)
 		p.Missing = missing
 		p.comments(sum, people)

@@ -78,8 +78,8 @@ func TestAPolicyFromItsTemplateToItsAcknowledgement(t *testing.T) {
 	}
 	preview := fill(text, seenIn(t, form))
 	preview.Set("do", "preview")
-	if _, page := ada.post(t, "/policies/access-control/edit", preview); !strings.Contains(page, `<li id="ACP-1">Access ends within one working day.`) {
-		t.Error("the preview does not show how it reads")
+	if _, page := ada.post(t, "/policies/access-control/edit", preview); !strings.Contains(page, `<li id="ACP-1">Access ends within one working day.`) || !strings.Contains(page, "not true of a SOC 2 report") {
+		t.Error("the preview does not show how it reads, and its wrong words")
 	}
 	if _, page := ada.post(t, "/policies/access-control/edit", fill(text, seenIn(t, form))); !strings.Contains(page, "not true of a SOC 2 report") {
 		t.Error("nothing is said of the wrong words")

@@ -10,6 +10,7 @@ import (
 
 	"tickmark/internal/report/document"
 	"tickmark/internal/store"
+	"tickmark/internal/wording"
 )
 
 // Notice stands at the foot of every page.
@@ -268,6 +269,9 @@ func (p *paper) scope() document.Section {
 	for _, x := range p.r.Scope.Systems {
 		s.Sections = append(s.Sections, p.system(x))
 	}
+	if n := p.wording(); n != nil {
+		s.Blocks = append(s.Blocks, document.Block{Note: n})
+	}
 	rows := []document.Row{}
 	for _, c := range p.r.Scope.Commitments {
 		rows = append(rows, document.Row{Cells: []document.Cell{{Title: c.Title, Sub: plain(c.Sort), Refs: p.ref(c.Ref)}, {Text: plain(c.Category)}, {Text: c.MadeIn}, {Words: c.Controls}}})
@@ -276,6 +280,31 @@ func (p *paper) scope() document.Section {
 		Label: "What was promised, where, and which controls keep it", Empty: "No commitments are on record.",
 		Columns: []document.Column{{Title: "Commitment", Width: 3}, {Title: "Category", Width: 1}, {Title: "Made in", Width: 1.6}, {Title: "Kept by", Width: 1.2}}, Rows: rows})}})
 	return s
+}
+
+// wording warns of what the organisation's own texts in the scope say that must not be said of a report.
+func (p *paper) wording() *document.Note {
+	var texts []string
+	if x := p.r.Period; x != nil {
+		texts = append(texts, x.Name, x.Objective)
+	}
+	for _, x := range p.r.Scope.Systems {
+		texts = append(texts, x.Name, x.Description, x.Inside, x.Outside)
+		for _, c := range x.Components {
+			texts = append(texts, c.Description)
+		}
+	}
+	for _, c := range p.r.Scope.Commitments {
+		texts = append(texts, c.Title)
+	}
+	var says []string
+	for _, f := range wording.Check(strings.Join(texts, "\n")) {
+		says = append(says, fmt.Sprintf("Instead of “%s” say: %s.", f.Text, f.Say))
+	}
+	if len(says) == 0 {
+		return nil
+	}
+	return &document.Note{Tone: document.Attention, Title: "Some words in this section are not true of a SOC 2 report", Text: strings.Join(says, " ")}
 }
 
 func (p *paper) system(x System) document.Section {

@@ -212,6 +212,26 @@ func TestItsOwnWordsClaimNothing(t *testing.T) {
 	}
 }
 
+func TestWrongWordsOfTheOrganisationAreNamed(t *testing.T) {
+	w := open(t)
+	noted := func() string {
+		for _, b := range readiness.Document(w.make(readiness.Options{}), nil).Sections[1].Blocks {
+			if b.Note != nil && strings.Contains(b.Note.Title, "not true of a SOC 2 report") {
+				return b.Note.Text
+			}
+		}
+		return ""
+	}
+	w.put("commitment", "SC-01", `{"id":"SC-01","title":"We keep data safe","sort":"service_commitment","category":"security","statement":"We do.","made_in":"Terms","since":"2026-01-01"}`)
+	if got := noted(); got != "" {
+		t.Errorf("nothing is wrong, and it says %q", got)
+	}
+	w.put("commitment", "SC-02", `{"id":"SC-02","title":"We stay SOC 2 certified","sort":"service_commitment","category":"security","statement":"We do.","made_in":"Terms","since":"2026-01-01"}`)
+	if got := noted(); !strings.Contains(got, "“SOC 2 certified” say: examined by an independent CPA firm") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestADocumentLinksToSectionsAndReferencesThatExist(t *testing.T) {
 	r := rich(t).make(readiness.Options{})
 	d := readiness.Document(r, func(x readiness.Reference) string { return "/" + x.Code })

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tickmark/internal/fault"
+	"tickmark/internal/web/part"
 )
 
 // Problem is an error as a person sees it: what happened, and what to do next.
@@ -18,7 +19,7 @@ type Problem struct {
 }
 
 // problem turns an error into what may be shown: a fault says itself, anything else is ours and only its number is shown.
-func problem(_ context.Context, err error, number string) Problem {
+func problem(ctx context.Context, err error, number string) Problem {
 	p := Problem{Status: fault.Status(err), Number: number}
 	switch p.Status {
 	case 400, 422:
@@ -30,7 +31,9 @@ func problem(_ context.Context, err error, number string) Problem {
 	case 404:
 		p.Title = "There is nothing here"
 	case 409:
-		p.Title = "Somebody was faster"
+		if p.Title = "Somebody was faster"; part.Past(ctx) {
+			p.Title = "You look at the past"
+		}
 	case 413:
 		p.Title = "That is too large"
 	case 503:

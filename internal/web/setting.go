@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -46,16 +48,35 @@ func (s *site) showUsers(w http.ResponseWriter, r *http.Request, status int, l U
 	if err := s.mayAdmin(ctx); err != nil {
 		return err
 	}
-	all, err := s.Access.Users(ctx)
+	all, made, err := s.usersThen(ctx)
 	if err != nil {
 		return err
 	}
+	q := r.URL.Query()
 	l.Roles = roleNames(access.Roles())
+	role := part.Choice{Name: "role", Label: "Role", Value: q.Get("role"), Options: []part.Option{{Value: "", Text: "Any role"}}}
+	for _, x := range l.Roles {
+		role.Options = append(role.Options, part.Option{Value: x, Text: part.Sentence(x)})
+	}
+	total := len(all)
+	all = slices.DeleteFunc(all, func(u access.User) bool {
+		return role.Value != "" && !contains(roleNames(u.Roles), role.Value) || !fits(q.Get("q"), u.Name, u.Email)
+	})
+	l.Filter = part.Filter{Action: "/settings/users", Q: q.Get("q"), Hint: "Filter by name or address", Found: fmt.Sprintf("%d of %d", len(all), total), Groups: []part.Choice{role}}
+	all, next := pageAfter(all, q.Get("after"), usersShown, func(u access.User) string { return u.Key })
+	here := *r
+	here.URL = &url.URL{Path: "/settings/users", RawQuery: r.URL.RawQuery} // not that of a form that shows the list again
+	l.Pager = pagerOf(&here, len(all), next, "")
 	if l.People, err = s.peopleOptions(ctx); err != nil {
 		return err
 	}
 	for _, u := range all {
 		row := UserRow{Key: u.Key, Name: u.Name, Email: u.Email, Person: u.Person, Roles: roleNames(u.Roles), Disabled: u.Disabled, Me: u.Key == session(ctx).User.Key}
+		row.Made = made[u.Key]
+		if part.Past(ctx) { // ways to sign in are kept without their history
+			l.Rows = append(l.Rows, row)
+			continue
+		}
 		keys, err := s.Access.Passkeys(ctx, u.Key)
 		if err != nil {
 			return err
@@ -74,13 +95,29 @@ func (s *site) showUsers(w http.ResponseWriter, r *http.Request, status int, l U
 		if row.Ways = strings.Join(ways, ", "); row.Ways == "" {
 			row.Ways = "Nothing yet"
 		}
-		if v, err := s.Book.Get(ctx, access.UserKind, u.Key, 0); err == nil {
-			row.Made = v.From.Time()
-		}
 		l.Rows = append(l.Rows, row)
 	}
 	p := Page{Title: "Users", Section: "/settings/users", Crumbs: []part.Crumb{{Text: "Settings"}, {Text: "Users"}}}
 	return s.showAs(w, r, status, p, func(p Page) templ.Component { return usersPage(p, l) })
+}
+
+// usersShown is how many users a page lists.
+const usersShown = 50
+
+// usersThen are the users of the reader's moment, and since when they stand as they do.
+func (s *site) usersThen(ctx context.Context) (all []access.User, made map[string]time.Time, err error) {
+	made = map[string]time.Time{}
+	err = s.each(ctx, record.Query{Kind: access.UserKind, AsOf: at(ctx)}, func(v record.Version) error {
+		u := access.User{Key: v.Key}
+		if err := json.Unmarshal(v.Body, &u); err != nil {
+			return fmt.Errorf("read user %s: %w", v.Key, err)
+		}
+		made[v.Key] = v.From.Time()
+		all = append(all, u)
+		return nil
+	})
+	slices.SortFunc(all, func(a, b access.User) int { return strings.Compare(a.Key, b.Key) })
+	return all, made, err
 }
 
 func (s *site) userAdd(w http.ResponseWriter, r *http.Request) error {

@@ -54,6 +54,7 @@ type CheckSettings struct {
 	Rows    []CheckSetting
 	Filter  part.Filter
 	Changes bool // the reader may change them
+	Named   bool // the organisation is on record, which keeps the days
 	Wrong   string
 }
 
@@ -170,7 +171,7 @@ func (s *site) showCheckSettings(w http.ResponseWriter, r *http.Request, status 
 	v := CheckSettings{Wrong: wrong, Changes: session(ctx).May(ctx, access.Write, k) == nil && !part.Past(ctx)}
 	var company []byte
 	if o, err := s.Book.Get(ctx, "organisation", organisation.Key, at(ctx)); err == nil {
-		company = o.Body
+		company, v.Named = o.Body, true
 	}
 	days := check.DueDays(company)
 	for _, severity := range []string{"critical", "high", "medium", "low"} {

@@ -600,7 +600,7 @@ func checkSettingsPage(p Page, v CheckSettings) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = part.Card("Days to fix a finding, by severity", changeDays(ctx)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var22), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = part.Card("Days to fix a finding, by severity", changeDays(ctx, v.Named)).Render(templ.WithChildren(ctx, templ_7745c5c3_Var22), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1293,9 +1293,9 @@ func settingsHistoryPage(p Page, events []part.Event) templ.Component {
 	})
 }
 
-// changeDays leads to where the days are changed; not from the past.
-func changeDays(ctx context.Context) part.Link {
-	if part.Past(ctx) {
+// changeDays leads to where the days are changed: not from the past, and not before the organisation has a name.
+func changeDays(ctx context.Context, named bool) part.Link {
+	if part.Past(ctx) || !named {
 		return part.Link{Text: "Organisation", Href: "/settings/organisation"}
 	}
 	return part.Link{Text: "Change", Href: "/records/organisation/organisation/edit"}

@@ -10,6 +10,8 @@ import (
 // UserList shows who can sign in.
 type UserList struct {
 	Rows   []UserRow
+	Filter part.Filter
+	Pager  part.Pager
 	Roles  []string
 	People []form.Option
 	Link   string // a one-time link just made, shown once

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"tickmark/internal/access"
 	"tickmark/internal/check"
 	"tickmark/internal/record"
 	"tickmark/internal/web/part"
@@ -115,6 +116,12 @@ func TestEveryLinkOnTheSiteLeadsSomewhere(t *testing.T) {
 	})
 }
 
+func TestEveryLinkOfAnEmptyWorkspaceLeadsSomewhere(t *testing.T) {
+	w := emptyWorld(t)
+	w.signIn(t)
+	w.crawl(t, "/", func(path string, page []byte) {})
+}
+
 func TestThePastIsReadOnlyOnEveryPage(t *testing.T) {
 	w := newWorld(t)
 	w.signIn(t)
@@ -143,8 +150,15 @@ func TestThePastIsReadOnlyOnEveryPage(t *testing.T) {
 	if status, page := w.get(t, "/records/person"); status != 200 || !strings.Contains(page, "bob") {
 		t.Error("the list of now lacks a person")
 	}
-	if status, _ := w.post(t, "/catalogue/GOV-01?"+as, nil); status != http.StatusConflict {
-		t.Errorf("a change of the past answers %d", status)
+	if status, page := w.post(t, "/catalogue/GOV-01?"+as, nil); status != http.StatusConflict || !strings.Contains(plainText(page), "You look at the past") {
+		t.Errorf("a change of the past answers %d: %s", status, plainText(page))
+	}
+	w.seenBy(t, "later", access.Viewer)
+	if _, page := w.get(t, "/settings/users"); !strings.Contains(page, "later@example.org") {
+		t.Error("the users of now lack one")
+	}
+	if status, page := w.get(t, "/settings/users?"+as); status != 200 || !strings.Contains(page, "root@localhost") || strings.Contains(page, "later@example.org") {
+		t.Errorf("the users of the past are %s", plainText(page))
 	}
 	if status, _ := w.get(t, "/?as_of="+url.QueryEscape(part.Stamp(time.Now().Add(time.Hour)))); status != http.StatusUnprocessableEntity {
 		t.Errorf("a moment to come answers %d", status)

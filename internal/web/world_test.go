@@ -45,23 +45,7 @@ var paper = sync.OnceValue(func() *document.Renderer {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	ctx := t.Context()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	w := &world{URL: "http://localhost:" + port}
-	if w.Workspace, err = workspace.Open(ctx, workspace.Options{Data: t.TempDir(), BaseURL: w.URL, Create: true}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.Close() })
-	if _, err := w.Setup(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if w.by, err = w.Local(ctx); err != nil {
-		t.Fatal(err)
-	}
+	w, ctx := emptyWorld(t), t.Context()
 	w.put(t, "organisation", "organisation", map[string]any{"name": "Example Ltd", "time_zone": "Europe/Berlin"})
 	w.put(t, "person", "ada", map[string]any{"id": "ada", "name": "Ada", "email": "ada@example.org", "start": "2024-01-01", "employment": "employee"})
 	repo := repository(t)
@@ -77,6 +61,29 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	if _, err := w.Log.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// emptyWorld is a workspace as it is before anybody has done anything.
+func emptyWorld(t testing.TB) *world {
+	t.Helper()
+	ctx := t.Context()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	w := &world{URL: "http://localhost:" + port}
+	if w.Workspace, err = workspace.Open(ctx, workspace.Options{Data: t.TempDir(), BaseURL: w.URL, Create: true}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	if _, err := w.Setup(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if w.by, err = w.Local(ctx); err != nil {
 		t.Fatal(err)
 	}
 	h, err := New(Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Workspace.Collect, Collect: func(_ context.Context, name string) error {

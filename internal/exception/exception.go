@@ -112,7 +112,7 @@ func activate(before, after map[string]any, _ record.Actor) error {
 	case now.Before(start):
 		return fault.New(fault.Conflict, "It begins on %s.", start.Format(time.DateOnly))
 	case !now.Before(end):
-		return fault.New(fault.Conflict, "It was over on %s before it began.", before["expiry"])
+		return fault.New(fault.Conflict, "It was over on %s before it began.", before["expiry"]).WithNext("It expires by itself; ask for a new one.")
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func span(body map[string]any) (start, end time.Time, err error) {
 	last, errEnd := time.Parse(time.DateOnly, to)
 	switch {
 	case errStart != nil || errEnd != nil:
-		return start, last, fault.New(fault.Invalid, "An exception needs a first and a last day, as YYYY-MM-DD; these are %q and %q.", from, to)
+		return start, last, fault.New(fault.Invalid, "An exception needs a first and a last day, as YYYY-MM-DD; these are %q and %q.", from, to).WithNext("Fill in start and expiry.")
 	case last.Before(start):
 		return start, last, fault.New(fault.Invalid, "The last day, %s, lies before the first, %s.", to, from)
 	case last.After(start.AddDate(0, MaxMonths, 0)):

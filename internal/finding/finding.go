@@ -149,7 +149,7 @@ func fix(before, _ map[string]any, actor record.Actor) error {
 		return nil
 	}
 	if before["origin"] != "check" {
-		return fault.New(fault.Denied, "Only a person can say that this is fixed, for no check judges it.")
+		return fault.New(fault.Denied, "Only a person can say that this is fixed, for no check judges it.").WithNext("Its owner says what was done, and another person verifies it.")
 	}
 	return passes(before)
 }

@@ -203,15 +203,17 @@ func (k *Kind) moved(before map[string]any, name string, said map[string]any, ac
 	}
 	move, state := m.Moves[i], m.state(before)
 	if !slices.Contains(move.From, state) {
-		return nil, fault.New(fault.Conflict, "This %s is %s; %s is possible only from %s.", k.noun(), words(state), words(name), words(strings.Join(move.From, ", ")))
+		return nil, fault.New(fault.Conflict, "This %s is %s; %s is possible only from %s.", k.noun(), words(state), words(name), words(strings.Join(move.From, ", "))).
+			WithNext("%s", m.onwards(state))
 	}
 	if actor.IsJob() && !(move.Job && actor.ours()) {
-		return nil, fault.New(fault.Denied, "Only a person can %s this %s, and %s is none.", words(name), k.noun(), actor.Name)
+		return nil, fault.New(fault.Denied, "Only a person can %s this %s, and %s is none.", words(name), k.noun(), actor.Name).
+			WithNext("Somebody who may act signs in and does it.")
 	}
 	after := maps.Clone(before)
 	for field, v := range said {
 		if !slices.ContainsFunc(move.Fields, func(f Field) bool { return f.Name == field }) {
-			return nil, fault.New(fault.Invalid, "%s takes no %q.", sentence(name), field)
+			return nil, fault.New(fault.Invalid, "%s takes no %q.", sentence(name), field).WithNext("%s", takes(move))
 		}
 		after[field] = v
 	}
@@ -230,6 +232,29 @@ func (k *Kind) moved(before map[string]any, name string, said map[string]any, ac
 		}
 	}
 	return after, nil
+}
+
+// onwards says what can be done from a state.
+func (m *Machine) onwards(state string) string {
+	var can []string
+	for _, v := range m.MovesFrom(state) {
+		can = append(can, words(v.Name))
+	}
+	if len(can) == 0 {
+		return "No move leads on from there."
+	}
+	return "From there it can: " + strings.Join(can, ", ") + "."
+}
+
+func takes(m Move) string {
+	var names []string
+	for _, f := range m.Fields {
+		names = append(names, f.Name)
+	}
+	if len(names) == 0 {
+		return "It takes nothing; leave that out."
+	}
+	return "It takes " + strings.Join(names, ", ") + "."
 }
 
 // Ended refuses to end a record that has a life cycle: what it went through must stay in view, and its states say how it ends.

@@ -14,6 +14,7 @@ import (
 
 	"tickmark/internal/approval"
 	"tickmark/internal/calendar"
+	"tickmark/internal/check"
 	"tickmark/internal/control"
 	"tickmark/internal/fault"
 	"tickmark/internal/framework"
@@ -335,6 +336,8 @@ func controlAnswer(c controlState) part.Answer {
 	case len(a.Next) > 0:
 	case partNamed(c.parts, "evidence").Bad > 0:
 		a.Next = []part.Link{{Text: "Hand in evidence", Href: part.Path("controls", c.Key, "evidence"), Note: "Its calendar shows what is missing."}}
+	case untold(c.parts):
+		a.Next = []part.Link{{Text: "Say what calls for it", Href: recordPath("control", c.Key) + "/edit", Note: "Until then nobody knows whether it was done each time."}}
 	case len(c.checks) == 0 && c.status == part.Unknown:
 		a.Next = []part.Link{{Text: "Add evidence", Href: "/new/evidence?control=" + c.Key, Note: "No check watches it."}}
 	case c.status == part.Failing || c.status == part.Attention:
@@ -370,6 +373,12 @@ func eventsOf(i control.Item) control.Events {
 		return control.Events{}
 	}
 	return *i.Events
+}
+
+// untold reports whether nothing tells when a control is called for.
+func untold(parts []stands.Part) bool {
+	p := partNamed(parts, "occurrences")
+	return p.Status == check.Unknown && !p.Nothing && p.Of == 0
 }
 
 var catalogueOnce = sync.OnceValues(control.Catalogue)

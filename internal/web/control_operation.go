@@ -219,7 +219,11 @@ func (c *ControlPage) performances(ctx context.Context, o *stands.Operation, peo
 		if x.State == "withdrawn" || span.To.Before(o.Window.From) || span.From.After(o.Window.To) {
 			continue
 		}
-		row := PerformanceRow{Span: span.Words(), Href: part.Path("occurrences", x.Key), State: part.Status(x.State), Due: part.Due{Day: endOfDay(x.Due, zone)}, By: people(x.PerformedBy), Reviewed: people(x.ReviewedBy), Evidence: len(x.Evidence)}
+		what := span.Words()
+		if x.EventKey != "" {
+			what = part.Sentence(x.EventKind) + " " + x.EventKey + ", " + what
+		}
+		row := PerformanceRow{Span: what, Href: part.Path("occurrences", x.Key), State: part.Status(x.State), Due: part.Due{Day: endOfDay(x.Due, zone)}, By: people(x.PerformedBy), Reviewed: people(x.ReviewedBy), Evidence: len(x.Evidence)}
 		row.Done, _ = time.Parse(time.RFC3339Nano, x.Occurred)
 		class := map[string]string{"performed": "pass", "performed_late": "fail", "missed": "fail", "scheduled": "planned", "not_applicable": "not-applicable"}[x.State]
 		switch {

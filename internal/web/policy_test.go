@@ -71,6 +71,14 @@ func TestAPolicyFromItsTemplateToItsAcknowledgement(t *testing.T) {
 	if _, page := ada.post(t, "/policies/new", url.Values{"template": {"access-control"}}); !strings.Contains(page, "channels.ethics}} has no value") {
 		t.Errorf("the draft does not say what is missing")
 	}
+	for name, who := range map[string]*world{"its author": ada, "an owner": cleo} {
+		for _, step := range []string{"submit", "approve", "approve_own", "publish"} {
+			if status, page := who.post(t, "/records/policy_version/access-control-1/move/"+step, url.Values{"review_due": {"2026-12-31"}}); status != http.StatusConflict ||
+				step == "submit" && !strings.Contains(plainText(page), "The text is not finished") {
+				t.Errorf("a text with variables that nobody filled: %s by %s answered %d", step, name, status)
+			}
+		}
+	}
 	form := ada.says(t, "/policies/access-control/edit", "Where breaches of conduct are reported", "Example Ltd", "The text is not finished")
 	text := "## 1. Rules\n\n1. Access ends within {{std.leaver_other}}. {#ACP-1 AC-03}\n2. We are SOC 2 certified. {#ACP-2}\n"
 	fill := func(text, seen string) url.Values {
@@ -178,6 +186,49 @@ func TestAPolicyFromItsTemplateToItsAcknowledgement(t *testing.T) {
 	if strings.Contains(past, "Next version") || strings.Contains(past, "/move/") {
 		t.Error("the past can be changed")
 	}
+}
+
+func TestAnAuthorWhoIsAloneApprovesAndThePageSaysSo(t *testing.T) {
+	w := newWorld(t)
+	ada, bob := w.as(t, "lead", access.Lead), w.as(t, "bob", access.Lead)
+	w.put(t, "policy", "own", map[string]any{"id": "own", "title": "Own policy", "sort": "policy", "audience": "contractors"})
+	ada.post(t, "/policies/own/draft", url.Values{"change": {"major"}})
+	ada.post(t, "/policies/own/edit", url.Values{"_seen": {seenIn(t, ada.says(t, "/policies/own/edit"))}, "title": {"Own policy"}, "change": {"major"}, "text": {"# Own\n\nNobody shares an account."}, "do": {"save"}})
+	post := func(who *world, name string) int {
+		due := url.Values{}
+		switch name {
+		case "approve_own":
+			due.Set("review_due", w.Log.Clock().AddDate(0, 2, 0).Format("2006-01-02"))
+		case "late_review":
+			due.Set("late_review", "Read all of it.")
+		}
+		status, _ := who.post(t, "/records/policy_version/own-1/move/"+name, due)
+		return status
+	}
+	post(ada, "submit")
+	if _, page := ada.get(t, "/policies/own"); strings.Contains(page, "Approve as its author") {
+		t.Error("it is offered where the organisation did not say that it has nobody else")
+	}
+	if status := post(ada, "approve_own"); status != http.StatusForbidden {
+		t.Errorf("and it answers %d", status)
+	}
+	w.put(t, "organisation", "organisation", map[string]any{"name": "Example Ltd", "small_team": true})
+	ada.says(t, "/policies/own", "Approve as its author")
+	if status := post(ada, "approve_own"); status != http.StatusOK {
+		t.Fatalf("its author alone: %d", status)
+	}
+	post(ada, "publish")
+	for _, path := range []string{"/policies/own", "/policies/own/versions"} {
+		ada.says(t, path, "by its author, and by no second person; a later review is due")
+	}
+	bob.says(t, "/work", "Policy approved by its author")
+	if _, page := ada.get(t, "/work"); strings.Contains(page, "Policy approved by its author") {
+		t.Error("the later review waits for the author")
+	}
+	if status := post(bob, "late_review"); status != http.StatusOK {
+		t.Errorf("the later review answers %d", status)
+	}
+	ada.says(t, "/policies/own", "by no second person at the time; reviewed later by")
 }
 
 func TestWrongWordsAreSaidWhenSomethingIsSaved(t *testing.T) {

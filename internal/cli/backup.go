@@ -10,6 +10,7 @@ import (
 	"tickmark/internal/access"
 	"tickmark/internal/backup"
 	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
 	"tickmark/internal/workspace"
 )
 
@@ -28,6 +29,12 @@ func (c *backupCommand) Run(s *session) error {
 		m, err := c.write(s, w, backup.Options{Keys: c.WithKeys, WithoutFiles: c.WithoutFiles, Progress: func(what string, done, total int64) { end.step("", what, int(done), int(total)) }})
 		if err != nil {
 			end.done("no backup was made")
+			return err
+		}
+		if err := w.Log.Write(s, func(tx *ledger.Tx) error {
+			_, err := tx.Act(s, "workspace.backed_up", me.Actor().Name, "workspace", map[string]any{"keys": m.Keys, "files": len(m.Files)})
+			return err
+		}); err != nil {
 			return err
 		}
 		end.done("whole")

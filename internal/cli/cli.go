@@ -37,6 +37,7 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
 	Backup  backupCommand  `cmd:"" help:"Copy the whole workspace into one file, also while it is served."`
 	Restore restoreCommand `cmd:"" help:"Make a workspace of a backup, on SQLite or PostgreSQL, and prove it."`
+	Doctor  doctorCommand  `cmd:"" help:"Look whether the workspace is kept safe and its sources answer; exit 1 when something is wrong."`
 	Connect connectCommand `cmd:"" help:"Add, list, test and remove connections."`
 	Collect collectCommand `cmd:"" help:"Read connections now."`
 	Check   checkCommand   `cmd:"" help:"List, test and run checks."`

@@ -1,0 +1,275 @@
+// Package doctor looks at a workspace from outside its daily work: whether it is kept safe, whether its sources answer, and what
+// takes its space. The one rule: it reads and never mends, so that it can be run at any time.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tickmark/internal/collect"
+	"tickmark/internal/store"
+	"tickmark/internal/workspace"
+)
+
+// The outcomes, the better first.
+const (
+	Good = "good"
+	Warn = "warn" // it works, and somebody should know
+	Bad  = "bad"  // something is lost, or will be
+)
+
+// Line is one thing that was looked at.
+type Line struct {
+	What  string `json:"what"`
+	State string `json:"state"`
+	Said  string `json:"said"`
+	Next  string `json:"next,omitempty"` // what to do about it
+}
+
+const (
+	littleSpace = 1 << 30
+	aheadTooFar = 5 * time.Minute
+	oldBackup   = 7 * 24 * time.Hour
+)
+
+// Look examines a workspace. An error is of the looking; what is wrong with the workspace is in the lines.
+func Look(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
+	var out []Line
+	for _, look := range []func(context.Context, *workspace.Workspace) ([]Line, error){database, room, keys, clock, backups, anchors, sources, checks, people} {
+		lines, err := look(ctx, w)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, lines...)
+	}
+	return out, nil
+}
+
+// Worst is the worst state among the lines.
+func Worst(lines []Line) string {
+	order := []string{Good, Warn, Bad}
+	worst := 0
+	for _, l := range lines {
+		worst = max(worst, slices.Index(order, l.State))
+	}
+	return order[worst]
+}
+
+func one(what, state, next, format string, args ...any) []Line {
+	return []Line{{What: what, State: state, Said: fmt.Sprintf(format, args...), Next: next}}
+}
+
+func database(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
+	var said, engine string
+	var version int64
+	err := w.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if version, err = store.Version(ctx, tx); err != nil {
+			return err
+		}
+		engine = "PostgreSQL"
+		if w.DB.Engine == store.SQLite {
+			engine = "SQLite"
+			said, err = store.One[string](ctx, tx, "PRAGMA quick_check(1)")
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if engine == "SQLite" && said != "ok" {
+		return one("database", Bad, "Stop the server, keep the file, and restore the last backup: tickmark restore.", "SQLite finds its file damaged: %s", said), nil
+	}
+	return one("database", Good, "", "%s, schema %d", engine, version), nil
+}
+
+func room(_ context.Context, w *workspace.Workspace) ([]Line, error) {
+	free, ok := freeBytes(w.Data)
+	switch {
+	case !ok:
+		return nil, nil
+	case free < littleSpace:
+		return one("space", Warn, "Free some space, or move the workspace; nothing is written to a full disk.", "%s are left on the disk of %s", Bytes(free), w.Data), nil
+	}
+	return one("space", Good, "", "%s are left on the disk of %s", Bytes(free), w.Data), nil
+}
+
+// keys must be there and be readable by nobody else.
+func keys(_ context.Context, w *workspace.Workspace) ([]Line, error) {
+	var open []string
+	for _, name := range []string{".", "ledger.key", "secret.key", "tickmark.db"} {
+		info, err := os.Stat(filepath.Join(w.Data, name))
+		if errors.Is(err, fs.ErrNotExist) && name == "tickmark.db" {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if info.Mode().Perm()&0o077 != 0 && !permissionsUnknown {
+			open = append(open, filepath.Join(w.Data, name))
+		}
+	}
+	if len(open) > 0 {
+		return one("keys", Bad, "chmod go-rwx "+strings.Join(open, " "), "Other users of this machine can read %s", strings.Join(open, " and ")), nil
+	}
+	return one("keys", Good, "", "Nobody else on this machine can read the keys and the database"), nil
+}
+
+func clock(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
+	h, err := w.Log.Head(ctx, w.DB)
+	if err != nil {
+		return nil, err
+	}
+	if ahead := h.At.Time().Sub(w.Log.Clock()); ahead > aheadTooFar {
+		return one("clock", Bad, "Set this machine's clock by a time server. Until it has caught up, what is written bears the later time.", "The last entry is from %s, which is %s ahead of this machine's clock", h.At, ahead.Round(time.Second)), nil
+	}
+	return one("clock", Good, "", "The last of %d entries is from %s", h.Size, h.At), nil
+}
+
+func backups(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
+	const next = "tickmark backup FILE, once a day, to another machine."
+	at, err := store.One[store.Moment](ctx, w.DB, "SELECT at FROM action WHERE subject = 'workspace' AND verb = 'workspace.backed_up' ORDER BY entry DESC LIMIT 1")
+	if errors.Is(err, store.ErrNotFound) {
+		return one("backup", Warn, next, "None was made with tickmark backup"), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if age := w.Log.Clock().Sub(at.Time()); age > oldBackup {
+		return one("backup", Warn, next, "The last was made %d days ago", int(age.Hours()/24)), nil
+	}
+	return one("backup", Good, "", "The last was made on %s", at), nil
+}
+
+func anchors(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
+	states, err := w.Anchors.States(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(states) == 0 {
+		return one("outside anchor", Warn, "tickmark anchor add NAME --url URL --certificates FILE", "No outsider sees this ledger; whoever holds its key can rewrite it"), nil
+	}
+	var out []Line
+	for _, s := range states {
+		l := Line{What: "outside anchor", State: Good, Said: fmt.Sprintf("%s stamped on %s", s.Title, s.Last.At.Format(time.RFC3339))}
+		switch {
+		case s.Paused:
+			l.State, l.Said = Warn, s.Title+" is paused"
+		case s.Late(w.Log.Clock()):
+			l.State, l.Next = Warn, "tickmark anchor stamp "+s.Key
+			if l.Said = s.Title + " has stamped nothing for two days"; s.Why != "" {
+				l.Said += ": " + s.Why
+			}
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+func sources(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
+	list, err := w.Collect.Connections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return one("sources", Warn, "tickmark connect kinds, then tickmark connect add.", "Nothing is connected, so that every check is unknown"), nil
+	}
+	var out []Line
+	for _, c := range list {
+		l := Line{What: "source " + c.Name, State: Good}
+		last, err := w.Collect.LastRuns(ctx, c.Name, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(last) == 0 {
+			l.State, l.Said, l.Next = Warn, "It was never read", "tickmark collect "+c.Name
+		} else {
+			s, err := collect.ParseSummary(last[0])
+			if err != nil {
+				return nil, err
+			}
+			l.Said = fmt.Sprintf("Read on %s: %s", s.Started.UTC().Format(time.RFC3339), s.Outcome)
+			if s.Outcome != collect.Complete && s.Outcome != collect.Running {
+				l.State, l.Next = Warn, "tickmark connect test "+c.Name
+				if len(s.Missing) > 0 {
+					l.Said += ". " + s.Missing[0].Reason
+				}
+			} else if age := w.Log.Clock().Sub(s.Started); age > 3*c.Interval() && !c.Paused {
+				l.State, l.Next = Warn, "Keep tickmark serve running, or run tickmark collect "+c.Name
+				l.Said += fmt.Sprintf(", which is longer ago than every %s", c.Interval())
+			}
+		}
+		if c.Paused {
+			l.State, l.Said, l.Next = Warn, l.Said+". It is paused", ""
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+func checks(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
+	states, err := w.Monitor.Summary(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	var broken []string
+	for _, s := range states {
+		if s.Broken != "" {
+			broken = append(broken, s.ID)
+		}
+	}
+	if len(broken) > 0 {
+		return one("checks", Bad, "tickmark check test says where in which file.", "%s cannot be loaded, and what they judge is unknown", strings.Join(broken, ", ")), nil
+	}
+	return one("checks", Good, "", "%d are in use", len(states)), nil
+}
+
+func people(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
+	if w.Unlinked(ctx) {
+		return one("people", Warn, "tickmark user link KEY makes a sign-in link; on the page of a user, say which person it is.", "No user is linked to a person, so that nobody can approve what another wrote"), nil
+	}
+	return one("people", Good, "", "Users are linked to people"), nil
+}
+
+// Space is what a kind takes in the database.
+type Space struct {
+	Kind     string `db:"kind" json:"kind"`
+	Versions int64  `db:"versions" json:"versions"`
+	Bodies   int64  `db:"bodies" json:"bodies"` // bytes, packed
+	Raw      int64  `db:"raw" json:"raw"`       // the sources' own bytes, packed
+	Indexed  int64  `db:"indexed" json:"indexed"`
+	Answers  int64  `db:"answers" json:"answers"` // rows
+}
+
+// Spaces explains what takes the space, the largest first.
+func Spaces(ctx context.Context, w *workspace.Workspace) ([]Space, error) {
+	var out []Space
+	err := w.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		out, err = store.All[Space](ctx, tx, `SELECT k.name AS kind, count(*) AS versions, coalesce(sum(length(v.body)), 0) AS bodies, coalesce(sum(length(v.raw)), 0) AS raw,
+			coalesce((SELECT sum(length(x.value) + length(x.ord)) FROM value x JOIN field f ON f.id = x.field WHERE f.kind = k.id), 0) AS indexed,
+			(SELECT count(*) FROM result a JOIN record r ON r.id = a.record WHERE r.kind = k.id) AS answers
+			FROM version v JOIN kind k ON k.id = v.kind GROUP BY k.id, k.name`)
+		return err
+	})
+	slices.SortFunc(out, func(a, b Space) int { return int(min(max(b.Bodies+b.Raw+b.Indexed-a.Bodies-a.Raw-a.Indexed, -1), 1)) })
+	return out, err
+}
+
+// Bytes is a size in words: "1.5 GB", by thousands.
+func Bytes(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d B", n)
+}

@@ -1,0 +1,128 @@
+package doctor_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tickmark/internal/collect"
+	"tickmark/internal/doctor"
+	"tickmark/internal/ledger"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+	"tickmark/internal/store/storetest"
+	"tickmark/internal/workspace"
+)
+
+func TestWhatIsWrongIsSaidAndWhatToDo(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		o := workspace.Options{Data: filepath.Join(t.TempDir(), "data"), Create: true}
+		if db.Engine == store.Postgres {
+			o.Database = storetest.PostgresURL(t)
+		}
+		w, err := workspace.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		if _, err := w.Setup(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		look := func() (string, []doctor.Line) {
+			lines, err := doctor.Look(t.Context(), w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := json.Marshal(lines)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range lines {
+				if l.Said == "" || l.State == doctor.Good && l.Next != "" {
+					t.Errorf("%+v", l)
+				}
+			}
+			return string(b), lines
+		}
+		said, lines := look()
+		if doctor.Worst(lines) != doctor.Warn {
+			t.Errorf("a fresh workspace is %s: %s", doctor.Worst(lines), said)
+		}
+		for _, want := range []string{"Nothing is connected", "No outsider sees", "None was made with tickmark backup", "nobody can approve"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%q is not said: %s", want, said)
+			}
+		}
+
+		me, err := w.Local(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Collect.Add(t.Context(), me, collect.Connection{Name: "git", Connector: "git", Every: "10m", Settings: map[string]string{"path": t.TempDir()}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if s, _ := w.Collect.Run(t.Context(), "git", nil); s.Outcome == collect.Complete {
+			t.Fatal("a directory without a repository was read")
+		}
+		if err := w.Log.Write(t.Context(), func(tx *ledger.Tx) error {
+			_, err := tx.Act(t.Context(), "workspace.backed_up", "person:ada", "workspace", nil)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if said, _ = look(); !strings.Contains(said, "tickmark connect test git") || !strings.Contains(said, "The last was made on") {
+			t.Error(said)
+		}
+		if err := os.MkdirAll(filepath.Join(w.Data, "checks"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(w.Data, "checks", "own.yaml"), []byte("id: OWN-01\nfor: nothing\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(filepath.Join(w.Data, "ledger.key"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		clock := w.Log.Clock
+		w.Log.Clock = func() time.Time { return clock().Add(-time.Hour) }
+		again, err := workspace.Open(t.Context(), o) // which reads the broken check
+		if err != nil {
+			t.Fatal(err)
+		}
+		again.Log.Clock = w.Log.Clock
+		defer again.Close()
+		w = again
+		said, lines = look()
+		for _, want := range []string{"chmod go-rwx", "ahead of this machine's clock", "OWN-01"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%q is not said: %s", want, said)
+			}
+		}
+		if doctor.Worst(lines) != doctor.Bad {
+			t.Errorf("it is %s", doctor.Worst(lines))
+		}
+	})
+}
+
+func TestEachKindsSpaceIsCounted(t *testing.T) {
+	w, err := workspace.Open(t.Context(), workspace.Options{Data: t.TempDir(), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if _, err := w.Book.Put(t.Context(), record.Job("job:test"), record.Change{Kind: "person", Key: "p", Body: json.RawMessage(`{"id":"p","name":"Ada","email":"a@example.org"}`)},
+		record.Change{Kind: "person", Key: "p", Body: json.RawMessage(`{"id":"p","name":"Ada L","email":"a@example.org"}`)}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := doctor.Spaces(t.Context(), w)
+	if err != nil || len(list) != 1 || list[0].Kind != "person" || list[0].Versions != 2 || list[0].Bodies == 0 || list[0].Indexed == 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1500: "1.5 kB", 2_000_000: "2.0 MB", 3_400_000_000: "3.4 GB"} {
+		if got := doctor.Bytes(n); got != want {
+			t.Errorf("%d is %s", n, got)
+		}
+	}
+}

@@ -416,7 +416,7 @@ func (p *paper) controls() document.Section {
 	}
 	return document.Section{ID: "controls", Title: "Controls", Blocks: []document.Block{
 		text("What the organisation does to meet the criteria. A control stands as the worst of what gives evidence for it; with nothing to judge it is unknown. Performances, and the evidence that speaks for them, are those of the window."),
-		table(document.Table{Label: "Controls", Empty: "No controls are adopted.", Columns: []document.Column{{Title: "Id", Width: -48}, {Title: "Control and criteria", Width: 2}, {Title: "Stands", Width: 2}, {Title: "Owner", Width: 1.1}, {Title: "In the window", Width: 1.4}}, Rows: rows}),
+		table(document.Table{Label: "Controls", Empty: "No controls are adopted.", Columns: []document.Column{{Title: "Id", Width: -48}, {Title: "Control and criteria", Width: 1.7}, {Title: "Stands", Width: 1.7}, {Title: "Owner", Width: 1}, {Title: "In the window", Width: 1.9}}, Rows: rows}),
 	}}
 }
 
@@ -513,7 +513,7 @@ func (p *paper) gaps() document.Section {
 			who := document.Cell{Text: "Nobody yet"}
 			if f := p.finding(g); f != nil && g.Task == nil {
 				who = document.Cell{Text: cmp.Or(f.Owner, "Nobody yet"), Sub: "finding " + strings.ReplaceAll(f.State, "_", " "), Refs: p.ref(f.Ref)}
-				if f.Due != "" {
+				if f.Open && f.Due != "" {
 					who.Sub += ", due " + date(f.Due)
 				}
 			} else if g.Task != nil {
@@ -527,7 +527,7 @@ func (p *paper) gaps() document.Section {
 	}
 	return document.Section{ID: "gaps", Title: "What is missing", Blocks: []document.Block{
 		text("Computed from the records, by the stage of a company from which on they matter: a gap is open for exactly as long as its reason holds, whatever a task or a finding says."),
-		table(document.Table{Label: "Gaps, by the stage from which on they matter", Empty: "Nothing is missing that the records can show.", Columns: []document.Column{{Title: "Severity", Width: -62}, {Title: "Gap, why, and criteria", Width: 3.4}, {Title: "What to do", Width: 2.6}, {Title: "Who", Width: 1}}, Rows: rows}),
+		table(document.Table{Label: "Gaps, by the stage from which on they matter", Empty: "Nothing is missing that the records can show.", Columns: []document.Column{{Title: "Severity", Width: -62}, {Title: "Gap, why, and criteria", Width: 3.4}, {Title: "What to do", Width: 2.2}, {Title: "Who", Width: 1.4}}, Rows: rows}),
 	}}
 }
 

@@ -232,7 +232,7 @@ func (p *paper) policies() document.Section {
 	var rows []document.Row
 	for _, x := range p.r.Policies {
 		force := document.Cell{Status: &document.Status{Word: "Not in force", Tone: document.Fail}}
-		approved, read := document.Cell{Text: "Nobody"}, document.Cell{Text: "Nobody was asked"}
+		approved, read := document.Cell{Text: "Nobody"}, document.Cell{Text: "Nobody"}
 		if x.Version != "" {
 			force = document.Cell{Text: "Version " + x.Version, Refs: p.ref(x.VersionRef)}
 			if x.Effective != "" {
@@ -263,7 +263,7 @@ func (p *paper) policies() document.Section {
 		rows = append(rows, document.Row{Cells: []document.Cell{{Title: x.Title, Sub: plain(x.Sort), Refs: p.ref(x.Ref)}, {Text: cmp.Or(x.Owner, "Nobody")}, force, approved, read}})
 	}
 	return document.Section{ID: "policies", Follows: true, Title: "Policies", Blocks: []document.Block{
-		text("Each policy with its text in force, its last approval, by review too, and how many of those who were asked acknowledged that text."),
+		text("Each policy with its text in force, its last approval, by review too, and how many of those whom it concerns have accepted it."),
 		table(document.Table{Label: "Policies", Empty: "No policies are on record.", Columns: []document.Column{{Title: "Policy", Width: 2.4}, {Title: "Owner", Width: 1}, {Title: "Text in force", Width: 1.6}, {Title: "Last approved", Width: 1.1}, {Title: "Acknowledged", Width: 1.1}}, Rows: rows}),
 	}}
 }

@@ -348,8 +348,8 @@ type Policy struct {
 	Alone        string    `json:"alone,omitempty"`      // what stands beside an approval that no second person gave
 	Missed       []string  `json:"missed,omitempty"`     // times of the window in which its review was not held, in sentences
 	SHA256       string    `json:"sha256,omitempty"`
-	Assigned     int       `json:"assigned"` // acknowledgements of the text in force, void ones left out
-	Acknowledged int       `json:"acknowledged"`
+	Assigned     int       `json:"assigned"`     // people whom the text in force concerns
+	Acknowledged int       `json:"acknowledged"` // of them, who accepted it, or a text that it changed in nothing that matters
 	Overdue      int       `json:"overdue"`
 	Ref          string    `json:"ref"`
 	VersionRef   string    `json:"version_ref,omitempty"`

@@ -373,93 +373,45 @@ func (m *making) unwatched() error {
 	return nil
 }
 
+// policies are told as their page tells them: who is asked to accept a text, and whose acceptance counts for it.
 func (m *making) policies() error {
 	m.r.Policies = []Policy{}
-	type text struct {
-		Policy, Number, State, Effective, SHA256 string
-		ApprovedBy                               string    `json:"approved_by"`
-		ApprovedAt                               time.Time `json:"approved_at"`
-		ReviewDue                                string    `json:"review_due"`
-		LateBy                                   string    `json:"late_reviewed_by"`
-		version                                  record.Version
+	look := m.Book.LookAt(m.ctx, m.r.AsOf.Time())
+	all, err := policy.Summaries(look)
+	if err != nil {
+		return err
 	}
-	force, draft := map[string]text{}, map[string]string{}
-	err := each(m, "policy_version", func(v record.Version, t text) error {
-		t.version = v
-		switch t.State {
-		case "published":
-			if old, ok := force[t.Policy]; !ok || t.ApprovedAt.After(old.ApprovedAt) {
-				force[t.Policy] = t
+	for _, s := range all {
+		if s.State == "retired" {
+			continue
+		}
+		v, err := m.Book.Get(m.ctx, "policy", s.Key, m.at)
+		if err != nil {
+			return err
+		}
+		p := Policy{ID: s.Key, Title: s.Title, Sort: s.Sort, Owner: m.name(s.Owner), Ref: m.ref(v)}
+		if s.Working != nil {
+			p.Draft = strings.ReplaceAll(s.Working.State, "_", " ")
+		}
+		if t := s.InForce; t != nil {
+			if v, err = m.Book.Get(m.ctx, "policy_version", t.Key, m.at); err != nil {
+				return err
 			}
-		case "superseded", "retired":
-		default:
-			draft[t.Policy] = strings.ReplaceAll(t.State, "_", " ")
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = each(m, "policy_review", func(v record.Version, r struct {
-		Policy, State string
-		ApprovedBy    string    `json:"approved_by"`
-		ApprovedAt    time.Time `json:"approved_at"`
-		ReviewDue     string    `json:"review_due"`
-		LateBy        string    `json:"late_reviewed_by"`
-	}) error {
-		if t, ok := force[r.Policy]; ok && r.State == "approved" && r.ApprovedAt.After(t.ApprovedAt) {
-			t.ApprovedAt, t.ApprovedBy, t.ReviewDue, t.LateBy = r.ApprovedAt, r.ApprovedBy, r.ReviewDue, r.LateBy
-			force[r.Policy] = t
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	day := m.r.AsOf.Time().In(m.zone).Format(time.DateOnly)
-	asked := map[string]*Policy{} // by the key of the version
-	err = each(m, "acknowledgement", func(v record.Version, a struct{ Version, State, Due string }) error {
-		p := asked[a.Version]
-		if p == nil {
-			p = &Policy{}
-			asked[a.Version] = p
-		}
-		switch {
-		case a.State == "void":
-			return nil
-		case a.State == "acknowledged":
-			p.Acknowledged++
-		case a.Due < day:
-			p.Overdue++
-		}
-		p.Assigned++
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return each(m, "policy", func(v record.Version, b struct{ Title, Sort, Owner, State string }) error {
-		if b.State == "retired" {
-			return nil
-		}
-		p := Policy{ID: v.Key, Title: b.Title, Sort: b.Sort, Owner: m.name(b.Owner), Draft: draft[v.Key], Ref: m.ref(v)}
-		if t, ok := force[v.Key]; ok {
-			p.Version, p.Effective, p.ApprovedBy, p.ApprovedAt, p.SHA256, p.VersionRef = t.Number, t.Effective, m.name(t.ApprovedBy), t.ApprovedAt, t.SHA256, m.ref(t.version)
+			p.Version, p.Effective, p.ApprovedBy, p.ApprovedAt, p.SHA256, p.VersionRef = t.Number, t.Effective, m.name(t.ApprovedBy), s.Approval.At, t.SHA256, m.ref(v)
 			p.Alone = approval.How(t.State, t.ApprovedBy, t.ReviewDue, t.LateBy).Said(t.ReviewDue, m.name(t.LateBy))
-			d, err := policy.ReadDocument(v)
-			if err != nil {
+			for _, r := range s.Reviews { // one may have renewed it since
+				if r.State == "approved" && r.ApprovedAt.After(t.ApprovedAt) && r.ApprovedAt.Equal(s.Approval.At) {
+					p.ApprovedBy, p.Alone = m.name(r.ApprovedBy), approval.How(t.State, r.ApprovedBy, r.ReviewDue, r.LateBy).Said(r.ReviewDue, m.name(r.LateBy))
+				}
+			}
+			if p.Missed, err = policy.Missed(look, s.Document, m.r.From.Time(), m.r.To.Time()); err != nil {
 				return err
 			}
-			if p.Missed, err = policy.Missed(m.Book.LookAt(m.ctx, m.r.AsOf.Time()), d, m.r.From.Time(), m.r.To.Time()); err != nil {
-				return err
-			}
-			if n := asked[t.version.Key]; n != nil {
-				p.Assigned, p.Acknowledged, p.Overdue = n.Assigned, n.Acknowledged, n.Overdue
-			}
+			p.Assigned, p.Acknowledged, p.Overdue = len(s.Audience), s.Accepted, s.Overdue
 		}
 		m.r.Policies = append(m.r.Policies, p)
-		return nil
-	})
+	}
+	return nil
 }
 
 func (m *making) sources() error {

@@ -112,9 +112,10 @@ func TestEachKindsSpaceIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if _, err := w.Book.Put(t.Context(), record.Job("job:test"), record.Change{Kind: "person", Key: "p", Body: json.RawMessage(`{"id":"p","name":"Ada","email":"a@example.org"}`)},
-		record.Change{Kind: "person", Key: "p", Body: json.RawMessage(`{"id":"p","name":"Ada L","email":"a@example.org"}`)}); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"Ada", "Ada L"} {
+		if _, err := w.Book.Put(t.Context(), record.Job("job:test"), record.Change{Kind: "person", Key: "p", Body: json.RawMessage(`{"id":"p","name":"` + name + `","email":"a@example.org"}`)}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	list, err := doctor.Spaces(t.Context(), w)
 	if err != nil || len(list) != 1 || list[0].Kind != "person" || list[0].Versions != 2 || list[0].Bodies == 0 || list[0].Indexed == 0 {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -50,6 +51,7 @@ func (s *site) moves(ctx context.Context, v record.Version) ([]Move, error) {
 			}
 		}
 		if move.Blocked != "" {
+			move.Blocked = named(ctx, k, body, move.Blocked)
 			move.Unlinked = refused == nil && who.User.Person == ""
 			if move.Who, err = s.whoCan(ctx, k, look, m, body); err != nil {
 				return nil, err
@@ -68,6 +70,23 @@ func against(k *record.Kind, look record.Look, m record.Move, body map[string]an
 		return sentenceOf(err)
 	}
 	return ""
+}
+
+// named puts the names of the people that a record speaks of in place of their keys, which is what the rooms below know.
+func named(ctx context.Context, k *record.Kind, body map[string]any, said string) string {
+	for _, f := range k.Fields {
+		if f.Refers != "person" {
+			continue
+		}
+		values, _ := body[f.Name].([]any)
+		for _, v := range append(values, body[f.Name]) {
+			if key, ok := v.(string); ok && key != "" && !strings.Contains(key, ":") {
+				name := strings.ReplaceAll(part.People(ctx, key), "$", "$$")
+				said = regexp.MustCompile(`\b`+regexp.QuoteMeta(key)+`\b`).ReplaceAllString(said, name)
+			}
+		}
+	}
+	return said
 }
 
 // whoCan names the users who could take a move as the record stands.

@@ -129,7 +129,7 @@ func TestAPolicyFromItsTemplateToItsAcknowledgement(t *testing.T) {
 	cleo.says(t, "/policies", "0 of 5")
 	cleo.says(t, "/policies/access-control", "/records/policy/access-control/edit")
 	ada.put(t, "policy", "access-control", map[string]any{"id": "access-control", "title": "Access control policy", "sort": "policy", "audience": "everyone", "approver": "cleo"})
-	bob.says(t, "/policies/access-control", "Only cleo, the named approver of this policy, can retire it.")
+	bob.says(t, "/policies/access-control", "Only Cleo, the named approver of this policy, can retire it.")
 
 	// Everybody has a page of their own; an employee sees nothing else.
 	if status, _ := eve.get(t, "/policies"); status != http.StatusForbidden {

@@ -125,6 +125,7 @@ func TestEveryLinkOfAnEmptyWorkspaceLeadsSomewhere(t *testing.T) {
 func TestThePastIsReadOnlyOnEveryPage(t *testing.T) {
 	w := newWorld(t)
 	w.signIn(t)
+	w.put(t, "requirement", "r1", map[string]any{"control": "AC-01", "title": "Signed list", "frequency": "quarterly", "from": "2026-01-01"})
 	moment := w.Log.Clock()
 	w.put(t, "person", "bob", map[string]any{"id": "bob", "name": "bob", "email": "bob@example.org", "start": "2026-01-01", "employment": "employee"})
 	as := "as_of=" + url.QueryEscape(part.Stamp(moment))
@@ -152,6 +153,9 @@ func TestThePastIsReadOnlyOnEveryPage(t *testing.T) {
 	}
 	if status, page := w.post(t, "/catalogue/GOV-01?"+as, nil); status != http.StatusConflict || !strings.Contains(plainText(page), "You look at the past") {
 		t.Errorf("a change of the past answers %d: %s", status, plainText(page))
+	}
+	if status, page := w.get(t, "/work?whose=everyone&"+as); status != 200 || !strings.Contains(page, "Signed list") || !strings.Contains(page, `href="/controls/AC-01/evidence?as_of=`) {
+		t.Errorf("what waited to be handed in then leads elsewhere: %s", plainText(page))
 	}
 	w.seenBy(t, "later", access.Viewer)
 	if _, page := w.get(t, "/settings/users"); !strings.Contains(page, "later@example.org") {

@@ -150,7 +150,9 @@ func workRow(ctx context.Context, s *site, i work.Item, people func(string) stri
 	}
 	switch i.Kind {
 	case "requirement":
-		row.Href = handIn(i.Control, i.Key, i.Title, i.From, i.To)
+		if row.Href = handIn(i.Control, i.Key, i.Title, i.From, i.To); part.Past(ctx) { // nothing is handed in then
+			row.Href = part.Path("controls", i.Control, "evidence")
+		}
 	case "acknowledgement":
 		row.Href = "/me"
 	}

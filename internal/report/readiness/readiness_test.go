@@ -159,7 +159,7 @@ func TestAReportOfThePastIsThatOfThen(t *testing.T) {
 }
 
 func TestTheWindowIsThePeriodOrTheLastDays(t *testing.T) {
-	w := open(t)
+	w := open(t, 0)
 	r := w.make(readiness.Options{})
 	if days := (r.To - r.From).Time().Sub(time.Unix(0, 0)).Hours() / 24; days < 90 || days > 91 || r.Window != "the last 90 days" {
 		t.Errorf("%s, %v days", r.Window, days)
@@ -186,7 +186,7 @@ func TestTheWindowIsThePeriodOrTheLastDays(t *testing.T) {
 }
 
 func TestAnInventedOrganisationSaysSoOnEveryPage(t *testing.T) {
-	w := open(t)
+	w := open(t, 0)
 	r := w.make(readiness.Options{})
 	if d := readiness.Document(r, nil); d.Banner != "" {
 		t.Errorf("a real one says %q", d.Banner)
@@ -198,7 +198,7 @@ func TestAnInventedOrganisationSaysSoOnEveryPage(t *testing.T) {
 }
 
 func TestItsOwnWordsClaimNothing(t *testing.T) {
-	for name, r := range map[string]*readiness.Report{"of everything": rich(t).make(readiness.Options{}), "of nothing": open(t).make(readiness.Options{})} {
+	for name, r := range map[string]*readiness.Report{"of everything": rich(t).make(readiness.Options{}), "of nothing": open(t, 0).make(readiness.Options{})} {
 		b, err := json.Marshal(readiness.Document(r, nil))
 		if err != nil {
 			t.Fatal(err)
@@ -285,29 +285,31 @@ func TestADocumentLinksToSectionsAndReferencesThatExist(t *testing.T) {
 }
 
 func BenchmarkMake(b *testing.B) {
-	w := rich(b)
+	w := full(b)
 	for b.Loop() {
 		w.make(readiness.Options{})
 	}
 }
 
 func BenchmarkPDF(b *testing.B) {
-	w := rich(b)
 	if err := renderer().Prepare(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	d := readiness.Document(w.make(readiness.Options{}), nil)
-	for b.Loop() {
-		if _, err := renderer().PDF(b.Context(), d, document.A4); err != nil {
-			b.Fatal(err)
-		}
+	for name, w := range map[string]*world{"78 checks": rich(b), "200 checks": full(b)} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := renderer().PDF(b.Context(), readiness.Document(w.make(readiness.Options{}), nil), document.A4); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
 // TestWhatIsShownBelongsToTheWindow: evidence of other times, what the calendar withdrew, requests that were refused and
 // findings of a later time are not told of it; one piece of evidence is one, however many controls it proves.
 func TestWhatIsShownBelongsToTheWindow(t *testing.T) {
-	w := open(t)
+	w := open(t, 0)
 	w.adopt()
 	proof := func(key, from, to, controls string) {
 		w.put("evidence", key, `{"title":"`+key+`","sort":"document","link":"https://example.org/`+key+`","controls":`+controls+`,"covers_from":"`+from+`","covers_to":"`+to+`"}`)

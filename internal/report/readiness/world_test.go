@@ -2,6 +2,7 @@ package readiness_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,12 +30,35 @@ type world struct {
 
 var begin = time.Date(2026, 6, 1, 8, 0, 0, 0, time.UTC)
 
-// open makes a workspace with an organisation, its people and controls, on a day in June.
-func open(t testing.TB) *world {
+// open makes a workspace with an organisation and its people, on a day in June, with so many checks of its own.
+func open(t testing.TB, own int) *world {
 	t.Helper()
 	w := &world{TB: t, now: begin}
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "checks"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i := range own {
+		text := fmt.Sprintf(`id: OWN-%03d
+title: Everybody in team %[1]d has an address with the company
+for: person
+expect: r.email.endsWith("@example.org") || r.name == "team %[1]d"
+because: '"the address of " + r.name + " is foreign"'
+severity: medium
+controls: [AC-01]
+why: Mail to foreign addresses leaves the company.
+fix: {console: change the address}
+examples:
+  - {name: ours, record: {name: Ada, email: a@example.org}, expect: pass}
+  - {name: foreign, record: {name: Ada, email: a@b.c}, expect: fail}
+  - {name: not said, record: {name: Ada}, expect: unknown}
+`, i)
+		if err := os.WriteFile(filepath.Join(dir, "checks", fmt.Sprintf("own-%03d.yaml", i)), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var err error
-	if w.Workspace, err = workspace.Open(t.Context(), workspace.Options{Data: t.TempDir(), Create: true}); err != nil {
+	if w.Workspace, err = workspace.Open(t.Context(), workspace.Options{Data: dir, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
@@ -130,11 +154,19 @@ var renderer = sync.OnceValue(func() *document.Renderer {
 
 // rich is a workspace with something in every section of the report.
 func rich(t testing.TB) *world {
-	w := open(t)
+	return filled(open(t, 0), `["security","availability","confidentiality"]`)
+}
+
+// full is the same with every criterion in scope and 200 checks.
+func full(t testing.TB) *world {
+	return filled(open(t, 122), `["security","availability","processing_integrity","confidentiality","privacy"]`)
+}
+
+func filled(w *world, categories string) *world {
 	w.adopt()
 	w.put("system", "production", `{"id":"production","name":"Example Cloud","description":"Hosts the customers' data and serves it to them.","services":["Example Cloud","Example API"],"inside":"The hosts, the repository and the people who run them.","outside":"The office network; nothing of the service runs there.","locations":["Frankfurt"],"owner":"ada",
 		"components":[{"type":"infrastructure","name":"Hosts","description":"Three virtual machines","from":"2026-06-01"},{"type":"software","name":"Application","from":"2026-06-01","to":"2026-12-31"}],"data":[{"name":"Customer records","class":"confidential","personal":true,"where":"PostgreSQL","retention":"Until 30 days after the contract ends"}]}`)
-	w.put("period", "fy26", `{"id":"fy26","name":"FY26 Type II","objective":"Three customers ask for it before they renew.","report":"soc_2","type":"type_2","categories":["security","availability","confidentiality"],"system":"production","from":"2026-06-01","to":"2026-11-30","fieldwork":"2026-12-07","stage":"startup"}`)
+	w.put("period", "fy26", `{"id":"fy26","name":"FY26 Type II","objective":"Three customers ask for it before they renew.","report":"soc_2","type":"type_2","categories":`+categories+`,"system":"production","from":"2026-06-01","to":"2026-11-30","fieldwork":"2026-12-07","stage":"startup"}`)
 	w.put("commitment", "SC-01", `{"id":"SC-01","title":"Customer data is encrypted in transit and at rest","sort":"service_commitment","category":"confidentiality","statement":"We encrypt customer data.","made_in":"Master service agreement, clause 7","controls":["AC-06"],"since":"2026-01-01"}`)
 	w.put("requirement", "req-1", `{"control":"AC-06","title":"List of administrators with their second factor","frequency":"quarterly","from":"2026-06-01"}`)
 	w.put("finding", "f-1", `{"title":"The restore test of May was not written down","description":"It was done.","origin":"review","severity":"high","due":"2026-06-20"}`)

@@ -242,7 +242,9 @@ func compile(dir string, workers int) (c code, err error) {
 	if err != nil {
 		return c, fmt.Errorf("unpack the compiler: %w", err)
 	}
-	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(maxPages)
+	// Its memory is one piece of address space from the beginning: to grow it would mean to copy it, again and again, and to hold
+	// it twice meanwhile. What is not touched costs nothing.
+	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(maxPages).WithMemoryCapacityFromMax(true)
 	if dir != "" {
 		if c.cache, err = wazero.NewCompilationCacheWithDir(filepath.Join(dir, "typst")); err != nil {
 			return c, fault.New(fault.Unavailable, "The PDF engine has nowhere to keep its code, for %s cannot be written: %w.", dir, err).
@@ -319,7 +321,7 @@ func (e *Engine) Render(ctx context.Context, j Job) ([]byte, error) {
 		defer func() { e.turn <- struct{}{} }()
 		pdf, err := c.render(context.WithoutCancel(ctx), j)
 		done <- result{pdf, err}
-		debug.FreeOSMemory() // a long document needs a gigabyte, which nothing else here does
+		debug.FreeOSMemory() // a long document needs half a gigabyte, which nothing else here does
 	}()
 	select {
 	case r := <-done:

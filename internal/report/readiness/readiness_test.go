@@ -159,7 +159,7 @@ func TestAReportOfThePastIsThatOfThen(t *testing.T) {
 }
 
 func TestTheWindowIsThePeriodOrTheLastDays(t *testing.T) {
-	w := open(t, 0)
+	w := open(t)
 	r := w.make(readiness.Options{})
 	if days := (r.To - r.From).Time().Sub(time.Unix(0, 0)).Hours() / 24; days < 90 || days > 91 || r.Window != "the last 90 days" {
 		t.Errorf("%s, %v days", r.Window, days)
@@ -186,7 +186,7 @@ func TestTheWindowIsThePeriodOrTheLastDays(t *testing.T) {
 }
 
 func TestAnInventedOrganisationSaysSoOnEveryPage(t *testing.T) {
-	w := open(t, 0)
+	w := open(t)
 	r := w.make(readiness.Options{})
 	if d := readiness.Document(r, nil); d.Banner != "" {
 		t.Errorf("a real one says %q", d.Banner)
@@ -198,7 +198,7 @@ func TestAnInventedOrganisationSaysSoOnEveryPage(t *testing.T) {
 }
 
 func TestItsOwnWordsClaimNothing(t *testing.T) {
-	for name, r := range map[string]*readiness.Report{"of everything": rich(t).make(readiness.Options{}), "of nothing": open(t, 0).make(readiness.Options{})} {
+	for name, r := range map[string]*readiness.Report{"of everything": rich(t).make(readiness.Options{}), "of nothing": open(t).make(readiness.Options{})} {
 		b, err := json.Marshal(readiness.Document(r, nil))
 		if err != nil {
 			t.Fatal(err)
@@ -309,7 +309,7 @@ func BenchmarkPDF(b *testing.B) {
 // TestWhatIsShownBelongsToTheWindow: evidence of other times, what the calendar withdrew, requests that were refused and
 // findings of a later time are not told of it; one piece of evidence is one, however many controls it proves.
 func TestWhatIsShownBelongsToTheWindow(t *testing.T) {
-	w := open(t, 0)
+	w := open(t)
 	w.adopt()
 	proof := func(key, from, to, controls string) {
 		w.put("evidence", key, `{"title":"`+key+`","sort":"document","link":"https://example.org/`+key+`","controls":`+controls+`,"covers_from":"`+from+`","covers_to":"`+to+`"}`)

@@ -30,8 +30,11 @@ type world struct {
 
 var begin = time.Date(2026, 6, 1, 8, 0, 0, 0, time.UTC)
 
-// open makes a workspace with an organisation and its people, on a day in June, with so many checks of its own.
-func open(t testing.TB, own int) *world {
+// open makes a workspace with an organisation and its people, on a day in June.
+func open(t testing.TB) *world { return opened(t, 0) }
+
+// opened is open with so many checks of its own.
+func opened(t testing.TB, own int) *world {
 	t.Helper()
 	w := &world{TB: t, now: begin}
 	dir := t.TempDir()
@@ -154,12 +157,12 @@ var renderer = sync.OnceValue(func() *document.Renderer {
 
 // rich is a workspace with something in every section of the report.
 func rich(t testing.TB) *world {
-	return filled(open(t, 0), `["security","availability","confidentiality"]`)
+	return filled(open(t), `["security","availability","confidentiality"]`)
 }
 
 // full is the same with every criterion in scope and 200 checks.
 func full(t testing.TB) *world {
-	return filled(open(t, 122), `["security","availability","processing_integrity","confidentiality","privacy"]`)
+	return filled(opened(t, 122), `["security","availability","processing_integrity","confidentiality","privacy"]`)
 }
 
 func filled(w *world, categories string) *world {

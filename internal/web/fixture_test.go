@@ -148,13 +148,18 @@ func fixtures() []fixture {
 			return searchPage(framed("Search", ""), fixtureSearch())
 		}},
 		{path: "/settings/users", page: func() templ.Component {
-			return usersPage(framed("Users", "/settings/users"), UserList{Roles: []string{"owner", "lead", "engineer"}, Link: "http://localhost:8420/sign-in/link?token=ABC", For: "bob", Rows: []UserRow{{Key: "u1", Name: "Ada", Email: "ada@example.org", Roles: []string{"owner"}, Ways: "passkey", Made: ago(day), Me: true}, {Key: "u2", Name: "bob", Email: "bob@example.org", Roles: []string{"lead"}, Ways: "none yet", Disabled: true, Made: ago(day)}}})
+			return usersPage(framed("Users", "/settings/users"), UserList{Filter: part.Filter{Action: "/settings/users", Hint: "Filter by name or address", Found: "2 of 2"}, Pager: part.Pager{Shown: 2, Next: "/settings/users?after=u2"}, Roles: []string{"owner", "lead", "engineer"}, Link: "http://localhost:8420/sign-in/link?token=ABC", For: "bob", Rows: []UserRow{{Key: "u1", Name: "Ada", Email: "ada@example.org", Roles: []string{"owner"}, Ways: "passkey", Made: ago(day), Me: true}, {Key: "u2", Name: "bob", Email: "bob@example.org", Roles: []string{"lead"}, Ways: "none yet", Disabled: true, Made: ago(day)}}})
 		}},
 		{path: "/settings/tokens", page: func() templ.Component {
 			return tokensPage(framed("Tokens", "/settings/tokens"), TokenList{Plain: "tm_ABCDEF", Scopes: []string{"read", "write"}, Rows: []TokenRow{{ID: "t1", Name: "CI", User: "Ada", Scope: "read", Made: ago(day), Expires: noon.Add(90 * day)}}})
 		}},
 		{path: "/settings/me", page: func() templ.Component {
 			return mePage(framed("My sign-in methods", "/settings/me"), Me{Name: "Ada", Roles: []string{"owner"}, Passkeys: []PasskeyRow{{ID: "p1", Label: "Laptop", Made: ago(day), Used: ago(time.Hour)}}})
+		}},
+		{path: "/problem-employee", page: func() templ.Component {
+			p := framed("You may not see or do this", "")
+			p.Frame.Reader.Portal, p.Frame.Reader.Unenrolled = true, true
+			return problemPage(p, Problem{Status: 403, Title: "You may not see or do this", Message: "As employee you can't read controls.", Next: "Ask an owner of the workspace."})
 		}},
 		{path: "/problem", page: func() templ.Component {
 			return problemPage(framed("Not found", ""), Problem{Status: 404, Title: "There is nothing here", Message: "There is no control AC-99.", Next: "Look in the list of controls."})
@@ -331,5 +336,10 @@ func everyField() form.Form {
 	}
 	f := form.New(fields, []byte(`{"title":"A","count":3,"done":false,"steps":[{"what":"look"}],"tags":["x","y"]}`))
 	f.Inputs[0].Wrong = "This is needed."
+	for i, in := range f.Inputs {
+		if in.Name == "owner" {
+			f.Inputs[i].Values, f.Inputs[i].Options = []string{"ada"}, []form.Option{{Key: "ada", Label: "Ada Lovelace"}}
+		}
+	}
 	return f
 }

@@ -299,7 +299,7 @@ func checkPolicy(look record.Look, before, after map[string]any, actor record.Ac
 	if before == nil || text(before, record.StateField) != "active" || text(after, record.StateField) != "retired" {
 		return nil
 	}
-	if err := onlyApprover(after, "retire it", actor); err != nil {
+	if err := onlyApprover(look, text(after, "approver"), "retire it", actor); err != nil {
 		return err
 	}
 	var active []string
@@ -327,12 +327,16 @@ func checkPolicy(look record.Look, before, after map[string]any, actor record.Ac
 }
 
 // onlyApprover lets nobody but the named approver of a policy decide; where none is named, whoever has the right to.
-func onlyApprover(policy map[string]any, act string, actor record.Actor) error {
-	if approver := text(policy, "approver"); approver != "" && actor.Person != approver {
-		return fault.New(fault.Denied, "Only %s, the named approver of this policy, can %s.", approver, act).
-			WithNext("Ask them, or name another approver on the policy.")
+func onlyApprover(look record.Look, approver, act string, actor record.Actor) error {
+	if approver == "" || actor.Person == approver {
+		return nil
 	}
-	return nil
+	name := approver
+	if v, err := look.Get("person", approver); err == nil && v.Label != "" {
+		name = v.Label
+	}
+	return fault.New(fault.Denied, "Only %s, the named approver of this policy, can %s.", name, act).
+		WithNext("Ask them, or name another approver on the policy.")
 }
 
 // afterPolicy ends what a retired policy still had: its text in force, and what people were still to acknowledge.

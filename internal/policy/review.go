@@ -63,7 +63,7 @@ func checkReview(look record.Look, before, after map[string]any, actor record.Ac
 	if err != nil {
 		return err
 	}
-	return onlyApprover(map[string]any{"approver": policy.Approver}, "approve it", actor)
+	return onlyApprover(look, policy.Approver, "approve it", actor)
 }
 
 // Lapse is a time in which a policy had no text in force, or one whose approval was too old.

@@ -55,8 +55,7 @@ func checkVersion(look record.Look, before, after map[string]any, actor record.A
 	case from == to || before == nil:
 		return alone(look, before, after)
 	case to == "approved" || from == "pending_approval":
-		body := map[string]any{"approver": policy.Approver}
-		if err := onlyApprover(body, map[bool]string{true: "approve it", false: "refuse it"}[to == "approved"], actor); err != nil {
+		if err := onlyApprover(look, policy.Approver, map[bool]string{true: "approve it", false: "refuse it"}[to == "approved"], actor); err != nil {
 			return err
 		}
 		return approval.SmallTeam(look, before, after)

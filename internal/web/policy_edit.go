@@ -50,7 +50,7 @@ func (s *site) policyEditor(ctx context.Context, sum policy.Summary) (*PolicyEdi
 	case v == nil:
 		return &PolicyEditor{Closed: "A text in force never changes. Begin the next version to change it; this one stays in force until that is published."}, nil
 	case v.State != "draft":
-		return &PolicyEditor{Closed: "Version " + v.Number + " is " + strings.ToLower(part.Status(v.State).Word()) + ", and its text stands still meanwhile. Return it with comments or refuse it to write on."}, nil
+		return &PolicyEditor{Closed: "Version " + v.Number + " is no draft any more (" + strings.ToLower(part.Status(v.State).Word()) + "), and its text stands still meanwhile. Return it with comments or refuse it to write on."}, nil
 	case part.Past(ctx):
 		return &PolicyEditor{Closed: "The past cannot be changed."}, nil
 	case !s.writes(ctx, "policy_version"):

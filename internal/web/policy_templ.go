@@ -1559,7 +1559,7 @@ func policyNotes(x PolicyPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if x.Tab == "" || x.Tab == "edit" {
+		if x.Tab == "" || x.Tab == "edit" && (x.Editor == nil || !x.Editor.Previewed) {
 			templ_7745c5c3_Err = wrongWords(x.Wording).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

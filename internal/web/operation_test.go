@@ -12,6 +12,9 @@ import (
 	"tickmark/internal/calendar"
 	"tickmark/internal/job"
 	"tickmark/internal/record"
+
+	"golang.org/x/net/html"
+	"tickmark/internal/access"
 )
 
 // somebody is a person, so that what one wrote another can approve.
@@ -100,4 +103,35 @@ func (w *world) zoneOf(t *testing.T) *time.Location {
 		t.Fatal(err)
 	}
 	return zone
+}
+
+func TestWhatIsLateIsToldUntilItIsSeen(t *testing.T) {
+	w := newWorld(t)
+	ada, bob, eve := w.as(t, "lead", access.Lead), w.as(t, "bob", access.Lead), w.as(t, "vera", access.Viewer)
+	w.put(t, "person", "lead", map[string]any{"id": "lead", "name": "Lead", "email": "lead@example.org", "start": "2024-01-01", "employment": "employee", "manager": "bob"})
+	late := func(key string, days int) {
+		w.put(t, "task", key, map[string]any{"title": "Task " + key, "sort": "document", "owner": "lead", "due": w.Log.Clock().AddDate(0, 0, -days).Format("2006-01-02")})
+	}
+	late("one", 2)
+	late("long", 20)
+	page := ada.says(t, "/work", `id="notices"`, "2 notices not seen", "Do: Task one", "Overdue")
+	bob.says(t, "/work", "1 notice not seen", "Do: Task long", "Escalated", "days late")
+	eve.says(t, "/work", "0 notices not seen")
+	var told []string
+	walk(t, []byte(page), func(n *html.Node, a map[string]string) {
+		if a["name"] == "notice" {
+			told = append(told, a["value"])
+		}
+	})
+	late("new", 1) // came in after the page was drawn
+	if status, _ := ada.post(t, "/work/seen", url.Values{"notice": told}); status != http.StatusOK {
+		t.Fatalf("marking answers %d", status)
+	}
+	page = ada.says(t, "/work", "1 notice not seen", "Do: Task new")
+	if strings.Contains(page, "Do: Task one") {
+		t.Error("what was seen is told again")
+	}
+	bob.says(t, "/work", "1 notice not seen", "Do: Task long")
+	ada.post(t, "/work/seen", url.Values{"notice": {"overdue task/nothing  2026-01-01"}})
+	ada.says(t, "/work", "1 notice not seen")
 }

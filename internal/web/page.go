@@ -30,6 +30,8 @@ type Frame struct {
 	Here          *url.URL
 	Base          string         // where browsers find these pages, for paper
 	Counts        map[string]int // beside entries of the sidebar, by address
+	Told          bool           // the reader can be told something: there is a bell
+	Notices       int            // that the reader has not seen
 	Asset         func(name string) string
 }
 

@@ -204,8 +204,8 @@ func (s *site) frame(r *http.Request) Frame {
 		f.Period = s.period(ctx)
 	}
 	f.Counts = map[string]int{}
-	if n, ok := s.waitingCount(ctx); ok {
-		f.Counts["/work"] = n
+	if c, ok := s.waitingCount(ctx); ok {
+		f.Counts["/work"], f.Notices, f.Told = c.n, c.fresh, true
 	}
 	if tallies, err := s.Book.Tallies(ctx, "finding", record.StateField); err == nil && !part.Past(ctx) {
 		n := 0

@@ -14,6 +14,7 @@ import (
 
 	"tickmark/internal/access"
 	"tickmark/internal/calendar"
+	"tickmark/internal/notice"
 	"tickmark/internal/web/part"
 	"tickmark/internal/work"
 )
@@ -43,6 +44,11 @@ func (s *site) work(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	v.Any = len(items) > 0
+	if !v.Everyone {
+		if err := s.told(ctx, &v); err != nil {
+			return err
+		}
+	}
 	when, act, now := q.Get("when"), q.Get("act"), part.Of(ctx).Moment()
 	today := calendar.Of(now, part.Of(ctx).Zone)
 	soon := calendar.Text(today.AddDate(0, 0, soonDays))
@@ -112,6 +118,30 @@ func (s *site) work(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, p, func(p Page) templ.Component { return workPage(p, v) })
 }
 
+// told fills in the notices that the reader has not seen.
+func (s *site) told(ctx context.Context, v *WorkPage) error {
+	list, fresh, err := s.notices(ctx)
+	people := s.namer(ctx)
+	for _, n := range list {
+		if !fresh[n.ID] {
+			continue
+		}
+		row := NoticeRow{ID: n.ID, Row: workRow(ctx, s, n.Item, people), Level: part.Status("due_soon")}
+		switch n.Level {
+		case notice.Overdue:
+			row.Level = "overdue"
+		case notice.Escalated:
+			row.Level = "escalated"
+			row.Row.Why = "For " + cmp.Or(row.Row.For, "whoever may") + ", " + part.Count(n.Late, "day") + " late"
+			if n.Item.Kind == "acknowledgement" {
+				row.Row.Href = part.Path("people", n.Item.For)
+			}
+		}
+		v.Notices = append(v.Notices, row)
+	}
+	return err
+}
+
 // waits is what waits for a person, or for everybody; of a person's only what they may do, and of everybody's only what
 // the reader may see.
 func (s *site) waits(ctx context.Context, person string) ([]work.Item, error) {
@@ -123,24 +153,32 @@ func (s *site) waits(ctx context.Context, person string) ([]work.Item, error) {
 	if err != nil {
 		return nil, err
 	}
+	verb := access.Act
+	if person == "" {
+		verb = access.Read
+	}
+	return s.visible(ctx, items, verb), nil
+}
+
+// visible are the items that the reader may see, or act on.
+func (s *site) visible(ctx context.Context, items []work.Item, verb string) []work.Item {
 	who := session(ctx)
 	may := map[string]bool{}
 	return slices.DeleteFunc(items, func(i work.Item) bool {
 		ok, known := may[i.Kind]
 		if !known {
-			verb, kind := access.Act, i.Kind
+			verb, kind := verb, i.Kind
 			if kind == "requirement" {
-				verb, kind = access.Write, "evidence"
-			}
-			if person == "" {
-				verb = access.Read
+				if kind = "evidence"; verb == access.Act {
+					verb = access.Write
+				}
 			}
 			k, err := s.Book.Kinds.Named(kind)
 			ok = err == nil && who.May(ctx, verb, k) == nil
 			may[i.Kind] = ok
 		}
 		return !ok
-	}), nil
+	})
 }
 
 func workRow(ctx context.Context, s *site, i work.Item, people func(string) string) WorkRow {
@@ -197,37 +235,100 @@ func (s *site) withNames(r *http.Request) *http.Request {
 }
 
 // waitingCount is how many things wait for the reader now. It is counted once for a while: every page shows it.
-func (s *site) waitingCount(ctx context.Context) (int, bool) {
+func (s *site) waitingCount(ctx context.Context) (c waitCount, ok bool) {
 	person := session(ctx).Actor().Person
 	if person == "" || part.Past(ctx) {
-		return 0, false
+		return c, false
 	}
 	head, err := s.Book.Log.Head(ctx, s.Book.DB)
 	if err != nil {
-		return 0, false
+		return c, false
 	}
 	s.mu.Lock()
-	c, ok := s.waitCounts[person]
+	c, ok = s.waitCounts[person]
 	s.mu.Unlock()
 	if ok && c.size == head.Size && time.Since(c.made) < time.Minute {
-		return c.n, true
+		return c, true
 	}
 	list, err := s.waits(ctx, person)
 	if err != nil {
 		s.log.ErrorContext(ctx, "count what waits", "error", err)
-		return 0, false
+		return c, false
+	}
+	_, fresh, err := s.notices(ctx)
+	if err != nil {
+		s.log.ErrorContext(ctx, "count what is told", "error", err)
+		return c, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waitCounts) > 1000 {
 		clear(s.waitCounts)
 	}
-	s.waitCounts[person] = waitCount{len(list), head.Size, time.Now()}
-	return len(list), true
+	c = waitCount{fresh: len(fresh), n: len(list), size: head.Size, made: time.Now()}
+	s.waitCounts[person] = c
+	return c, true
+}
+
+// notices are what the reader is told of what waits now, latest first, and how many of it they have not seen.
+func (s *site) notices(ctx context.Context) (list []notice.Notice, fresh map[string]bool, err error) {
+	person := session(ctx).Actor().Person
+	if person == "" || part.Past(ctx) {
+		return nil, nil, nil
+	}
+	st, err := s.stand(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	items, err := work.Each(ctx, s.Book, st.whole.Operation, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	chain, err := notice.ReadChain(ctx, s.Book, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	seen, err := notice.Seen(ctx, s.Book, session(ctx).User.Key)
+	if err != nil {
+		return nil, nil, err
+	}
+	fresh = map[string]bool{}
+	for _, n := range notice.Of(s.visible(ctx, items, access.Read), st.whole.Today, chain, person) {
+		list = append(list, n)
+		if !seen[n.ID] {
+			fresh[n.ID] = true
+		}
+	}
+	return list, fresh, nil
+}
+
+// noticesSeen keeps that the reader has seen what they are told now.
+func (s *site) noticesSeen(w http.ResponseWriter, r *http.Request) error {
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	list, _, err := s.notices(r.Context())
+	if err != nil {
+		return err
+	}
+	told := map[string]bool{} // what came in since the page was drawn was not seen
+	for _, id := range r.PostForm["notice"] {
+		told[id] = true
+	}
+	seen, err := notice.Seen(r.Context(), s.Book, session(r.Context()).User.Key)
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(n notice.Notice) bool { return !told[n.ID] && !seen[n.ID] })
+	if err := notice.Mark(r.Context(), s.Book, session(r.Context()).User.Key, list); err != nil {
+		return err
+	}
+	return done(w, r, "/work", "Marked as seen.")
 }
 
 type waitCount struct {
-	n    int
-	size int64 // of the ledger
-	made time.Time
+	fresh int // notices that were not seen
+	n     int
+	size  int64 // of the ledger
+	made  time.Time
 }

@@ -9,7 +9,15 @@ type WorkPage struct {
 	Groups   []WorkGroup
 	Any      bool
 	Everyone bool
-	Unlinked bool // the reader is linked to no person, so nothing can wait for them
+	Notices  []NoticeRow // that the reader has not seen
+	Unlinked bool        // the reader is linked to no person, so nothing can wait for them
+}
+
+// NoticeRow is something the reader is told of what waits, for them or for those whom they manage.
+type NoticeRow struct {
+	ID    string
+	Level part.Status // due_soon, overdue, escalated
+	Row   WorkRow
 }
 
 // WorkGroup is what is due in one stretch of time.

@@ -53,7 +53,15 @@ func List(ctx context.Context, book *record.Book, person string, at record.Momen
 
 // Of is List over an operation that was read already.
 func Of(ctx context.Context, book *record.Book, o *standing.Operation, person string, at record.Moment) ([]Item, error) {
-	l := &list{ctx: ctx, book: book, o: o, person: person, at: at, today: calendar.Text(o.Today)}
+	return (&list{ctx: ctx, book: book, o: o, person: person, at: at, today: calendar.Text(o.Today)}).of()
+}
+
+// Each is Of for everybody, with every acknowledgement as whose it is instead of one line for each text: for telling people.
+func Each(ctx context.Context, book *record.Book, o *standing.Operation, at record.Moment) ([]Item, error) {
+	return (&list{ctx: ctx, book: book, o: o, at: at, today: calendar.Text(o.Today), each: true}).of()
+}
+
+func (l *list) of() ([]Item, error) {
 	for _, step := range []func() error{l.findings, l.tasks, l.controls, l.evidence, l.exceptions, l.versions, l.acknowledgements} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("gather what waits: %w", err)
@@ -74,6 +82,7 @@ type list struct {
 	person string
 	at     record.Moment
 	today  string
+	each   bool // every acknowledgement for itself
 	items  []Item
 	owners map[string]owned // by control
 }
@@ -265,6 +274,11 @@ func (l *list) later(kind, why string, states ...string) error {
 // acknowledgements of one person are read by that person; those of everybody are told text by text.
 func (l *list) acknowledgements() error {
 	type body struct{ State, Person, Policy, Version, Due string }
+	if l.each {
+		return each(l, "acknowledgement", []string{"assigned"}, func(key, _ string, b body) {
+			l.add(Item{Act: "Acknowledge", Kind: "acknowledgement", Key: key, Label: l.policy(b.Policy), For: b.Person, Due: b.Due, Why: "Policy to read and accept"})
+		})
+	}
 	if l.person != "" {
 		found, err := l.book.Find(l.ctx, l.book.DB, "acknowledgement", "person", l.person, l.at)
 		if err != nil {

@@ -37,6 +37,7 @@ import (
 	"tickmark/internal/finding"
 	"tickmark/internal/framework"
 	"tickmark/internal/ledger"
+	"tickmark/internal/notice"
 	"tickmark/internal/occurrence"
 	"tickmark/internal/organisation"
 	"tickmark/internal/period"
@@ -101,7 +102,7 @@ func Kinds() (*record.Kinds, error) {
 	list := []record.Kind{
 		framework.Kind(), controls, organisation.Kind(), person.Kind(), system.Kind(), period.Kind(), commitment.Kind(),
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
-		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), access.Kind(), check.Kind(), report.Kind(),
+		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(),
 	}
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range Connectors() {

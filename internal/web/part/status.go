@@ -48,7 +48,7 @@ var looks = map[Status]look{
 	"acknowledged": {"Acknowledged", "circle-check", OK}, "unassigned": {"Not assigned yet", "circle-dashed", Idle}, "void": {"Void", "circle-minus", Idle},
 	// Findings and exceptions.
 	"closed": {"Closed", "circle-check", OK}, "fixed": {"Fixed", "circle-check", OK}, "resolved": {"Resolved", "circle-check", OK}, "in_progress": {"In progress", "clock", Info},
-	"overdue": {"Overdue", "circle-x", Bad}, "due": {"Due", "clock", Warn}, "expired": {"Expired", "circle-minus", Idle}, "requested": {"Requested", "send", Info}, "rejected": {"Rejected", "ban", Bad}, "active": {"In operation", "circle-check", OK},
+	"overdue": {"Overdue", "circle-x", Bad}, "due_soon": {"Due soon", "clock", Warn}, "escalated": {"Escalated", "triangle-alert", Bad}, "due": {"Due", "clock", Warn}, "expired": {"Expired", "circle-minus", Idle}, "requested": {"Requested", "send", Info}, "rejected": {"Rejected", "ban", Bad}, "active": {"In operation", "circle-check", OK},
 	"assigned": {"Assigned", "user", Info}, "verified": {"Verified", "circle-check", OK}, "risk_accepted": {"Risk accepted", "scale", Idle}, "duplicate": {"Duplicate", "copy", Idle}, "claimed_false": {"Claimed to be none", "circle-question-mark", Info}, "false_positive": {"No finding", "circle-minus", Idle},
 	"gone": {"Gone", "archive", Idle}, "received": {"Received", "folder-check", Info}, "reviewed": {"Reviewed", "circle-check", OK}, "withdrawn": {"Withdrawn", "undo-2", Idle}, "refused": {"Refused", "ban", Bad}, "revoked": {"Revoked", "ban", Idle}, "interrupted": {"Interrupted", "circle-alert", Unsure},
 	// Runs and sources.

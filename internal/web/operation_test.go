@@ -124,7 +124,7 @@ func TestWhatIsLateIsToldUntilItIsSeen(t *testing.T) {
 		}
 	})
 	late("new", 1) // came in after the page was drawn
-	if status, _ := ada.post(t, "/work/seen", url.Values{"notice": told}); status != http.StatusOK {
+	if status, _ := ada.post(t, "/notices/seen", url.Values{"notice": told}); status != http.StatusOK {
 		t.Fatalf("marking answers %d", status)
 	}
 	page = ada.says(t, "/work", "1 notice not seen", "Do: Task new")
@@ -132,6 +132,6 @@ func TestWhatIsLateIsToldUntilItIsSeen(t *testing.T) {
 		t.Error("what was seen is told again")
 	}
 	bob.says(t, "/work", "1 notice not seen", "Do: Task long")
-	ada.post(t, "/work/seen", url.Values{"notice": {"overdue task/nothing  2026-01-01"}})
+	ada.post(t, "/notices/seen", url.Values{"notice": {"overdue task/nothing  2026-01-01"}})
 	ada.says(t, "/work", "1 notice not seen")
 }

@@ -16,7 +16,7 @@ func (s *site) routes() []route {
 		{"GET /criteria", s.criteria, false},
 		{"GET /criteria/{id}", s.criterion, false},
 		{"GET /work", s.work, false},
-		{"POST /work/seen", s.noticesSeen, false},
+		{"POST /notices/seen", s.noticesSeen, false},
 		{"GET /evidence", s.evidence, false},
 		{"GET /controls", s.controls, false},
 		{"GET /controls/map", s.controlMap, false},

@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"tickmark/internal/anchor/anchortest"
+	"tickmark/internal/report/typst/typsttest"
 )
 
 // The scripts in testdata/script specify the whole command line, run against the program itself. Besides what testscript
@@ -50,6 +51,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TICKMARK_DATA", filepath.Join(e.WorkDir, "data"))
+			e.Setenv("TICKMARK_CACHE", typsttest.Dir())
 			e.Setenv("TODAY", time.Now().UTC().Format(time.DateOnly))
 			e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 			for _, who := range []string{"AUTHOR", "COMMITTER"} {

@@ -144,7 +144,7 @@ func TestAWorkspaceComesBackAsItWas(t *testing.T) {
 	}
 	for engine, database := range ends {
 		t.Run(engine, func(t *testing.T) {
-			from := first
+			from, want := first, want
 			if engine == "postgres" { // it keeps no text that is not UTF-8
 				err := w.DB.Write(t.Context(), func(tx *store.Tx) error {
 					_, err := tx.Exec(t.Context(), "DELETE FROM meta WHERE name LIKE 'strange%'")

@@ -17,6 +17,7 @@ import (
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger/merkle"
 	"tickmark/internal/record"
+	"tickmark/internal/report/typst/typsttest"
 	"tickmark/internal/store"
 	"tickmark/internal/store/storetest"
 	"tickmark/internal/workspace"
@@ -24,7 +25,7 @@ import (
 
 func open(t *testing.T, o workspace.Options) *workspace.Workspace {
 	t.Helper()
-	o.Create = true
+	o.Create, o.Cache = true, typsttest.Dir()
 	w, err := workspace.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"tickmark/internal/collect"
 	"tickmark/internal/record"
 	"tickmark/internal/report/document"
+	"tickmark/internal/report/typst/typsttest"
 	"tickmark/internal/workspace"
 )
 
@@ -35,13 +36,7 @@ type world struct {
 }
 
 // paper is one renderer for all tests: making its machine code is the dear part.
-var paper = sync.OnceValue(func() *document.Renderer {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return document.New("", 2)
-	}
-	return document.New(filepath.Join(dir, "tickmark-test"), 2)
-})
+var paper = sync.OnceValue(func() *document.Renderer { return document.New(typsttest.Dir(), 2) })
 
 func newWorld(t testing.TB) *world {
 	t.Helper()

@@ -3,6 +3,7 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -59,6 +60,7 @@ type Options struct {
 	Data     string // the directory of keys, files and, on SQLite, the database
 	Database string // postgres://…; empty: SQLite in Data
 	BaseURL  string // where browsers find it; http://localhost:8420 when empty
+	Cache    string // where the PDF engine keeps its machine code; cache in Data when empty
 	Create   bool   // make it when it does not exist
 	Restored bool   // the database may lack entries that were signed here: accept it, and write down what is lost
 }
@@ -188,7 +190,7 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 	if w.Blobs, err = blob.Open(filepath.Join(w.Data, "files")); err != nil {
 		return err
 	}
-	w.Paper = document.New(w.Data, 1)
+	w.Paper = document.New(cmp.Or(w.Cache, filepath.Join(w.Data, "cache")), 1)
 	if w.Log, err = ledger.Open(ctx, w.DB, w.Data); err != nil {
 		return err
 	}

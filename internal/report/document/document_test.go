@@ -2,8 +2,6 @@ package document_test
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -12,15 +10,10 @@ import (
 
 	"tickmark/internal/fault"
 	"tickmark/internal/report/document"
+	"tickmark/internal/report/typst/typsttest"
 )
 
-var renderer = sync.OnceValue(func() *document.Renderer {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return document.New("", 2)
-	}
-	return document.New(filepath.Join(dir, "tickmark-test"), 2)
-})
+var renderer = sync.OnceValue(func() *document.Renderer { return document.New(typsttest.Dir(), 2) })
 
 // hostile are texts that would do something if they were read as anything but text.
 var hostile = []string{

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"strings"
 	"sync"
 	"unicode"
@@ -57,10 +56,8 @@ const (
 // Renderer turns documents into PDFs, one at a time.
 type Renderer struct{ engine *typst.Engine }
 
-// New returns a renderer that keeps its machine code under the workspace's directory.
-func New(data string, workers int) *Renderer {
-	return &Renderer{typst.New(filepath.Join(data, "cache"), workers)}
-}
+// New returns a renderer that keeps its machine code in the directory; "" for nowhere.
+func New(dir string, workers int) *Renderer { return &Renderer{typst.New(dir, workers)} }
 
 // Prepare makes ready, which takes a while the first time.
 func (r *Renderer) Prepare(ctx context.Context) error { return r.engine.Prepare(ctx) }

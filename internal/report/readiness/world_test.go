@@ -17,6 +17,7 @@ import (
 	"tickmark/internal/record"
 	"tickmark/internal/report/document"
 	"tickmark/internal/report/readiness"
+	"tickmark/internal/report/typst/typsttest"
 	"tickmark/internal/workspace"
 )
 
@@ -147,13 +148,7 @@ func (w *world) make(o readiness.Options) *readiness.Report {
 }
 
 // renderer is one for all tests: making its machine code is the dear part.
-var renderer = sync.OnceValue(func() *document.Renderer {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return document.New("", 2)
-	}
-	return document.New(filepath.Join(dir, "tickmark-test"), 2)
-})
+var renderer = sync.OnceValue(func() *document.Renderer { return document.New(typsttest.Dir(), 2) })
 
 // rich is a workspace with something in every section of the report.
 func rich(t testing.TB) *world {

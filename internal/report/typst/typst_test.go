@@ -14,18 +14,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"tickmark/internal/fault"
+	"tickmark/internal/report/typst/typsttest"
 )
 
 // shared is one engine for all tests: making its machine code is the dear part.
-var shared = sync.OnceValue(func() *Engine {
-	dir, err := os.UserCacheDir() // not a shared directory: what lies there is run
-	if err != nil {
-		dir = ""
-	} else {
-		dir = filepath.Join(dir, "tickmark-test")
-	}
-	return New(dir, 2)
-})
+var shared = sync.OnceValue(func() *Engine { return New(typsttest.Dir(), 2) })
 
 func set(t testing.TB, source string, files map[string][]byte) ([]byte, error) {
 	t.Helper()

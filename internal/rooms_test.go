@@ -21,6 +21,7 @@ func rooms() []string {
 		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/policy
 		internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/savedview
 		internal/standing internal/gap internal/guide internal/work internal/notice internal/programme internal/report
+		internal/corpus
 		internal/workspace internal/backup internal/doctor internal/job internal/demo internal/api internal/web internal/server internal/cli
 		internal cmd/tickmark`)
 }

@@ -79,6 +79,10 @@ func (verifyCommand) Help() string {
 	return examples("tickmark verify evidence.zip --key 'tickmark/…'", "tickmark verify ac-01.json")
 }
 
+func (ledgerConsistency) Help() string {
+	return examples("tickmark ledger consistency 812", "tickmark ledger consistency 812 4096 --json")
+}
+
 func (ledgerProve) Help() string {
 	return examples("tickmark ledger prove control AC-01 --out ac-01.json", "tickmark ledger prove finding F-7 --as-of 2026-01-31")
 }

@@ -16,11 +16,12 @@ import (
 )
 
 type ledgerCommand struct {
-	Checkpoint ledgerCheckpoint `cmd:"" help:"Sign and print a checkpoint, and the key that verifies it."`
-	Verify     ledgerVerify     `cmd:"" help:"Re-prove everything: the log, each record's version, each action, each answer."`
-	Prove      ledgerProve      `cmd:"" help:"Write the proof of one record, which verify takes offline."`
-	Export     ledgerExport     `cmd:"" help:"Copy the log into a directory as C2SP tlog-tiles, for a web server, another disk or a git repository; run again, it adds what is new."`
-	Accept     ledgerAccept     `cmd:"" name:"accept-restore" help:"Go on from a database that was restored from a backup: what the ledger lost is written down and stays visible."`
+	Checkpoint  ledgerCheckpoint  `cmd:"" help:"Sign and print a checkpoint, and the key that verifies it."`
+	Verify      ledgerVerify      `cmd:"" help:"Re-prove everything: the log, each record's version, each action, each answer."`
+	Prove       ledgerProve       `cmd:"" help:"Write the proof of one record, which verify takes offline."`
+	Consistency ledgerConsistency `cmd:"" help:"Print the proof that nothing was rewritten between two sizes of the log (RFC 6962), such as those of two checkpoints."`
+	Export      ledgerExport      `cmd:"" help:"Copy the log into a directory as C2SP tlog-tiles, for a web server, another disk or a git repository; run again, it adds what is new."`
+	Accept      ledgerAccept      `cmd:"" name:"accept-restore" help:"Go on from a database that was restored from a backup: what the ledger lost is written down and stays visible."`
 }
 
 type ledgerCheckpoint struct{}
@@ -67,6 +68,33 @@ func (ledgerVerify) Run(s *session) error {
 			}{p, answers})
 		}
 		s.fact("%d entries, %d versions, %d actions and %d changed answers are as the ledger committed to them; %d were erased.", p.Entries, p.Versions, p.Actions, answers, p.Erased)
+		return nil
+	})
+}
+
+type ledgerConsistency struct {
+	Old int64 `arg:"" help:"The size that the earlier checkpoint states."`
+	New int64 `arg:"" optional:"" help:"The size that the later one states; the log as it stands when left out."`
+}
+
+func (c *ledgerConsistency) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		p, err := w.Log.Consistent(s, c.Old, c.New)
+		if err != nil {
+			return err
+		}
+		hashes := make([]string, len(p.Proof))
+		for i, h := range p.Proof {
+			hashes[i] = h.String()
+		}
+		if s.flags.JSON {
+			return s.writeJSON(map[string]any{"old": p.Old.N, "old_root": p.Old.Hash.String(), "size": p.New.N, "root": p.New.Hash.String(), "proof": hashes})
+		}
+		s.fact("The first %d of %d entries are those that the log had when it had %d.", p.Old.N, p.New.N, p.Old.N)
+		s.fact("root %d %s\nroot %d %s", p.Old.N, p.Old.Hash, p.New.N, p.New.Hash)
+		for _, h := range hashes {
+			s.fact("%s", h)
+		}
 		return nil
 	})
 }

@@ -168,7 +168,7 @@ func (l *Log) integrate(ctx context.Context, tx *Tx, h head) error {
 		entries[i] = []any{t.N, b}
 		t.Add(tlog.RecordHash(b), put)
 	}
-	t.Edge(put)
+	t.Edge(h.Size, put)
 	if err := store.Insert(ctx, tx, "entry", []string{"idx", "leaf"}, entries); err != nil {
 		return fmt.Errorf("append to the ledger: %w", err)
 	}
@@ -336,18 +336,19 @@ func (l *Log) Tile(ctx context.Context, q store.Q, level, index int64, width int
 
 // reader reads stored hashes of the log for tlog's proof code.
 func (l *Log) reader(ctx context.Context, q store.Q, size int64) tlog.HashReader {
-	cache := map[tlog.Tile][]byte{}
+	cache := map[place][]byte{}
 	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		out := make([]tlog.Hash, len(indexes))
 		for i, x := range indexes {
-			t := tlog.TileForIndex(8, x)
-			b, ok := cache[t]
+			t := tlog.TileForIndex(8, x) // as narrow as x allows: several may lie in one stored tile
+			at := place{int64(t.L), t.N}
+			b, ok := cache[at]
 			if !ok {
 				var err error
-				if b, err = l.Tile(ctx, q, int64(t.L), t.N, t.W); err != nil {
+				if b, err = store.One[[]byte](ctx, q, "SELECT data FROM tile WHERE level = $1 AND idx = $2", at.level, at.index); err != nil {
 					return nil, fmt.Errorf("read tile %d/%d of the ledger: %w", t.L, t.N, err)
 				}
-				cache[t] = b
+				cache[at] = b
 			}
 			h, err := tlog.HashFromTile(t, b, x)
 			if err != nil {
@@ -369,102 +370,42 @@ func (l *Log) ProveTree(ctx context.Context, q store.Q, size, old int64) (tlog.T
 	return tlog.ProveTree(size, old, l.reader(ctx, q, size))
 }
 
-// Verify recomputes the tree from the entries and compares tiles, head and every checkpoint kept. It returns the number of
-// entries; an error is a fault that names the first thing that does not hold.
-func (l *Log) Verify(ctx context.Context, q store.Q, progress func(done, total int64)) (int64, error) {
-	h, err := l.Head(ctx, q)
-	if err != nil {
-		return 0, err
-	}
-	type cp struct {
-		Size int64  `db:"size"`
-		Note []byte `db:"note"`
-	}
-	points, err := store.All[cp](ctx, q, "SELECT size, note FROM checkpoint ORDER BY size")
-	if err != nil {
-		return 0, err
-	}
-	broken := func(format string, args ...any) error {
-		return fault.New(fault.Invalid, "The ledger does not hold: "+format, args...).WithNext("Compare with a checkpoint that left this machine, and restore from a backup.")
-	}
-	var t merkle.Tree
-	var bad error
-	full := func(made merkle.Tile) {
-		if bad != nil {
-			return
+// Consistency says that the log of one size is the beginning of the log of another.
+type Consistency struct {
+	Old, New tlog.Tree
+	Proof    tlog.TreeProof
+}
+
+// Consistent proves, and checks, that the log as it was with old entries is the beginning of the log with size entries; 0 is
+// the log as it stands.
+func (l *Log) Consistent(ctx context.Context, old, size int64) (Consistency, error) {
+	var c Consistency
+	err := l.DB.Read(ctx, func(tx *store.Tx) error {
+		h, err := l.Head(ctx, tx)
+		if err != nil {
+			return err
 		}
-		b, err := l.Tile(ctx, q, made.Level, made.Index, len(made.Data)/tlog.HashSize)
-		if err != nil || string(b) != string(made.Data) {
-			bad = broken("tile %d/%d is not the one that its entries give.", made.Level, made.Index)
+		if size == 0 {
+			size = h.Size
 		}
-	}
-	check := func() error {
-		for len(points) > 0 && points[0].Size == t.N {
-			c, err := merkle.OpenCheckpoint(points[0].Note, l.VKey)
-			if err != nil {
-				return broken("the checkpoint of size %d: %w.", points[0].Size, err)
+		if old < 1 || old > size || size > h.Size {
+			return fault.New(fault.Invalid, "There is no proof from %d to %d entries: the log has %d, and the earlier size is from 1 to the later.", old, size, h.Size)
+		}
+		c.Old, c.New = tlog.Tree{N: old}, tlog.Tree{N: size}
+		for _, t := range []*tlog.Tree{&c.Old, &c.New} {
+			if t.Hash, err = tlog.TreeHash(t.N, l.reader(ctx, tx, t.N)); err != nil {
+				return fmt.Errorf("compute the ledger's root at %d entries: %w", t.N, err)
 			}
-			if c.Size != t.N || c.Root != t.Root() {
-				return broken("the checkpoint of size %d states another root than its entries give.", points[0].Size)
-			}
-			points = points[1:]
+		}
+		if c.Proof, err = l.ProveTree(ctx, tx, size, old); err != nil {
+			return fmt.Errorf("prove the ledger from %d to %d entries: %w", old, size, err)
+		}
+		if err := tlog.CheckTree(c.Proof, size, c.New.Hash, old, c.Old.Hash); err != nil {
+			return broken("the first %d of %d entries are not what they were: %w.", old, size, err)
 		}
 		return nil
-	}
-	if err := check(); err != nil {
-		return 0, err
-	}
-	last := int64(0)
-	for from := int64(0); from < h.Size; from += 4096 {
-		type row struct {
-			Idx  int64  `db:"idx"`
-			Leaf []byte `db:"leaf"`
-		}
-		rows, err := store.All[row](ctx, q, "SELECT idx, leaf FROM entry WHERE idx >= $1 AND idx < $2 ORDER BY idx", from, min(from+4096, h.Size))
-		if err != nil {
-			return 0, err
-		}
-		for _, r := range rows {
-			if r.Idx != t.N {
-				return 0, broken("entry %d is missing.", t.N)
-			}
-			leaf, err := merkle.ParseLeaf(r.Leaf)
-			if err != nil {
-				return 0, broken("entry %d: %w.", r.Idx, err)
-			}
-			if leaf.At < last {
-				return 0, broken("entry %d was recorded before the one above it.", r.Idx)
-			}
-			last = leaf.At
-			t.Add(tlog.RecordHash(r.Leaf), full)
-			if bad != nil {
-				return 0, bad
-			}
-			if err := check(); err != nil {
-				return 0, err
-			}
-		}
-		if progress != nil {
-			progress(t.N, h.Size)
-		}
-	}
-	if t.N != h.Size {
-		return 0, broken("it has %d entries, its head says %d.", t.N, h.Size)
-	}
-	t.Edge(full)
-	if bad != nil {
-		return 0, bad
-	}
-	if t.Root() != h.Root {
-		return 0, broken("the head's root is not the one that its entries give.")
-	}
-	if len(points) > 0 {
-		return 0, broken("a checkpoint of size %d was signed, but the log has only %d entries.", points[0].Size, h.Size)
-	}
-	if n, err := store.One[int64](ctx, q, "SELECT count(*) FROM entry"); err != nil || n != h.Size {
-		return 0, broken("%d entries lie beyond the head.", n-h.Size)
-	}
-	return h.Size, nil
+	})
+	return c, err
 }
 
 // Digest is SHA-256, named for what it is used for: the fingerprint of a population, a file or a page.

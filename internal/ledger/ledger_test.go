@@ -69,6 +69,17 @@ func TestEveryEntryAndEveryPrefixIsProvable(t *testing.T) {
 				}
 			}
 		}
+		for _, sizes := range [][2]int64{{1, 0}, {256, 512}, {257, 600}, {750, 750}} {
+			c, err := l.Consistent(ctx, sizes[0], sizes[1])
+			if err != nil || tlog.CheckTree(c.Proof, c.New.N, c.New.Hash, c.Old.N, c.Old.Hash) != nil || c.Old.N != sizes[0] {
+				t.Errorf("from %v: %+v, %v", sizes, c, err)
+			}
+		}
+		for _, sizes := range [][2]int64{{0, 0}, {-1, 5}, {6, 5}, {5, 751}} {
+			if _, err := l.Consistent(ctx, sizes[0], sizes[1]); !fault.Is(err, fault.Invalid) {
+				t.Errorf("from %v: %v", sizes, err)
+			}
+		}
 		if _, err := l.Checkpoint(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -110,6 +121,11 @@ func TestVerifyNamesWhatWasChanged(t *testing.T) {
 		"removed":  "DELETE FROM entry WHERE idx = 3",
 		"appended": "INSERT INTO entry (idx, leaf) SELECT 1000, leaf FROM entry WHERE idx = 3",
 		"tile":     "UPDATE tile SET data = (SELECT root FROM head) WHERE level = 0 AND idx = 0",
+		"edge":     "UPDATE tile SET data = (SELECT root FROM head) WHERE level = 0 AND idx = 1",
+		"above":    "UPDATE tile SET data = (SELECT root FROM head) WHERE level = 1",
+		"no tile":  "DELETE FROM tile WHERE level = 1",
+		"a tile":   "INSERT INTO tile (level, idx, data) SELECT 2, 0, root FROM head",
+		"last":     "DELETE FROM entry WHERE idx = 299",
 		"head":     "UPDATE head SET root = (SELECT leaf FROM entry WHERE idx = 1)",
 		"cut":      "UPDATE head SET size = 5",
 		"signed":   "UPDATE checkpoint SET note = (SELECT leaf FROM entry WHERE idx = 1)",

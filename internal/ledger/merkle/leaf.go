@@ -35,8 +35,9 @@ type Leaf struct {
 }
 
 // Bytes is the leaf as it stands in the log: three lines of text.
-func (l Leaf) Bytes() []byte {
-	b := make([]byte, 0, 96)
+func (l Leaf) Bytes() []byte { return l.appendTo(make([]byte, 0, 96)) }
+
+func (l Leaf) appendTo(b []byte) []byte {
 	b = append(b, leafHeader...)
 	b = append(b, l.Type...)
 	b = append(b, '\n')
@@ -48,23 +49,40 @@ func (l Leaf) Bytes() []byte {
 
 // ParseLeaf reads what Bytes writes and nothing else.
 func ParseLeaf(b []byte) (Leaf, error) {
-	f := strings.Split(string(b), "\n")
-	if len(f) != 4 || f[3] != "" || !strings.HasPrefix(f[0], leafHeader) {
+	typ, rest, _ := bytes.Cut(b, []byte("\n"))
+	at, rest, _ := bytes.Cut(rest, []byte("\n"))
+	commitment, rest, ended := bytes.Cut(rest, []byte("\n"))
+	if !ended || len(rest) > 0 || !bytes.HasPrefix(typ, []byte(leafHeader)) {
 		return Leaf{}, fmt.Errorf("not a ledger leaf: %q", b)
 	}
-	at, err := strconv.ParseInt(f[1], 10, 64)
-	if err != nil {
-		return Leaf{}, fmt.Errorf("ledger leaf with time %q", f[1])
+	l := Leaf{Type: leafType(typ[len(leafHeader):])}
+	var err error
+	if l.At, err = strconv.ParseInt(string(at), 10, 64); err != nil {
+		return Leaf{}, fmt.Errorf("ledger leaf with time %q", at)
 	}
-	c, err := base64.StdEncoding.DecodeString(f[2])
-	if err != nil || len(c) != 32 {
-		return Leaf{}, fmt.Errorf("ledger leaf with commitment %q", f[2])
+	var c [33]byte
+	if len(commitment) != base64.StdEncoding.EncodedLen(32) {
+		return Leaf{}, fmt.Errorf("ledger leaf with commitment %q", commitment)
 	}
-	l := Leaf{strings.TrimPrefix(f[0], leafHeader), at, [32]byte(c)}
-	if !bytes.Equal(l.Bytes(), b) {
+	if n, err := base64.StdEncoding.Decode(c[:], commitment); err != nil || n != 32 {
+		return Leaf{}, fmt.Errorf("ledger leaf with commitment %q", commitment)
+	}
+	l.Commitment = [32]byte(c[:32])
+	var again [128]byte
+	if !bytes.Equal(l.appendTo(again[:0]), b) {
 		return Leaf{}, fmt.Errorf("ledger leaf in another spelling: %q", b)
 	}
 	return l, nil
+}
+
+// leafType is the type's name; the known ones take no memory, for a log holds millions.
+func leafType(b []byte) string {
+	for _, t := range [...]string{LeafVersion, LeafClose, LeafRun, LeafResults, LeafAction, LeafErasure, LeafManifest} {
+		if string(b) == t {
+			return t
+		}
+	}
+	return string(b)
 }
 
 // NewSalt returns 16 random bytes. A salt is kept with the data it hides and destroyed with it; what is left in the log then

@@ -85,10 +85,10 @@ func (t *Tree) Root() tlog.Hash {
 	return h
 }
 
-// Edge hands over the tiles that are not full.
-func (t *Tree) Edge(each func(Tile)) {
+// Edge hands over the tiles that are not full and are others than when the tree had since leaves; with 0, all of them.
+func (t *Tree) Edge(since int64, each func(Tile)) {
 	for level := range t.edge {
-		if len(t.edge[level]) > 0 {
+		if len(t.edge[level]) > 0 && t.N>>(8*level) != since>>(8*level) {
 			each(Tile{int64(level), t.N >> (8 * (level + 1)), pack(t.edge[level])})
 		}
 	}

@@ -85,7 +85,13 @@ func (s *story) occurrences(day time.Time) []act {
 				if err := s.move(who, "occurrence", v.Key, "review", object{"review": "Read the document and compared it with what was read from the systems in the same time."}); err != nil {
 					return err
 				}
-				return s.move(who, "evidence", "proof-"+v.Key, "review", object{"review": "It is whole, and speaks for the time it says."})
+				list, _ := b["evidence"].([]any)
+				for _, e := range list {
+					if err := s.move(who, "evidence", fmt.Sprint(e), "review", object{"review": "It is whole, and speaks for the time it says."}); err != nil {
+						return err
+					}
+				}
+				return nil
 			})
 		}
 	}
@@ -115,14 +121,35 @@ func (s *story) perform(key string, b object, move string) error {
 	if today := demo.Day(s.now); to.After(today) { // no document speaks for days that have not come
 		to = today
 	}
-	if err := s.hand(who, "proof-"+key, text(b, "title"), text(b, "control"), "", from, to); err != nil {
+	proof, err := s.show(who, key, b, from, to)
+	if err != nil {
 		return err
 	}
 	note := ""
 	if move == "perform_late" {
 		note = "It was forgotten, and noticed when the list was gone through."
 	}
-	return s.move(who, "occurrence", key, move, object{"occurred_at": s.now.Add(-30 * time.Minute).Format(time.RFC3339), "evidence": []any{"proof-" + key}, "note": note})
+	return s.move(who, "occurrence", key, move, object{"occurred_at": s.now.Add(-30 * time.Minute).Format(time.RFC3339), "evidence": proof, "note": note})
+}
+
+// show hands in what shows a performance: a document, or where its control asks for several things one for each.
+func (s *story) show(who int, key string, b object, from, to time.Time) (keys []any, err error) {
+	asked, err := s.w.Book.Find(s.ctx, s.w.DB, "requirement", "control", text(b, "control"), 0)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(asked, func(a, b record.Version) int { return cmp.Compare(a.Key, b.Key) })
+	if text(b, "event_key") != "" || len(asked) < 2 {
+		return []any{"proof-" + key}, s.hand(who, "proof-"+key, text(b, "title"), text(b, "control"), "", from, to)
+	}
+	for n, r := range asked {
+		piece := fmt.Sprintf("proof-%s-%d", key, n+1)
+		if err := s.hand(who, piece, text(body(r), "title")+", "+date(from)+" through "+date(to), text(b, "control"), r.Key, from, to); err != nil {
+			return nil, err
+		}
+		keys = append(keys, piece)
+	}
+	return keys, nil
 }
 
 // hand hands in a file as evidence for a control, and perhaps for what is required of it, and a period.

@@ -122,7 +122,7 @@ func (f *finding) requirements() {
 			from = calendar.Parse(f.Period.From)
 		}
 		var missing []requirement.Span
-		for _, s := range requirement.Spans(requirement.Required{Frequency: r.Frequency, From: calendar.Parse(r.From), To: calendar.Parse(r.To), Grace: c.Grace}, f.piecesFor(r), from, today, today) {
+		for _, s := range requirement.Spans(requirement.Required{Frequency: r.Frequency, From: calendar.Parse(r.From), To: calendar.Parse(r.To), Grace: c.Grace}, r.Pieces, from, today, today) {
 			if s.State == requirement.Gap {
 				missing = append(missing, s)
 			}
@@ -141,25 +141,4 @@ func (f *finding) requirements() {
 		}
 		f.add(g)
 	}
-}
-
-// piecesFor is the evidence that names the requirement. What names none counts for the only requirement of its control, or for
-// the one whose title it gives as its item; among several it is not guessed.
-func (f *finding) piecesFor(r Need) []requirement.Piece {
-	same := 0
-	for _, x := range f.Requirements {
-		if x.Control == r.Control {
-			same++
-		}
-	}
-	out := slices.Clone(r.Shown)
-	for _, e := range f.Evidence {
-		if e.From == "" || e.To == "" {
-			continue
-		}
-		if e.Requirement == r.Key || e.Requirement == "" && slices.Contains(e.Controls, r.Control) && (same == 1 || e.Item == r.Title) {
-			out = append(out, requirement.Piece{Key: e.Key, Covers: calendar.Span{From: calendar.Parse(e.From), To: calendar.Parse(e.To)}, Reviewed: e.State == "reviewed"})
-		}
-	}
-	return out
 }

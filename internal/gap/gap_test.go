@@ -6,10 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"tickmark/internal/calendar"
 	"tickmark/internal/check"
 	"tickmark/internal/framework"
 	"tickmark/internal/period"
 	"tickmark/internal/policy"
+	"tickmark/internal/requirement"
 	"tickmark/internal/standing"
 	"tickmark/internal/system"
 )
@@ -31,12 +33,16 @@ func whole() World {
 		},
 		Controls:     []Control{{Key: "AC-01", ID: "AC-01", Title: "Access is asked for", Owner: "ada", State: "active", Stage: "startup", Criteria: []string{"CC6.1"}}},
 		People:       map[string]Person{"ada": {Name: "Ada"}},
-		Requirements: []Need{{Key: "r1", Control: "AC-01", Title: "Minutes", Frequency: "monthly", From: "2026-10-01"}},
-		Evidence:     []Evidence{{Controls: []string{"AC-01"}, State: "received", From: "2026-10-01", To: "2026-10-31"}},
+		Requirements: []Need{{Key: "r1", Control: "AC-01", Title: "Minutes", Frequency: "monthly", From: "2026-10-01", Pieces: []requirement.Piece{piece("2026-10-01", "2026-10-31")}}},
+		Evidence:     []Evidence{{Controls: []string{"AC-01"}}},
 		Policies:     []Document{{Key: "access-control", Title: "Access policy", State: "active", published: true, approved: time.Date(2026, 2, 1, 9, 0, 0, 0, time.UTC), Controls: []string{"AC-01"}}},
 		Commitments:  []Promise{{Key: "SC-01", Title: "We keep it safe", Controls: []string{"AC-01"}}},
 		Readers:      func(string) []string { return []string{"Host"} },
 	}
+}
+
+func piece(from, to string) requirement.Piece {
+	return requirement.Piece{Covers: calendar.Span{From: calendar.Parse(from), To: calendar.Parse(to)}}
 }
 
 // policiesBut are the gaps of an organisation that wrote one policy and chose none.
@@ -90,22 +96,17 @@ func TestEachThingMissingIsExactlyItsGap(t *testing.T) {
 		"a check that applies to nothing": {func(w *World) { w.Standing.Controls[0].Checks[0].Status = check.NotApplicable }, []string{}},
 		"nothing on record":               {func(w *World) { w.Standing.Controls[0].Checks = nil; w.Evidence = nil; w.Requirements = nil }, []string{"proof:AC-01"}},
 		"evidence instead":                {func(w *World) { w.Standing.Controls[0].Checks = nil }, []string{}},
-		"evidence of September":           {func(w *World) { w.Evidence[0].From, w.Evidence[0].To = "2026-09-01", "2026-09-30" }, []string{"requirement:r1"}},
-		"a day short":                     {func(w *World) { w.Evidence[0].From, w.Evidence[0].To = "2026-09-02", "2026-10-30" }, []string{"requirement:r1"}},
+		"evidence of September":           {func(w *World) { w.Requirements[0].Pieces[0] = piece("2026-09-01", "2026-09-30") }, []string{"requirement:r1"}},
+		"a day short":                     {func(w *World) { w.Requirements[0].Pieces[0] = piece("2026-09-02", "2026-10-30") }, []string{"requirement:r1"}},
 		"two pieces cover it": {func(w *World) {
-			w.Evidence[0].To = "2026-10-15"
-			w.Evidence = append(w.Evidence, Evidence{Controls: []string{"AC-01"}, From: "2026-10-16", To: "2026-10-31"})
+			w.Requirements[0].Pieces = []requirement.Piece{piece("2026-10-01", "2026-10-15"), piece("2026-10-16", "2026-10-31")}
 		}, []string{}},
 		"October and not September":       {func(w *World) { w.Requirements[0].From = "2026-09-01" }, []string{"requirement:r1"}},
 		"September was before the window": {func(w *World) { w.Requirements[0].From, w.Period.From = "2026-09-01", "2026-10-01" }, []string{}},
-		"evidence of which of two": {func(w *World) {
+		"one of two": {func(w *World) {
 			w.Requirements = append(w.Requirements, Need{Key: "r2", Control: "AC-01", Title: "List", Frequency: "once", From: "2026-10-01"})
-		}, []string{"requirement:r1", "requirement:r2"}},
-		"evidence that names the requirement": {func(w *World) {
-			w.Requirements = append(w.Requirements, Need{Key: "r2", Control: "AC-01", Title: "List", Frequency: "once", From: "2026-10-01"})
-			w.Evidence[0].Requirement = "r1"
 		}, []string{"requirement:r2"}},
-		"required since this month": {func(w *World) { w.Evidence = nil; w.Requirements[0].From = "2026-11-01" }, []string{}},
+		"required since this month": {func(w *World) { w.Requirements[0].Pieces = nil; w.Requirements[0].From = "2026-11-01" }, []string{}},
 		"a policy without a text":   {func(w *World) { w.Policies[0].published = false }, []string{"policy:access-control"}},
 		"an approval of last year":  {func(w *World) { w.Policies[0].approved = time.Date(2025, 11, 28, 12, 0, 0, 0, time.UTC) }, []string{"policy:access-control"}},
 		"reviewed every six months": {func(w *World) { w.Policies[0].Months = 6 }, []string{"policy:access-control"}},

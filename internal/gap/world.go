@@ -53,18 +53,13 @@ type Person struct{ Name, End string }
 // Need is an evidence requirement.
 type Need struct {
 	Key, Control, Title, Frequency, From, To string
-	Shown                                    []requirement.Piece // what performances of its control were recorded with
+	Pieces                                   []requirement.Piece // the evidence that speaks for it
 }
 
 // Evidence is what gaps ask of evidence.
 type Evidence struct {
-	Key         string
-	Controls    []string
-	Requirement string
-	Item        string
-	State       string
-	From        string `json:"covers_from"`
-	To          string `json:"covers_to"`
+	Key      string
+	Controls []string
 }
 
 // Document is a policy with the texts of it that are, or are about to be, in force.
@@ -158,12 +153,12 @@ func (w *World) proof() {
 	}
 	for _, list := range w.Standing.Requirements {
 		for _, r := range list {
-			w.Requirements = append(w.Requirements, Need{Key: r.Key, Control: r.Control, Title: r.Title, Frequency: r.Frequency, From: r.From, To: r.To, Shown: w.Standing.Shown(r.Control)})
+			w.Requirements = append(w.Requirements, Need{Key: r.Key, Control: r.Control, Title: r.Title, Frequency: r.Frequency, From: r.From, To: r.To, Pieces: w.Standing.Pieces(r)})
 		}
 	}
 	for _, e := range w.Standing.Evidence {
 		if e.State != "withdrawn" {
-			w.Evidence = append(w.Evidence, Evidence{Key: e.Key, Controls: e.Controls, Requirement: e.Requirement, Item: e.Item, State: e.State, From: e.From, To: e.To})
+			w.Evidence = append(w.Evidence, Evidence{Key: e.Key, Controls: e.Controls})
 		}
 	}
 }

@@ -3,6 +3,7 @@ package job
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -500,8 +501,15 @@ func TestAdoptingAControlAsksForItsEvidence(t *testing.T) {
 	}
 	w.due(t)
 	w.at("2026-06-30")
-	w.put(t, "ada", "evidence", "notes", map[string]any{"title": "Notes", "sort": "document", "link": "https://example.org/n", "controls": []any{"AVL-02"}, "covers_from": "2026-06-30", "covers_to": "2026-06-30"})
-	if err := w.say(t, "ada", "occurrence", "AVL-02.2026-04-02", "perform", map[string]any{"occurred_at": "2026-06-30T09:00:00Z", "evidence": []any{"notes"}}); err != nil {
+	piece := func(key string, more map[string]any) {
+		body := map[string]any{"title": key, "sort": "document", "link": "https://example.org/n", "controls": []any{"AVL-02"}, "covers_from": "2026-06-30", "covers_to": "2026-06-30"}
+		maps.Copy(body, more)
+		w.put(t, "ada", "evidence", key, body)
+	}
+	piece("notes", nil)
+	piece("settings", map[string]any{"requirement": "AVL-02.scaling-settings"})
+	piece("changes", map[string]any{"item": "Changes raised"})
+	if err := w.say(t, "ada", "occurrence", "AVL-02.2026-04-02", "perform", map[string]any{"occurred_at": "2026-06-30T09:00:00Z", "evidence": []any{"notes", "settings", "changes"}}); err != nil {
 		t.Fatal(err)
 	}
 	w.at("2026-07-02")
@@ -512,6 +520,10 @@ func TestAdoptingAControlAsksForItsEvidence(t *testing.T) {
 	if err := w.say(t, "bob", "occurrence", "AVL-02.2026-04-02", "review", map[string]any{"review": "Read all of it."}); err != nil {
 		t.Fatal(err)
 	}
+	if got := w.stands(t, "AVL-02", 0); got != "unknown occurrences:pass evidence:unknown" {
+		t.Errorf("with notes that do not say which of three items they are it stands %s", got)
+	}
+	piece("notes", map[string]any{"requirement": "AVL-02.review-notes"})
 	if got := w.stands(t, "AVL-02", 0); got != "pass occurrences:pass evidence:pass" {
 		t.Errorf("performed and reviewed it stands %s: what shows a performance is asked for twice", got)
 	}

@@ -206,7 +206,7 @@ func (d *done) operation(ctx context.Context, book *record.Book, asOf record.Mom
 		slices.SortFunc(list, func(a, b Requirement) int { return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.Key, b.Key)) })
 		for i, r := range list {
 			list[i].Spans = requirement.Spans(requirement.Required{Frequency: r.Frequency, From: calendar.Parse(r.From), To: calendar.Parse(r.To), Grace: grace[key]},
-				o.pieces(r, len(list) == 1), o.Window.From, o.Window.To, o.Today)
+				o.Pieces(r), o.Window.From, o.Window.To, o.Today)
 		}
 	}
 	return o, nil
@@ -288,35 +288,39 @@ func (o *Operation) listen(ctx context.Context, book *record.Book, asOf record.M
 // EvidenceOf are the keys of a control's evidence that was not withdrawn.
 func (o *Operation) EvidenceOf(control string) []string { return o.byControl[control] }
 
-// Shown are the evidence with which performances by the calendar were recorded, each for the span that was performed: it
-// speaks for whatever its control's rule asks for of that span, unless it names what it is for.
-func (o *Operation) Shown(control string) []requirement.Piece {
+// speaks reports whether evidence speaks for a requirement: it names it, or the item that it asks for. What names neither counts
+// only where the control asks for nothing else; which of several items it shows is not guessed.
+func (e Evidence) speaks(r Requirement, only bool) bool {
+	switch {
+	case e.Requirement != "":
+		return e.Requirement == r.Key
+	case e.Item != "":
+		return e.Item == r.Title
+	}
+	return only
+}
+
+// Pieces are the evidence that speaks for a requirement, for the time that each says. What performances by the calendar were
+// recorded with speaks for the span that was performed, and whoever reviewed the performance saw it.
+func (o *Operation) Pieces(r Requirement) []requirement.Piece {
+	only := len(o.Requirements[r.Control]) == 1
 	var out []requirement.Piece
-	for _, x := range o.Occurrences[control] {
+	for _, key := range o.byControl[r.Control] {
+		if e := o.Evidence[key]; e.speaks(r, only) {
+			out = append(out, requirement.Piece{Key: key, Covers: calendar.Span{From: calendar.Parse(e.From), To: calendar.Parse(e.To)}, Reviewed: e.State == "reviewed"})
+		}
+	}
+	for _, x := range o.Occurrences[r.Control] {
 		if x.EventKey != "" || x.State != "performed" && x.State != "performed_late" {
 			continue
 		}
 		for _, key := range x.Evidence {
-			if e, ok := o.Evidence[key]; ok && e.State != "withdrawn" && e.Requirement == "" && e.Item == "" {
+			if e, ok := o.Evidence[key]; ok && e.State != "withdrawn" && e.speaks(r, only) {
 				out = append(out, requirement.Piece{Key: key, Covers: o.Span(x), Reviewed: e.State == "reviewed" || x.ReviewedBy != ""})
 			}
 		}
 	}
-	return out
-}
-
-// pieces are the evidence that speaks for a requirement: what names it, or is for the item it asks for, and what performances
-// were recorded with. Other evidence that says neither counts only where the control has no other requirement.
-func (o *Operation) pieces(r Requirement, only bool) []requirement.Piece {
-	out := o.Shown(r.Control)
-	for _, key := range o.byControl[r.Control] {
-		e := o.Evidence[key]
-		if e.Requirement != r.Key && (e.Requirement != "" || e.Item != r.Title) && !(only && e.Requirement == "" && e.Item == "") {
-			continue
-		}
-		out = append(out, requirement.Piece{Key: key, Covers: calendar.Span{From: calendar.Parse(e.From), To: calendar.Parse(e.To)}, Reviewed: e.State == "reviewed"})
-	}
-	slices.SortFunc(out, func(a, b requirement.Piece) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortStableFunc(out, func(a, b requirement.Piece) int { return cmp.Compare(a.Key, b.Key) })
 	return out
 }
 

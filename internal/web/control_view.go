@@ -114,6 +114,7 @@ type PerformancePage struct {
 	Now                string // for the field of when it was done
 	From, To           string
 	Pieces             []EvidenceRow // of its control, to choose from
+	Items              []part.Link   // what is asked for of it, with the requirement's key in place of an address; none where it is one thing
 	NoteTyped, Blocked string
 }
 

@@ -118,12 +118,29 @@ func (s *site) showOccurrence(w http.ResponseWriter, r *http.Request, status int
 		}
 		slices.SortFunc(p.Pieces, func(a, b EvidenceRow) int { return b.Received.Compare(a.Received) })
 		p.Pieces = p.Pieces[:min(len(p.Pieces), 30)]
+		p.Items = items(o, b.Occurrence)
 	}
 	page := Page{Title: p.Title, Section: "/controls", Crumbs: []part.Crumb{{Text: "Controls", Href: "/controls"}, {Text: b.Control, Href: p.Control.Href}, {Text: "Performances", Href: p.Control.Href + "/occurrences"}, {Text: p.Span}}}
 	return s.showAs(w, r, status, page, func(page Page) templ.Component { return performancePage(page, p) })
 }
 
-// occurrenceDone records a performance with what shows it: evidence that is there, or a file that comes along, all or none.
+// items are what the control asks for of the span of a performance, where that is more than one thing: what is handed in has to
+// say which it shows.
+func items(o *stands.Operation, x stands.Occurrence) []part.Link {
+	list := o.Requirements[x.Control]
+	if len(list) < 2 || x.EventKey != "" {
+		return nil
+	}
+	var out []part.Link
+	for _, r := range list {
+		if (r.From == "" || r.From <= x.To) && (r.To == "" || r.To >= x.From) {
+			out = append(out, part.Link{Text: r.Title, Note: r.Title + ", " + o.Span(x).Words(), Href: r.Key})
+		}
+	}
+	return out
+}
+
+// occurrenceDone records a performance with what shows it: evidence that is there, or files that come along, all or none.
 func (s *site) occurrenceDone(w http.ResponseWriter, r *http.Request) error {
 	ctx, key := r.Context(), segment(r, "key")
 	if err := submitted(w, r); err != nil {
@@ -156,7 +173,12 @@ func (s *site) occurrenceDone(w http.ResponseWriter, r *http.Request) error {
 		evidence = append(evidence, e)
 	}
 	var changes []record.Change
-	if r.MultipartForm != nil && len(r.MultipartForm.File["_file"]) > 0 && r.MultipartForm.File["_file"][0].Size > 0 {
+	shown := append(items(st.whole.Operation, b), part.Link{Note: b.Title})
+	for _, item := range shown {
+		field := "_file" + item.Href
+		if r.MultipartForm == nil || len(r.MultipartForm.File[field]) == 0 || r.MultipartForm.File[field][0].Size == 0 {
+			continue
+		}
 		k, err := s.Book.Kinds.Named("evidence")
 		if err != nil {
 			return err
@@ -164,18 +186,23 @@ func (s *site) occurrenceDone(w http.ResponseWriter, r *http.Request) error {
 		if err := session(ctx).May(ctx, access.Write, k); err != nil {
 			return err
 		}
-		kept, err := s.keep(r, "_file")
+		kept, err := s.keep(r, field)
 		if err != nil {
 			return again(err)
 		}
 		day := calendar.Text(calendar.Of(when, st.whole.Zone))
-		body := map[string]any{"title": cmp.Or(strings.TrimSpace(r.Form.Get("title")), b.Title), "sort": "document", "controls": []any{b.Control}, "sha256": kept.sum, "file_name": kept.name, "media_type": kept.media, "size": kept.size,
+		body := map[string]any{"title": item.Note, "sort": "document", "controls": []any{b.Control}, "sha256": kept.sum, "file_name": kept.name, "media_type": kept.media, "size": kept.size,
 			"covers_from": cmp.Or(r.Form.Get("covers_from"), day), "covers_to": cmp.Or(r.Form.Get("covers_to"), day)}
+		name := key + "." + kept.sum[:12]
+		if item.Href != "" {
+			body["requirement"] = item.Href
+			name += "." + item.Href
+		}
 		raw, err := json.Marshal(body)
 		if err != nil {
 			return err
 		}
-		name, none := key+"."+kept.sum[:12], store.Moment(0)
+		none := store.Moment(0)
 		changes = append(changes, record.Change{Kind: "evidence", Key: name, Body: raw, Origin: record.Uploaded, Reason: "shows that " + key + " was done", If: &none})
 		evidence = append(evidence, name)
 	}

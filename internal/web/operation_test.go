@@ -3,18 +3,20 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/net/html"
+
+	"tickmark/internal/access"
 	"tickmark/internal/calendar"
 	"tickmark/internal/job"
 	"tickmark/internal/record"
-
-	"golang.org/x/net/html"
-	"tickmark/internal/access"
+	stands "tickmark/internal/standing"
 )
 
 // somebody is a person, so that what one wrote another can approve.
@@ -35,7 +37,7 @@ func (w *world) act(t *testing.T, by record.Authority, kind, key, move string) {
 func TestAControlIsPerformedOnItsPageAndThenPasses(t *testing.T) {
 	w := newWorld(t)
 	w.put(t, "person", "bob", map[string]any{"id": "bob", "name": "Bob", "email": "bob@example.org", "start": "2024-01-01"})
-	body, err := json.Marshal(map[string]any{"id": "X-01", "title": "Rights are reviewed", "statement": "Each day.", "criteria": []any{"CC6.1"}, "type": "manual", "owner": "ada", "frequency": "daily", "grace_days": 3, "evidence": []any{"Signed list"}})
+	body, err := json.Marshal(map[string]any{"id": "X-01", "title": "Rights are reviewed", "statement": "Each day.", "criteria": []any{"CC6.1"}, "type": "manual", "owner": "ada", "frequency": "daily", "grace_days": 3, "evidence": []any{"Signed list", "Minutes"}})
 	if err == nil {
 		_, err = w.Book.Put(t.Context(), somebody("ada"), record.Change{Kind: "control", Key: "X-01", Body: body})
 	}
@@ -64,11 +66,11 @@ func TestAControlIsPerformedOnItsPageAndThenPasses(t *testing.T) {
 	}
 	read("/controls/X-01", "Nothing to judge", "Approved by Bob")
 	read("/controls/X-01/occurrences", "Record as done", "Scheduled")
-	read("/controls/X-01/evidence", "1 item of its evidence rule is not asked for yet")
+	read("/controls/X-01/evidence", "2 items of its evidence rule are not asked for yet")
 	if status, page := w.post(t, "/controls/X-01/requirements", url.Values{}); status != http.StatusOK || !strings.Contains(plainText(page), "Signed list") {
 		t.Errorf("asking for what the rule names answered %d", status)
 	}
-	read("/controls/X-01/evidence", "Signed list", "Hand in for")
+	read("/controls/X-01/evidence", "Signed list", "Minutes", "Hand in for")
 	read("/controls/map", "X-01", "Rights are reviewed")
 	read("/controls?status=unknown&family=access")
 	today := calendar.Text(calendar.Of(w.Log.Clock(), w.zoneOf(t)))
@@ -80,8 +82,19 @@ func TestAControlIsPerformedOnItsPageAndThenPasses(t *testing.T) {
 	}
 	w.put(t, "evidence", "e1", map[string]any{"title": "List", "sort": "document", "link": "https://example.org/1", "controls": []any{"X-01"}, "covers_from": today, "covers_to": today})
 	form.Set("evidence", "e1")
-	if status, page := w.post(t, "/occurrences/"+key, form); status != http.StatusOK {
+	read("/occurrences/"+key, "A file counts for the item it was handed in for")
+	if status, page := w.uploadAs(t, "/occurrences/"+key, form, "_fileX-01.minutes", "minutes.txt", "We looked at all of them."); status != http.StatusOK {
 		t.Fatalf("done answered %d: %.400s", status, plainText(page))
+	}
+	asked := operation(t, w).Requirements["X-01"]
+	for _, r := range asked {
+		said, mine := fmt.Sprintf("%+v", r.Spans), strings.Contains(fmt.Sprintf("%+v", r.Spans), key+".")
+		if mine != (r.Title == "Minutes") || strings.Contains(said, "e1") {
+			t.Errorf("what shows %q: %s", r.Title, said)
+		}
+	}
+	if len(asked) != 2 {
+		t.Errorf("it asks for %d items", len(asked))
 	}
 	v, err := w.Book.Get(t.Context(), "occurrence", key, 0)
 	if err != nil {
@@ -94,6 +107,15 @@ func TestAControlIsPerformedOnItsPageAndThenPasses(t *testing.T) {
 	read("/controls/X-01", "The one that was due is on record as done.")
 	read("/occurrences/"+key, "It was done in time")
 	read("/work?whose=everyone", "Review", "Evidence that nobody else looked at")
+}
+
+func operation(t *testing.T, w *world) *stands.Operation {
+	t.Helper()
+	o, err := stands.Load(t.Context(), w.Book, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
 }
 
 func (w *world) zoneOf(t *testing.T) *time.Location {

@@ -14,12 +14,23 @@ import (
 	"tickmark/internal/record"
 )
 
-// upload posts a file to an import page.
+// upload posts a file, as a page that takes one file does.
 func (w *world) upload(t *testing.T, path, name, content string) (int, string) {
+	t.Helper()
+	return w.uploadAs(t, path, nil, "file", name, content)
+}
+
+// uploadAs posts a form with a file in one of its fields.
+func (w *world) uploadAs(t *testing.T, path string, form url.Values, field, name, content string) (int, string) {
 	t.Helper()
 	var b bytes.Buffer
 	m := multipart.NewWriter(&b)
-	f, _ := m.CreateFormFile("file", name)
+	for k, list := range form {
+		for _, v := range list {
+			m.WriteField(k, v)
+		}
+	}
+	f, _ := m.CreateFormFile(field, name)
 	f.Write([]byte(content))
 	m.Close()
 	r, err := w.http.Post(w.URL+path, m.FormDataContentType(), &b)

@@ -7,8 +7,6 @@ import (
 	"database/sql"
 	"fmt"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger/merkle"
 	"tickmark/internal/store"
@@ -81,7 +79,7 @@ type place struct{ level, index int64 }
 // block is a stretch of the log as the database has it.
 type block struct {
 	from   int64
-	leaves []byte
+	leaves []byte           // each after a zero, as RFC 6962 hashes it
 	ends   []int            // of each leaf in leaves; an entry that is missing ends the block
 	tiles  map[int64][]byte // of the leaves' hashes
 	err    error
@@ -103,7 +101,7 @@ func (b *block) read(ctx context.Context, q store.Q, from, to int64) error {
 		if idx != from+int64(len(b.ends)) {
 			break
 		}
-		b.leaves = append(b.leaves, leaf...)
+		b.leaves = append(append(b.leaves, 0), leaf...)
 		b.ends = append(b.ends, len(b.leaves))
 	}
 	if err := rows.Err(); err != nil {
@@ -143,9 +141,9 @@ func (a *audit) add(b *block) error {
 	a.tiles = b.tiles
 	begin := 0
 	for _, end := range b.ends {
-		raw := b.leaves[begin:end]
+		hashed := b.leaves[begin:end]
 		begin = end
-		leaf, err := merkle.ParseLeaf(raw)
+		leaf, err := merkle.ParseLeaf(hashed[1:])
 		if err != nil {
 			return broken("entry %d: %w.", a.tree.N, err)
 		}
@@ -153,7 +151,7 @@ func (a *audit) add(b *block) error {
 			return broken("entry %d was recorded before the one above it.", a.tree.N)
 		}
 		a.last = leaf.At
-		if a.tree.Add(tlog.RecordHash(raw), a.tile); a.bad != nil {
+		if a.tree.Add(sha256.Sum256(hashed), a.tile); a.bad != nil {
 			return a.bad
 		}
 		if len(a.points) > 0 && a.points[0].Size == a.tree.N {

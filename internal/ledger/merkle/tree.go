@@ -56,18 +56,21 @@ func pack(h []tlog.Hash) []byte {
 // Add appends one leaf hash and hands every tile that became full to full.
 func (t *Tree) Add(h tlog.Hash, full func(Tile)) {
 	t.stack = append(t.stack, h)
+	t.edge[0] = append(t.edge[0], h)
+	height := 0
 	for n := t.N; n&1 == 1; n >>= 1 {
 		k := len(t.stack)
 		t.stack = append(t.stack[:k-2], node(t.stack[k-2], t.stack[k-1]))
+		if height++; height%8 == 0 { // the hash of a tile that is full now
+			t.edge[height/8] = append(t.edge[height/8], t.stack[k-2])
+		}
 	}
 	t.N++
-	for level := 0; ; level++ {
-		t.edge[level] = append(t.edge[level], h)
+	for level := range t.edge {
 		if len(t.edge[level]) < Width {
 			return
 		}
 		full(Tile{int64(level), t.N>>(8*(level+1)) - 1, pack(t.edge[level])})
-		h = fold(t.edge[level])
 		t.edge[level] = t.edge[level][:0]
 	}
 }

@@ -57,6 +57,7 @@ type round struct {
 	now     time.Time
 	current map[subjectID]*answer // in the present batch
 	past    map[store.Moment]*lookups
+	over    *lookups                  // of a back-test: over its window
 	bounds  map[string][]store.Moment // by kind: moments of change since the last evaluation
 	merged  map[string]moments        // by check: those of all kinds that it looks up
 	doc     expr.Doc
@@ -406,7 +407,10 @@ func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.M
 	}
 	var source *lookups
 	if len(u.Joins) > 0 {
-		if source = r.past[at]; source == nil {
+		if source = r.past[at]; r.over != nil {
+			source = r.over
+			source.at = at
+		} else if source == nil {
 			if len(r.past) > 24 {
 				present := r.past[0]
 				clear(r.past)

@@ -78,9 +78,8 @@ func (r *round) settle(ctx context.Context, u *unit, v record.Version) error {
 	if err != nil {
 		return err
 	}
-	final = r.believed(u, v, final)
 	u.turns(final.Flip, r.now)
-	stands := r.stands(u, v, final)
+	stands := r.stands(u, v, r.believed(u, v, final)) // what is believed in the end depends on what comes out meanwhile
 	if stands && (u.fresh || len(u.Joins) == 0) {
 		return nil
 	}

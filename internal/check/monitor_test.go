@@ -423,43 +423,6 @@ func TestNothingToJudgeIsUnknown(t *testing.T) {
 	}
 }
 
-func TestBacktestJudgesThePastAndWritesNothing(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		d := open(t, db)
-		d.covered("host_user", "2026-01-01 00:00", "2026-01-04 00:00", "permission denied")
-		d.see("host_user", "bob", `{"name":"bob","mail":"bob@example.org","human":true,"mfa":false,"locked":false}`)
-		d.see("person", "bob", `{"email":"bob@example.org","end":"2026-01-02"}`)
-		d.goTo("2026-01-03 12:00")
-		d.see("host_user", "bob", `{"name":"bob","mail":"bob@example.org","human":true,"mfa":true,"locked":true}`)
-		d.goTo("2026-01-05 00:00")
-		d.use(multiFactor, strings.Replace(leavers, "max_gap: 36h\n", "", 1))
-		short2 := func(id string) string {
-			b, err := d.m.Backtest(d.ctx, id, d.at("2026-01-01 00:00"), d.at("2026-01-05 00:00"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var lines []string
-			for _, r := range b.Results {
-				lines = append(lines, string(r.Status)+" "+short(r.From)+"–"+short(r.To))
-			}
-			return strings.Join(lines, "\n")
-		}
-		if got, want := short2("HOST-01"), "fail 01 00:00–03 12:00\npass 03 12:00–04 00:00\nunknown 04 00:00–05 00:00"; got != want {
-			t.Errorf("got\n%s\nwant\n%s", got, want)
-		}
-		// Applicable one day after the last day; bob's account was locked at noon.
-		if got, want := short2("JOIN-01"), "fail 03 00:00–03 12:00\npass 03 12:00–04 00:00\nunknown 04 00:00–05 00:00"; got != want {
-			t.Errorf("got\n%s\nwant\n%s", got, want)
-		}
-		if n, _ := store.One[int64](d.ctx, db, "SELECT count(*) FROM result"); n != 0 {
-			t.Errorf("%d rows were written", n)
-		}
-		if _, err := d.m.Backtest(d.ctx, "HOST-01", d.at("2026-01-01 00:00"), d.at("2027-01-05 00:00")); err == nil {
-			t.Error("the future was judged")
-		}
-	})
-}
-
 func TestErasureTakesTheSentencesAndLeavesTheProof(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		d := open(t, db, multiFactor)
@@ -717,7 +680,7 @@ func TestALookupThatTheDatabaseRefusesAnswersNothing(t *testing.T) {
 				if n, err := store.One[int64](d.ctx, db, "SELECT count(*) FROM result"); err != nil || n != 1 {
 					t.Errorf("%d answers are kept, where there was one: %v", n, err)
 				}
-				if _, err := d.m.Backtest(d.ctx, "JOIN-01", d.at("2026-01-01 00:00"), d.at("2026-01-02 00:00")); err == nil {
+				if _, _, _, err := d.backtest("JOIN-01", "2026-01-01 00:00", "2026-01-02 00:00"); err == nil {
 					t.Error("the past was judged")
 				}
 				d.run(mend, args...)

@@ -25,6 +25,9 @@ type lookups struct {
 	from  map[lane]store.Moment // where they come from, and when the newest of each began
 	of    record.Version        // the record that is judged
 
+	annals *annals      // what stood over a window, when more than one moment is asked for
+	next   store.Moment // of them: when the present judgement may turn by what it looked up; zero: never
+
 	failed error // of the database or what it holds: what was judged by it is no answer at all
 }
 
@@ -74,6 +77,9 @@ func (l *lookups) Find(name, field string, value any, beside bool) ([]*expr.Doc,
 }
 
 func (l *lookups) find(name, field string, value any, beside bool) (docs []*expr.Doc, odd, err error) {
+	if l.annals != nil {
+		return l.annals.find(l, name, field, value, beside)
+	}
 	id := [2]string{name, field}
 	if h := l.built[id]; h != nil {
 		docs, err = l.hit(h, value, beside)
@@ -203,15 +209,12 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 				return fmt.Errorf("%s %s: %w", v.Kind, v.Key, err)
 			}
 			if view {
-				seen, in, err := l.m.Words.see(name, k.Name, &doc)
-				if err != nil && h.odd == nil {
-					h.odd = fmt.Errorf("the %s %s cannot be read as %s: %w", v.Kind, v.Label, name, err)
+				seen, odd, err := l.m.Words.belongs(name, k.Name, v, &doc)
+				if h.odd == nil {
+					h.odd = odd
 				}
-				if err == nil && in.Answer == expr.Unknown && h.odd == nil {
-					h.odd = fmt.Errorf("the %s %s cannot be told to be a %s or not: %s", v.Kind, v.Label, name, lowerFirst(strings.TrimSuffix(in.Reason, ".")))
-				}
-				if err != nil || in.Answer != expr.True {
-					return nil
+				if seen == nil || err != nil {
+					return err
 				}
 				if body = seen; field != expr.Key {
 					if err := doc.Parse(body); err != nil {
@@ -239,6 +242,20 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 	return h, nil
 }
 
+// belongs gives a record in the fields of a view, nil when it does not belong to it, or, as odd, why that cannot be told.
+func (w *Vocabulary) belongs(view, kind string, v record.Version, doc *expr.Doc) (seen []byte, odd, err error) {
+	seen, in, err := w.see(view, kind, doc)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the %s %s cannot be read as %s: %w", v.Kind, v.Label, view, err), nil
+	case in.Answer == expr.Unknown:
+		return nil, fmt.Errorf("the %s %s cannot be told to be a %s or not: %s", v.Kind, v.Label, view, lowerFirst(strings.TrimSuffix(in.Reason, "."))), nil
+	case in.Answer != expr.True:
+		return nil, nil, nil
+	}
+	return seen, nil, nil
+}
+
 // saw notes that the present judgement looked at a version.
 func (l *lookups) saw(from lane, version int64, since store.Moment) {
 	l.read = append(l.read, version)
@@ -247,7 +264,7 @@ func (l *lookups) saw(from lane, version int64, since store.Moment) {
 
 // begin makes ready for a judgement.
 func (l *lookups) begin(v record.Version) {
-	l.of, l.read = v, l.read[:0]
+	l.of, l.read, l.next = v, l.read[:0], 0
 	clear(l.from)
 }
 

@@ -88,7 +88,7 @@ func (c *recordsCommand) Run(s *session) error {
 			if err != nil {
 				return err
 			}
-			return c.list(s, w, in, record.Query{Kind: c.Kind, Where: c.Where, Sort: c.Sort, AsOf: asOf, During: during, Source: c.Source, Limit: 500, Latest: true})
+			return c.list(s, w, in, record.Query{Kind: c.Kind, Where: c.Where, Sort: c.Sort, AsOf: asOf, During: during, Source: c.Source, Limit: 500, Latest: asOf == 0 && during[1] == 0})
 		}
 		if err != nil {
 			return err
@@ -123,7 +123,7 @@ func (c *recordsCommand) list(s *session, w *workspace.Workspace, in *boundary, 
 			}
 		} else {
 			n += len(page.Versions)
-			if err := c.print(s, page.Versions, false); err != nil {
+			if err := c.print(s, page.Versions, q.During[1] != 0); err != nil {
 				return err
 			}
 		}

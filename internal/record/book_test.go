@@ -444,13 +444,64 @@ func TestDuringFindsEverythingThatHeldInTheWindow(t *testing.T) {
 		if err != nil || len(page.Versions) != 1 || page.Versions[0].Key != "a" || page.Next != "" {
 			t.Errorf("%+v %v", page, err)
 		}
-		page, err = b.List(ctx, record.Query{Kind: "thing", During: [2]store.Moment{a1.From, a2.From + 1_000_000_000}, Limit: 2})
-		if err != nil || len(page.Versions) != 2 || page.Next == "" {
-			t.Fatalf("%+v %v", page, err)
+		c1 := put(t, b, "c", `{"name":"C","colour":"red"}`)
+		c2 := put(t, b, "c", `{"name":"Ah, no longer C","colour":"blue"}`)
+		for _, source := range []string{"one", "two"} {
+			if _, err := b.Put(ctx, record.Job("job:try"), record.Change{Kind: "thing", Key: "a", Source: source, Origin: record.Uploaded, Body: []byte(`{"name":"A of another"}`)}); err != nil {
+				t.Fatal(err)
+			}
 		}
-		page, err = b.List(ctx, record.Query{Kind: "thing", During: [2]store.Moment{a1.From, a2.From + 1_000_000_000}, Limit: 2, After: page.Next})
-		if err != nil || len(page.Versions) != 1 || page.Versions[0].Key != "b" {
-			t.Errorf("%+v %v", page, err)
+		last := put(t, b, "d", `{"name":"D"}`)
+		said := func(list []record.Version) string {
+			var out []string
+			for _, v := range list {
+				out = append(out, v.Key+" "+v.Source+" "+v.Label)
+			}
+			return strings.Join(out, ", ")
+		}
+		for name, c := range map[string]struct {
+			q    record.Query
+			want string
+		}{
+			"all":               {record.Query{During: [2]store.Moment{a1.From, last.From + 1}}, "a one A of another, a program A, a program A, a two A of another, b program B, c program C, c program Ah, no longer C, d program D"},
+			"of a source":       {record.Query{During: [2]store.Moment{a1.From, last.From + 1}, Source: "two"}, "a two A of another"},
+			"before the end":    {record.Query{During: [2]store.Moment{a1.From, last.From}}, "a one A of another, a program A, a program A, a two A of another, b program B, c program C, c program Ah, no longer C"},
+			"after the change":  {record.Query{During: [2]store.Moment{c2.From, last.From}}, "a one A of another, a program A, a two A of another, b program B, c program Ah, no longer C"},
+			"until the change":  {record.Query{During: [2]store.Moment{c1.From, c2.From}}, "a program A, b program B, c program C"},
+			"with a filter":     {record.Query{During: [2]store.Moment{a1.From, last.From}, Where: `r.colour == "red"`}, "a program A, b program B, c program C"},
+			"nothing held then": {record.Query{During: [2]store.Moment{1, a1.From}}, ""},
+		} {
+			c.q.Kind = "thing"
+			for limit := 1; limit < 10; limit++ {
+				var got []record.Version
+				for q := c.q; ; {
+					q.Limit = limit
+					page, err := b.List(ctx, q)
+					if err != nil || len(page.Versions) > limit || page.Partial {
+						t.Fatalf("%s: %+v %v", name, page, err)
+					}
+					got = append(got, page.Versions...)
+					if q.After = page.Next; page.Next == "" {
+						break
+					}
+				}
+				if said(got) != c.want {
+					t.Errorf("%s, %d a page: %s, want %s", name, limit, said(got), c.want)
+				}
+			}
+			if n, err := b.Count(ctx, c.q); err != nil || !n.Exact || int(n.N) != strings.Count(c.want+", ", " program ")+strings.Count(c.want, " one ")+strings.Count(c.want, " two ") {
+				t.Errorf("%s: counted %+v %v", name, n, err)
+			}
+			if c.q.Where == "" && c.q.Source == "" {
+				var got []record.Version
+				err := b.EachDuring(ctx, b.DB, "thing", c.q.During[0], c.q.During[1], func(v record.Version) error { got = append(got, v); return nil })
+				if err != nil || said(got) != c.want {
+					t.Errorf("%s: each is %s, %v", name, said(got), err)
+				}
+			}
+		}
+		if _, err := b.List(ctx, record.Query{Kind: "thing", During: [2]store.Moment{2, 2}}); err == nil {
+			t.Error("a window without any time in it is listed")
 		}
 	})
 }

@@ -528,78 +528,12 @@ func (p probe) spans() [][2]string {
 	return out
 }
 
-// during lists every version of a kind that held at some time in the window, by record and time.
-func (b *Book) during(ctx context.Context, tx *store.Tx, q Query) (Page, error) {
-	ki, err := b.readable(q.Kind, q.Room)
-	if err != nil {
-		return Page{}, err
-	}
-	if q.During[1] <= q.During[0] {
-		return Page{}, fault.New(fault.Invalid, "The window ends at %s, before it begins at %s.", q.During[1], q.During[0])
-	}
-	if q.Sort != "" {
-		return Page{}, fault.New(fault.Invalid, "A list over a window is in order of record and time and cannot be sorted by %s.", q.Sort)
-	}
-	from, err := parsePosition(q.After)
-	if err != nil {
-		return Page{}, err
-	}
-	var program *expr.Program
-	if q.Where != "" {
-		if program, err = b.program(ki, q.Where); err != nil {
-			return Page{}, err
-		}
-	}
-	at := store.Moment(0)
-	if from.Value != "" {
-		fmt.Sscan(from.Value, &at)
-	}
-	var page Page
-	var doc expr.Doc
-	for {
-		rows, err := store.All[versionRow](ctx, tx, versionSelect+`WHERE v.kind = $1 AND v.valid_to > $2 AND v.valid_from < $3 AND (v.record, v.valid_from) > ($4, $5)
-			ORDER BY v.record, v.valid_from LIMIT $6`, ki.id, q.During[0], q.During[1], from.Record, at, q.Limit+1)
-		if err != nil {
-			return Page{}, err
-		}
-		for _, r := range rows {
-			if len(page.Versions) == q.Limit {
-				page.Next = position{Value: fmt.Sprint(int64(at)), Record: from.Record}.String()
-				return page, nil
-			}
-			from.Record, at = r.Record, r.From
-			if q.Source != "" && r.Source != q.Source {
-				continue
-			}
-			v, err := b.version(r)
-			if err != nil {
-				return Page{}, err
-			}
-			if program != nil {
-				page.Scanned++
-				ok, err := matches(program, &doc, v.Body, b.Log.Clock())
-				if err != nil {
-					return Page{}, err
-				}
-				if !ok {
-					continue
-				}
-			}
-			page.Versions = append(page.Versions, v)
-		}
-		if len(rows) <= q.Limit {
-			return page, nil
-		}
-		if page.Scanned >= scanBudget {
-			page.Partial, page.Next = true, position{Value: fmt.Sprint(int64(at)), Record: from.Record}.String()
-			return page, nil
-		}
-	}
-}
-
 // Count counts what a query would list.
 func (b *Book) Count(ctx context.Context, q Query) (c Count, err error) {
 	q.Sort, q.After = "", ""
+	if q.During != [2]store.Moment{} && q.Where == "" && q.Source == "" {
+		return b.countDuring(ctx, q)
+	}
 	if q.During != [2]store.Moment{} || q.Source != "" {
 		return b.countByListing(ctx, q)
 	}

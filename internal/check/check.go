@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tickmark/internal/expr"
@@ -53,6 +54,7 @@ type Check struct {
 	Logic []byte   // canonical JSON of everything its answers depend on, but the settings
 	Hash  [32]byte // SHA-256 of Logic, a line feed, and the settings as JSON
 
+	named         bool // its logic asks for key, label or a let
 	vague         bool // what it reads is not known, so that it rests on everything it may
 	words         *Vocabulary
 	where, expect *expr.Program
@@ -137,7 +139,12 @@ func (c *Check) Judge(s Subject, now time.Time, source expr.Source) Result {
 		}
 		doc = seen
 	}
-	sc := &expr.Scope{Now: now, Settings: c.settings, Source: source, Vars: map[string]any{"key": s.Key, "label": s.Label}}
+	sc := scopes.Get().(*expr.Scope)
+	defer scopes.Put(sc)
+	*sc = expr.Scope{Now: now, Settings: c.settings, Source: source}
+	if c.named {
+		sc.Vars = map[string]any{"key": s.Key, "label": s.Label}
+	}
 	for i, l := range c.Let {
 		sc.Vars[l.Name] = c.join(l, c.lets[i], doc, sc, source)
 	}
@@ -166,10 +173,16 @@ func (c *Check) Judge(s Subject, now time.Time, source expr.Source) Result {
 	}
 	r.Clock, r.Flip = sc.Clock, sc.Flip
 	if r.Status == Fail {
+		if sc.Vars == nil && c.because.Vars {
+			sc.Vars = map[string]any{"key": s.Key, "label": s.Label}
+		}
 		r.Reason = c.sentence(doc, sc)
 	}
 	return r
 }
+
+// scopes are used again: most judgements take less time than making one.
+var scopes = sync.Pool{New: func() any { return new(expr.Scope) }}
 
 // asked are the kinds and views that the check's where looks up.
 func (c *Check) asked() []string {

@@ -355,6 +355,7 @@ func (r *reader) compile(c *Check, m map[string]*yaml.Node) {
 		}
 		if name != "because" {
 			c.Clock = c.Clock || p.Clock
+			c.named = c.named || p.Vars
 			for _, j := range p.Joins {
 				joins[j] = true
 			}
@@ -371,6 +372,7 @@ func (r *reader) compile(c *Check, m map[string]*yaml.Node) {
 		r.refuse(m["because"], "because makes a sentence; join the parts with + and wrap numbers in string()")
 	}
 	for i, l := range c.Let {
+		c.named = true
 		joins[l.Kind] = true
 		c.Clock = c.Clock || c.lets[i].Clock
 		for _, f := range c.lets[i].Fields {

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -111,6 +112,15 @@ const (
 
 func (a Answer) String() string { return [...]string{"unknown", "false", "true"}[a] }
 
+// What one program may do about one record: elements of lists gone through, and as much of long texts; and the same as CEL
+// counts it. An own check, or a record that somebody made for it, must not hold up all the others.
+const (
+	maxSteps = 1_000_000
+	maxCost  = 5_000_000
+
+	tooMuch = "The record is too large for this expression: it takes more work than one record is allowed."
+)
+
 // Value is an answer, and why it is unknown: a sentence that names the field.
 type Value struct {
 	Answer Answer
@@ -122,6 +132,13 @@ type evaluation struct {
 	env   *Env
 	doc   ref.Val
 	scope *Scope
+
+	// For the functions of closure.go.
+	root   *fastjson.Value
+	slots  [maxLoops]*fastjson.Value // the present element of each list gone through
+	steps  int
+	unsure bool  // something was not known, though the answer may be
+	none   Scope // when no scope is given
 }
 
 const evaluationName = "@evaluation"
@@ -199,8 +216,46 @@ func (p *Program) run(doc *Doc, scope *Scope) (ref.Val, error) {
 	return v, err
 }
 
+// ask answers without CEL, unless it does not know. over says that it gave up because of what the record costs.
+func (p *Program) ask(doc *Doc, scope *Scope) (yes, known, over bool) {
+	e := p.reused.Get().(*evaluation)
+	if e.scope = scope; scope == nil {
+		e.none = Scope{}
+		e.scope = &e.none
+	}
+	if e.root = nil; doc != nil && p.env.opts.Record != "" {
+		e.root = doc.v
+	}
+	e.steps, e.unsure = 0, false
+	clock, flip := e.scope.Clock, e.scope.Flip
+	yes, known = p.quick(e)
+	over = e.steps > maxSteps
+	if p.Clock && (e.unsure || !known) {
+		// What CEL knows of that decides which moments it comes to look at.
+		known, e.scope.Clock, e.scope.Flip = false, clock, flip
+	}
+	e.scope, e.root, e.slots = nil, nil, [maxLoops]*fastjson.Value{}
+	p.reused.Put(e)
+	return yes, known, over
+}
+
 // Eval answers whether the program is true of the record.
 func (p *Program) Eval(doc *Doc, scope *Scope) Value {
+	if p.quick != nil {
+		switch yes, known, over := p.ask(doc, scope); {
+		case known && yes:
+			return Value{Answer: True}
+		case known:
+			return Value{Answer: False}
+		case over:
+			return Value{Reason: tooMuch}
+		}
+	}
+	return p.slow(doc, scope)
+}
+
+// slow is Eval by CEL alone.
+func (p *Program) slow(doc *Doc, scope *Scope) Value {
 	v, err := p.run(doc, scope)
 	if err != nil {
 		return Value{Reason: p.reason(err)}
@@ -292,6 +347,9 @@ func goValue(v ref.Val) (any, error) {
 
 // reason is the sentence for an error of the evaluation.
 func (p *Program) reason(err error) string {
+	if cancelled := new(interpreter.EvalCancelledError); errors.As(err, cancelled) {
+		return tooMuch
+	}
 	msg := err.Error()
 	var at string
 	if e, ok := err.(*types.Err); ok {

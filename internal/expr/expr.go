@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -100,12 +101,14 @@ func (t *Types) Env(o Options) (*Env, error) {
 type Program struct {
 	Source string
 	// Clock says that the text mentions the clock, Joins which kinds and views it looks up, Fields which top-level fields of
-	// r it reads.
+	// r it reads, Vars that it reads a variable.
 	Clock  bool
 	Joins  []string
 	Fields []string
+	Vars   bool
 
 	env    *Env
+	quick  of[bool] // nil: only CEL answers
 	ast    *cel.Ast
 	prog   cel.Program
 	out    *types.Type
@@ -178,11 +181,21 @@ func compile(env *Env, src string) (*Program, *Error) {
 		return nil, env.explain(issues, src, parsed.NativeRep().Expr())
 	}
 	p.ast, p.out = checked, checked.OutputType()
-	prog, err := with.Program(checked, cel.EvalOptions(cel.OptOptimize))
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	folds := false
+	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		folds = folds || e.Kind() == ast.ComprehensionKind
+		p.Vars = p.Vars || e.Kind() == ast.IdentKind && slices.ContainsFunc(env.opts.Vars, func(f Field) bool { return f.Name == e.AsIdent() })
+	}))
+	if folds { // what goes through no list and names no part costs no more than it is long
+		options = append(options, cel.CostLimit(maxCost))
+	}
+	prog, err := with.Program(checked, options...)
 	if err != nil {
 		return nil, &Error{1, 1, err.Error()}
 	}
 	p.prog = prog
+	p.quick = (&closer{env: env, ast: checked.NativeRep()}).test(checked.NativeRep().Expr())
 	p.reused.New = func() any { return &evaluation{env: env} }
 	return p, nil
 }

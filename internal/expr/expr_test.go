@@ -216,6 +216,35 @@ func TestMisspeltDoesNotCompile(t *testing.T) {
 	}
 }
 
+func TestOneRecordHasItsShareOfWork(t *testing.T) {
+	env := environment(t)
+	groups := func(n int) string { return `{"name":"ada","groups":["a"` + strings.Repeat(`,"a"`, n-1) + `]}` }
+	double := `cel.bind(a, r.name, ` + strings.Repeat(`cel.bind(a, a + a, `, 40) + `a != ""` + strings.Repeat(")", 41)
+	for _, c := range []struct {
+		src, body string
+		enough    bool
+	}{
+		// The first two are answered by functions, the others by CEL.
+		{`r.groups.all(a, r.groups.all(b, r.groups.all(c, a == b && b == c)))`, groups(200), false},
+		{`r.groups.all(a, r.groups.all(b, r.groups.all(c, a == b && b == c)))`, groups(50), true},
+		{`r.groups.all(a, r.groups.all(b, r.groups.all(c, a.trim() == b && b == c)))`, groups(200), false},
+		{`r.groups.all(a, r.groups.all(b, r.groups.all(c, a.trim() == b && b == c)))`, groups(20), true},
+		{double, groups(1), false},
+	} {
+		got := eval(t, env, c.src, c.body, nil)
+		if c.enough && got.Answer != expr.True || !c.enough && (got.Answer != expr.Unknown || !strings.Contains(got.Reason, "more work than one record is allowed")) {
+			t.Errorf("%.80s of %d bytes is %s (%s)", c.src, len(c.body), got.Answer, got.Reason)
+		}
+	}
+	p, err := expr.Compile(env, `string(r.groups.map(a, r.groups.map(b, r.groups.map(c, c))).size())`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := p.Text(docs(t, groups(200))[0], nil); err == nil || !strings.Contains(err.Error(), "more work") {
+		t.Errorf("a text of too much work is %q, %v", text, err)
+	}
+}
+
 func TestConjuncts(t *testing.T) {
 	env := environment(t)
 	for _, c := range []struct {

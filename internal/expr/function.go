@@ -161,18 +161,22 @@ func moment(v ref.Val) (time.Time, error) {
 	case types.Timestamp:
 		return v.Time, nil
 	case types.String:
-		if len(v) == len(time.DateOnly) {
-			if t, err := parseDate(string(v)); err == nil {
-				return t, nil
-			}
-		}
-		t, err := time.Parse(time.RFC3339Nano, string(v))
-		if err != nil {
-			return time.Time{}, &fieldError{"The text " + quote(string(v)) + " is not a time with zone (RFC 3339) or a date."}
-		}
-		return t, nil
+		return momentText(string(v))
 	}
 	return time.Time{}, &fieldError{"A time is needed."}
+}
+
+func momentText(s string) (time.Time, error) {
+	if len(s) == len(time.DateOnly) {
+		if t, err := parseDate(s); err == nil {
+			return t, nil
+		}
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}, &fieldError{"The text " + quote(s) + " is not a time with zone (RFC 3339) or a date."}
+	}
+	return t, nil
 }
 
 func quote(s string) string {
@@ -213,12 +217,7 @@ func age(ev, t ref.Val) ref.Val {
 
 // compareAge compares an age with a number of days and notes when the answer flips.
 func compareAge(args ...ref.Val) ref.Val {
-	e := args[0].(*evaluation)
 	at, err := moment(args[2])
-	if err != nil {
-		return types.WrapErr(err)
-	}
-	now, err := e.now()
 	if err != nil {
 		return types.WrapErr(err)
 	}
@@ -229,11 +228,18 @@ func compareAge(args ...ref.Val) ref.Val {
 	case types.Double:
 		days = float64(d)
 	}
+	return args[0].(*evaluation).older(string(args[1].(types.String)), at, days)
+}
+
+func (e *evaluation) older(op string, at time.Time, days float64) ref.Val {
+	now, err := e.now()
+	if err != nil {
+		return types.WrapErr(err)
+	}
 	if !(days > -1e5 && days < 1e5) {
 		return types.WrapErr(&fieldError{"An age is compared with a number of days of less than 100,000."})
 	}
 	flip := at.Add(time.Duration(days * float64(day)))
-	op := string(args[1].(types.String))
 	var yes, strict bool
 	switch op {
 	case operators.Less:
@@ -254,17 +260,20 @@ func compareAge(args ...ref.Val) ref.Val {
 
 // due answers whether a span has passed since a moment: a number of days, or text such as "12h", "90d", "2w", "3mo", "1y".
 func due(args ...ref.Val) ref.Val {
-	e := args[0].(*evaluation)
 	at, err := moment(args[1])
 	if err != nil {
 		return types.WrapErr(err)
 	}
+	return args[0].(*evaluation).passed(at, args[2])
+}
+
+func (e *evaluation) passed(at time.Time, span ref.Val) ref.Val {
 	now, err := e.now()
 	if err != nil {
 		return types.WrapErr(err)
 	}
 	var flip time.Time
-	switch span := args[2].(type) {
+	switch span := span.(type) {
 	case types.Int:
 		if span > 1e5 || span < -1e5 {
 			return types.WrapErr(&fieldError{"A span is less than 100,000 days."})

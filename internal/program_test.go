@@ -21,6 +21,7 @@ import (
 	"tickmark/internal/record"
 	"tickmark/internal/requirement"
 	"tickmark/internal/system"
+	"tickmark/internal/workspace"
 )
 
 func programKinds() []record.Kind {
@@ -122,5 +123,31 @@ func TestChecksOfTheProgramHold(t *testing.T) {
 	}
 	if len(report) == 0 {
 		t.Error("no check was found")
+	}
+}
+
+func TestShippedChecksAnswerAsByCELAlone(t *testing.T) {
+	kinds, err := workspace.Kinds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	words, err := check.NewVocabulary(kinds.All()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := check.Test(words, check.Rules{}, content.Check)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := check.Test(words.Plain(), check.Rules{}, content.Check)
+	if err != nil || len(want) < 70 {
+		t.Fatal(len(want), err)
+	}
+	for i := range want {
+		for j, e := range want[i].Examples {
+			if g := got[i].Examples[j]; g != e {
+				t.Errorf("%s: %q is %s (%s), by CEL alone %s (%s)", want[i].ID, e.Name, g.Got, g.Reason, e.Got, e.Reason)
+			}
+		}
 	}
 }

@@ -321,7 +321,7 @@ func (r *reader) compile(c *Check, m map[string]*yaml.Node) {
 	var plain *expr.Env
 	var err error
 	if len(lets) > 0 {
-		if plain, err = r.words.types.Env(expr.Options{Record: c.For, Settings: settings, Vars: vars, Alone: true}); err != nil {
+		if plain, err = r.words.types.Env(expr.Options{Record: c.For, Settings: settings, Vars: vars, Alone: true, Plain: r.words.plain}); err != nil {
 			r.err = err
 			return
 		}
@@ -337,7 +337,7 @@ func (r *reader) compile(c *Check, m map[string]*yaml.Node) {
 	if r.err != nil {
 		return
 	}
-	env, err := r.words.types.Env(expr.Options{Record: c.For, Settings: settings, Vars: vars})
+	env, err := r.words.types.Env(expr.Options{Record: c.For, Settings: settings, Vars: vars, Plain: r.words.plain})
 	if err != nil {
 		r.err = err
 		return

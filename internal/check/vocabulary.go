@@ -17,6 +17,14 @@ type Vocabulary struct {
 	kinds map[string]*record.Kind
 	views map[string][]*provider // by view, in the order of kinds
 	types *expr.Types
+	plain bool
+}
+
+// Plain gives the same words for checks that CEL alone answers, to compare with.
+func (v *Vocabulary) Plain() *Vocabulary {
+	n := *v
+	n.plain = true
+	return &n
 }
 
 // provider is how one kind answers a view.

@@ -277,7 +277,7 @@ func (c *closer) in(what, where ast.Expr) of[bool] {
 			}
 			set[string(e.AsLiteral().(types.String))] = true
 		}
-		return one(c.text(what), func(_ *evaluation, s string) (bool, bool) { return set[s], len(set) > 0 })
+		return one(c.text(what), func(_ *evaluation, s string) (bool, bool) { return set[s], true })
 	}
 	elements, s := c.elements(where)
 	if elements == nil || s.typ != Text && s.typ != JSON {

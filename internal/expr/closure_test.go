@@ -228,9 +228,7 @@ func fields(t *rapid.T, declared []Field) string {
 	return "{" + strings.Join(out, ",") + "}"
 }
 
-// TestFunctionsAnswerAsCELDoes draws expressions and records: every answer, reason, moment of change and lookup must be that of
-// CEL alone.
-func TestFunctionsAnswerAsCELDoes(t *testing.T) {
+func shownEnv(t *testing.T) *Env {
 	types, err := NewTypes(shown)
 	if err != nil {
 		t.Fatal(err)
@@ -239,51 +237,88 @@ func TestFunctionsAnswerAsCELDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var refused, made, answered, asked int
+	return env
+}
+
+// alike says where a program differs from itself by CEL alone: in answer, reason, moment of change or lookups. decided says that
+// there is an answer, and quick that it came without CEL.
+func alike(p *Program, body, settings, key string) (difference string, decided, quick bool) {
+	var docs [4]Doc
+	scope := func(settings *Doc) *Scope {
+		s := &Scope{Now: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC), Settings: settings}
+		if key != "" {
+			s.Vars = map[string]any{"key": key}
+		}
+		return s
+	}
+	for i, text := range []string{body, body, settings, settings} {
+		if err := docs[i].Parse([]byte(text)); err != nil {
+			return err.Error(), false, false
+		}
+	}
+	a, b := scope(&docs[2]), scope(&docs[3])
+	got, want := p.Eval(&docs[0], a), p.slow(&docs[1], b)
+	if got != want || a.Clock != b.Clock || !a.Flip.Equal(b.Flip) || !reflect.DeepEqual(a.Reads, b.Reads) {
+		difference = fmt.Sprintf("%s\nof %s\nwith %s\nis %s (%s), clock %v, %v; by CEL %s (%s), clock %v, %v",
+			p.Source, body, settings, got.Answer, got.Reason, a.Clock, a.Flip, want.Answer, want.Reason, b.Clock, b.Flip)
+	}
+	if p.quick != nil {
+		_, quick, _ = p.ask(&docs[0], a)
+	}
+	return difference, want.Answer != Unknown, quick
+}
+
+// TestFunctionsAnswerAsCELDoes draws expressions and records.
+func TestFunctionsAnswerAsCELDoes(t *testing.T) {
+	env := shownEnv(t)
+	var refused, made, asked, answered int
 	rapid.Check(t, func(t *rapid.T) {
-		src := (&writer{t: t}).test(3)
-		p, err := CompileTest(env, src)
-		if err != nil {
-			refused++
-			return
-		}
-		if p.quick != nil {
-			made++
-		}
-		for range 8 {
-			body, settings := fields(t, shown.Fields), fields(t, settingsFields)
-			var quick, slow Doc
-			if err := quick.Parse([]byte(body)); err != nil {
-				t.Fatal(err)
+		for range 20 {
+			p, err := CompileTest(env, (&writer{t: t}).test(3))
+			if err != nil {
+				refused++
+				continue
 			}
-			if err := slow.Parse([]byte(body)); err != nil {
-				t.Fatal(err)
+			if p.quick != nil {
+				made++
 			}
-			scope := func() *Scope {
-				s := &Scope{Now: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)}
-				s.Settings, _ = Parse([]byte(settings))
-				if len(body)%3 > 0 {
-					s.Vars = map[string]any{"key": "ab"}
+			for range 3 {
+				difference, decided, quick := alike(p, fields(t, shown.Fields), fields(t, settingsFields), draw(t, "", "ab"))
+				if difference != "" {
+					t.Fatal(difference)
 				}
-				return s
-			}
-			a, b := scope(), scope()
-			got, want := p.Eval(&quick, a), p.slow(&slow, b)
-			if got != want {
-				t.Fatalf("%s\nof %s\nwith %s\nis %s (%s), by CEL %s (%s)", src, body, settings, got.Answer, got.Reason, want.Answer, want.Reason)
-			}
-			if a.Clock != b.Clock || !a.Flip.Equal(b.Flip) || !reflect.DeepEqual(a.Reads, b.Reads) {
-				t.Fatalf("%s\nof %s\nwith %s\nnotes clock %v, %v, by CEL %v, %v", src, body, settings, a.Clock, a.Flip, b.Clock, b.Flip)
-			}
-			if want.Answer != Unknown && p.quick != nil {
-				asked++
-				if _, known, _ := p.ask(&quick, a); known {
-					answered++
+				if decided && p.quick != nil {
+					asked++
+					if quick {
+						answered++
+					}
 				}
 			}
 		}
 	})
 	if refused > made || answered < asked/2 {
 		t.Errorf("of the expressions drawn %d do not compile and %d are functions; of %d answers only %d came without CEL", refused, made, asked, answered)
+	}
+}
+
+// What functions don't know, CEL may: the moments at which that changes must not be lost when something else decides.
+func TestFunctionsLoseNoMoment(t *testing.T) {
+	env := shownEnv(t)
+	for _, c := range []struct{ src, body string }{
+		{`due(r.at, settings.n) && r.p`, `{"at":"2026-01-02T12:00:00Z","p":false}`},
+		{`r.p && due(r.at, settings.n) || r.q`, `{"at":"2026-01-02T12:00:00Z","p":true,"q":true}`},
+		{`r.any > 1 || age(r.at) < 3`, `{"at":"2026-01-02T12:00:00Z","any":1.5}`},
+		{`(r.any == 1.5) == (age(r.at) < 3) || r.p`, `{"at":"2026-01-02T12:00:00Z","any":1.5,"p":true}`},
+		{`r.counts.exists(x, age(r.at) < x)`, `{"at":"2026-01-02T12:00:00Z","counts":[1.0,99]}`},
+		{`r.counts.all(x, age(r.at) > x)`, `{"at":"2026-01-02T12:00:00Z","counts":[1.0,99]}`},
+		{`age(r.at) < 3 && false`, `{"at":"2026-01-02T12:00:00Z"}`},
+	} {
+		p, err := CompileTest(env, c.src)
+		if err != nil || p.quick == nil {
+			t.Fatal(c.src, err)
+		}
+		if difference, _, _ := alike(p, c.body, `{"n":1.0}`, ""); difference != "" {
+			t.Error(difference)
+		}
 	}
 }

@@ -27,7 +27,8 @@ import (
 
 const (
 	batchSize    = 500
-	maxExchanges = 10_000 // kept one by one; beyond that only counted
+	learnAfter   = 4 * batchSize // new records of a kind, before what they have in common is learnt
+	maxExchanges = 10_000        // kept one by one; beyond that only counted
 )
 
 // Progress is told how far a run is; total 0 when unknown.
@@ -161,6 +162,7 @@ type reading struct {
 	unchanged map[string]bool
 	found     map[string]int64 // by scope
 	parts     map[string]bool  // parts read for every object
+	learnt    bool             // what its bodies have in common
 }
 
 func (r *run) begin() error {
@@ -359,6 +361,11 @@ func (r *run) flush(k *reading) error {
 		return r.drain()
 	}
 	r.batches <- batch
+	if k.tally.New >= learnAfter && !k.learnt { // the first batch was written, or this one would not have been taken
+		k.learnt = true
+		_, err := r.c.Book.Learn(r.ctx, k.tally.Kind)
+		return err
+	}
 	return nil
 }
 
@@ -493,6 +500,13 @@ func (r *run) end(failed error) error {
 	}
 	if err := r.drain(); err != nil {
 		return err
+	}
+	for name, k := range r.kinds {
+		if k.tally.New > 0 && !k.learnt {
+			if _, err := r.c.Book.Learn(r.ctx, name); err != nil {
+				return err
+			}
+		}
 	}
 	return r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error {
 		if err := r.still(); fault.Is(err, fault.Conflict) {

@@ -43,6 +43,8 @@ type World struct {
 	Monitor *check.Monitor
 	Now     time.Time // what the clock says
 
+	Compared time.Time // when the last run had handed everything over, by the machine's clock
+
 	objects []object
 	next    int // the number of the next object that comes
 	dice    *rand.Rand
@@ -116,6 +118,7 @@ func (w *World) read(_ context.Context, _ connector.Values, out connector.Sink) 
 	for _, k := range kindNames {
 		out.Complete(k, "")
 	}
+	w.Compared = time.Now()
 	return nil
 }
 
@@ -150,15 +153,27 @@ func (w *World) Replace(n int) {
 // Run collects and judges, now.
 func (w *World) Run(t testing.TB) (collect.Summary, check.Evaluation) {
 	t.Helper()
+	return w.CollectNow(t), w.Judge(t)
+}
+
+// CollectNow collects, now.
+func (w *World) CollectNow(t testing.TB) collect.Summary {
+	t.Helper()
 	s, err := w.Collect.Run(context.Background(), Connection, nil)
 	if err != nil || s.Outcome != collect.Complete {
 		t.Fatal(s.Outcome, s.Missing, err)
 	}
+	return s
+}
+
+// Judge judges what was collected.
+func (w *World) Judge(t testing.TB) check.Evaluation {
+	t.Helper()
 	e, err := w.Monitor.Evaluate(context.Background(), check.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, e
+	return e
 }
 
 // Hours lets time pass: in each hour 0.09 percent of the objects change and 0.005 percent are replaced, and what every hours

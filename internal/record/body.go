@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -137,37 +138,94 @@ func (b *Book) blind(k *Kind, f Field, v any) any {
 	return blinded + b.Digest(k.Name+"."+f.Name, raw)
 }
 
-// squeezer compresses the bodies of one kind with a dictionary made from the kind's declared names, which holds no
-// personal data. A stored body begins with one byte: 0 plain, 1 zstd with the dictionary.
+// squeezer compresses the bodies of one kind with the newest of its dictionaries, and reads what was compressed with any. A
+// stored body begins with one byte: 0 plain, 1 zstd, whose header names the dictionary by its number. The source's own bytes
+// may also begin with 2, told by the body beside them, or 3, that body in an order, whose number follows.
 type squeezer struct {
-	enc *zstd.Encoder
-	dec *zstd.Decoder
-	mu  sync.Mutex
+	mu    sync.RWMutex
+	enc   *zstd.Encoder
+	dec   *zstd.Decoder
+	has   learnt
+	again func() (learnt, error) // what is in the database: another process may have learnt more
 }
 
-func newSqueezer(dict []byte) (*squeezer, error) {
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderDictRaw(1, dict), zstd.WithEncoderCRC(false), zstd.WithWindowSize(64<<10))
-	if err != nil {
-		return nil, fmt.Errorf("prepare compression: %w", err)
+// learnt is what is known of the bodies of a kind. Their numbers are their places from 1 on.
+type learnt struct {
+	dictionaries [][]byte
+	orders       []*order
+}
+
+func newSqueezer(has learnt, again func() (learnt, error)) (*squeezer, error) {
+	s := &squeezer{again: again}
+	return s, s.use(has)
+}
+
+func (s *squeezer) use(has learnt) error {
+	dictionaries, newest := has.dictionaries, len(has.dictionaries)
+	if newest == 0 {
+		return fmt.Errorf("prepare compression: there is no dictionary")
 	}
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderDictRaw(1, dict), zstd.WithDecoderMaxMemory(4*MaxBody))
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithEncoderDictRaw(uint32(newest), dictionaries[newest-1]), zstd.WithEncoderCRC(false), zstd.WithWindowSize(64<<10))
 	if err != nil {
-		return nil, fmt.Errorf("prepare decompression: %w", err)
+		return fmt.Errorf("prepare compression: %w", err)
 	}
-	return &squeezer{enc: e, dec: d}, nil
+	options := []zstd.DOption{zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(4 * MaxBody)}
+	for i, d := range dictionaries {
+		options = append(options, zstd.WithDecoderDictRaw(uint32(i+1), d))
+	}
+	d, err := zstd.NewReader(nil, options...)
+	if err != nil {
+		return fmt.Errorf("prepare decompression: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enc, s.dec, s.has = e, d, has
+	return nil
+}
+
+func (s *squeezer) now() (*zstd.Encoder, *zstd.Decoder, learnt) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.enc, s.dec, s.has
+}
+
+// refresh takes what another process learnt.
+func (s *squeezer) refresh() error {
+	has, err := s.again()
+	if err != nil {
+		return err
+	}
+	return s.use(has)
 }
 
 func (s *squeezer) squeeze(b []byte) []byte {
 	if len(b) < 64 {
 		return append([]byte{0}, b...)
 	}
-	s.mu.Lock()
-	out := s.enc.EncodeAll(b, append(make([]byte, 0, len(b)/2+16), 1))
-	s.mu.Unlock()
+	enc, _, _ := s.now()
+	out := enc.EncodeAll(b, append(make([]byte, 0, len(b)/2+16), 1))
 	if len(out) > len(b) {
 		return append(append(out[:0], 0), b...)
 	}
 	return out
+}
+
+// squeezeRaw compresses the source's own bytes beside their body.
+func (s *squeezer) squeezeRaw(raw, body []byte) []byte {
+	if _, _, has := s.now(); len(has.orders) > 0 && len(raw) == len(body) {
+		n := len(has.orders)
+		if out, err := has.orders[n-1].write(make([]byte, 0, len(body)), body); err == nil && bytes.Equal(out, raw) {
+			return []byte{3, byte(n)}
+		}
+	}
+	told := alike(append(make([]byte, 0, len(raw)/4+16), 2), raw, body)
+	if len(told) < len(raw)/6 {
+		return told
+	}
+	if out := s.squeeze(raw); len(out) < len(told) {
+		return out
+	}
+	return told
 }
 
 func (s *squeezer) open(b []byte) ([]byte, error) {
@@ -178,7 +236,14 @@ func (s *squeezer) open(b []byte) ([]byte, error) {
 	case 0:
 		return b[1:], nil
 	case 1:
-		out, err := s.dec.DecodeAll(b[1:], nil)
+		_, dec, _ := s.now()
+		out, err := dec.DecodeAll(b[1:], nil)
+		if errors.Is(err, zstd.ErrUnknownDictionary) {
+			if err = s.refresh(); err == nil {
+				_, dec, _ = s.now()
+				out, err = dec.DecodeAll(b[1:], nil)
+			}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("decompress a body: %w", err)
 		}
@@ -187,39 +252,24 @@ func (s *squeezer) open(b []byte) ([]byte, error) {
 	return nil, fmt.Errorf("a stored body begins with %d", b[0])
 }
 
-// dictionary is what bodies of the kind have in common: the names of its fields, in canonical order, as JSON writes them.
-func dictionary(k *Kind) []byte {
-	var b bytes.Buffer
-	var write func(fields []Field)
-	write = func(fields []Field) {
-		b.WriteByte('{')
-		for i, f := range fields {
-			if i > 0 {
-				b.WriteByte(',')
+// openRaw gives the source's own bytes back; body is the opened body beside them.
+func (s *squeezer) openRaw(b, body []byte) ([]byte, error) {
+	switch {
+	case len(b) > 0 && b[0] == 2:
+		return unlike(b[1:], body)
+	case len(b) == 2 && b[0] == 3:
+		n := int(b[1])
+		_, _, has := s.now()
+		if n > len(has.orders) {
+			if err := s.refresh(); err != nil {
+				return nil, err
 			}
-			fmt.Fprintf(&b, "%q:", f.Name)
-			switch f.Type {
-			case Object:
-				write(f.Fields)
-			case Bool:
-				b.WriteString("false,true")
-			case Integer, Number:
-				b.WriteString("0")
-			case Time:
-				b.WriteString(`"2026-01-01T00:00:00Z"`)
-			case Choice:
-				for _, c := range f.Choices {
-					fmt.Fprintf(&b, "%q", c)
-				}
-			default:
-				b.WriteString(`""`)
-			}
+			_, _, has = s.now()
 		}
-		b.WriteByte('}')
+		if n == 0 || n > len(has.orders) {
+			return nil, fmt.Errorf("the order %d of the source's own bytes is not there", n)
+		}
+		return has.orders[n-1].write(make([]byte, 0, len(body)), body)
 	}
-	write(k.Fields)
-	for b.Len() < 64 {
-		b.WriteString(`{"id":"","name":""}`)
-	}
-	return b.Bytes()
+	return s.open(b)
 }

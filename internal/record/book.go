@@ -213,11 +213,7 @@ func (b *Book) known(ctx context.Context) (bool, error) {
 				ki.number(f.Name, f.ID)
 			}
 		}
-		dict, err := store.One[[]byte](ctx, b.DB, "SELECT value FROM meta WHERE name = $1", "dictionary:"+k.Name)
-		if err != nil {
-			return false, err
-		}
-		if err := ki.ready(dict); err != nil {
+		if err := b.ready(ctx, b.DB, ki); err != nil {
 			return false, err
 		}
 		b.add(ki)
@@ -253,8 +249,12 @@ func (ki *kindInfo) number(name string, id int64) {
 	}
 }
 
-func (ki *kindInfo) ready(dict []byte) (err error) {
-	if ki.squeeze, err = newSqueezer(dict); err != nil {
+func (b *Book) ready(ctx context.Context, q store.Q, ki *kindInfo) error {
+	has, err := whatIsLearnt(ctx, q, ki.Name)
+	if err != nil {
+		return err
+	}
+	if ki.squeeze, err = newSqueezer(has, func() (learnt, error) { return whatIsLearnt(context.Background(), b.DB, ki.Name) }); err != nil {
 		return err
 	}
 	if ki.env, err = expr.NewEnv(ki.Expr()); err != nil {
@@ -311,11 +311,7 @@ func (b *Book) register(ctx context.Context, tx *store.Tx, k *Kind) (ki *kindInf
 		}
 		ki.number(name, id)
 	}
-	dict, err := store.One[[]byte](ctx, tx, "SELECT value FROM meta WHERE name = $1", "dictionary:"+k.Name)
-	if err != nil {
-		return nil, false, err
-	}
-	return ki, changed, ki.ready(dict)
+	return ki, changed, b.ready(ctx, tx, ki)
 }
 
 func (b *Book) kind(name string) (*kindInfo, error) {

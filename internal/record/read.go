@@ -308,10 +308,12 @@ func (b *Book) Raw(ctx context.Context, v Version) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Raw == nil {
-		return b.info[v.Kind].squeeze.open(r.Body)
+	squeeze := b.info[v.Kind].squeeze
+	body, err := squeeze.open(r.Body)
+	if r.Raw == nil || err != nil {
+		return body, err
 	}
-	return b.info[v.Kind].squeeze.open(r.Raw)
+	return squeeze.openRaw(r.Raw, body)
 }
 
 // ByEntry returns the version that a ledger entry committed to, or NotFound.

@@ -69,7 +69,7 @@ func (b *Book) committed(ctx context.Context, q store.Q, where string, args ...a
 			if s.Body, err = ki.squeeze.open(r.Body); err != nil {
 				return nil, fmt.Errorf("version %d: %w", r.ID, err)
 			}
-			if s.Raw, err = ki.squeeze.open(r.Raw); err != nil {
+			if s.Raw, err = ki.squeeze.openRaw(r.Raw, s.Body); err != nil {
 				return nil, fmt.Errorf("version %d: %w", r.ID, err)
 			}
 		}

@@ -25,6 +25,7 @@ type draft struct {
 	source   string
 	body     []byte // canonical, without volatile values and secrets
 	raw      []byte // the source's own bytes when they are not the body
+	stored   *stored
 	rawHash  []byte // xxh3-128 of what the source sent
 	volatile []byte
 	hash     [32]byte
@@ -44,6 +45,28 @@ type draft struct {
 	version, entry int64 // once it is written
 
 	before, after map[string]any // of an authored record, for what follows from the change
+}
+
+// stored is what a draft becomes in the database, made before the transaction where that can be.
+type stored struct {
+	body []byte
+	raw  any // nil or bytes
+	rows []indexRow
+}
+
+func (d *draft) prepare() error {
+	if d.stored != nil {
+		return nil
+	}
+	body, err := decode(d.body)
+	if err != nil {
+		return err
+	}
+	d.stored = &stored{body: d.kind.squeeze.squeeze(d.body), rows: d.kind.rows(d, body)}
+	if d.raw != nil {
+		d.stored.raw = d.kind.squeeze.squeezeRaw(d.raw, d.body)
+	}
+	return nil
 }
 
 type moment struct{ at store.Moment }
@@ -131,11 +154,10 @@ func (b *Book) write(ctx context.Context, tx *ledger.Tx, drafts []*draft) error 
 				d.record = n.record
 				records = append(records, []any{d.record, d.kind.id, d.key, d.source})
 			}
-			body, err := decode(d.body)
-			if err != nil {
+			if err := d.prepare(); err != nil {
 				return err
 			}
-			fresh = d.kind.rows(d, body)
+			fresh = d.stored.rows
 			n.version++
 			salt := merkle.NewSalt()
 			c := Committed{Kind: d.kind.Name, Key: d.key, Source: d.source, Origin: string(d.origin), Schema: int64(d.kind.Schema), From: int64(tx.Now),
@@ -147,12 +169,8 @@ func (b *Book) write(ctx context.Context, tx *ledger.Tx, drafts []*draft) error 
 			}
 			entry := tx.Append(merkle.LeafVersion, Commitment(c))
 			d.version, d.entry = n.version, entry
-			var raw any
-			if d.raw != nil {
-				raw = d.kind.squeeze.squeeze(d.raw)
-			}
 			versions = append(versions, []any{n.version, d.record, d.kind.id, tx.Now, store.Forever, entry, d.kind.Schema, d.hash[:], d.rawHash, salt,
-				d.kind.squeeze.squeeze(d.body), raw, string(d.origin), d.label, d.scope, occurred, d.zone(), d.actor, d.reason, d.run})
+				d.stored.body, d.stored.raw, string(d.origin), d.label, d.scope, occurred, d.zone(), d.actor, d.reason, d.run})
 		}
 		if err := b.diffRows(ctx, tx, d, old, fresh, &values, counts); err != nil {
 			return err
@@ -452,6 +470,11 @@ func (b *Book) Observe(c Collection, o Observation, known *Known) (*Observed, er
 		d.label = ki.labelOf(d.body, d.key)
 	}
 	d.label = clip(d.label, maxLabel)
+	if d.body != nil {
+		if err := d.prepare(); err != nil {
+			return nil, err
+		}
+	}
 	return &Observed{d}, nil
 }
 

@@ -1,0 +1,120 @@
+package corpus_test
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"tickmark/internal/corpus"
+	"tickmark/internal/store"
+	"tickmark/internal/store/storetest"
+)
+
+// size is how many records a measurement takes.
+func size(b *testing.B, otherwise int) int {
+	s := os.Getenv("TICKMARK_BENCH_RECORDS")
+	if s == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// each runs the measurement on SQLite, and on PostgreSQL where the test command started one.
+func each(b *testing.B, measure func(b *testing.B, db *store.DB)) {
+	b.Run("sqlite", func(b *testing.B) { measure(b, storetest.SQLite(b)) })
+	b.Run("postgres", func(b *testing.B) { measure(b, storetest.Postgres(b)) })
+}
+
+func processor() time.Duration {
+	var r syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// took reports how long something took, on the clock and on the processor.
+func took(b *testing.B, what string, do func()) {
+	b.Helper()
+	wall, cpu := time.Now(), processor()
+	do()
+	b.ReportMetric(time.Since(wall).Seconds(), what+"-s")
+	b.ReportMetric((processor() - cpu).Seconds(), what+"-cpu-s")
+}
+
+func bytesOf(b *testing.B, db *store.DB) int64 {
+	b.Helper()
+	sql := "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+	if db.Engine == store.Postgres {
+		sql = "SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind = 'r'"
+	}
+	n, err := store.One[int64](context.Background(), db, sql)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// BenchmarkFirst collects records for the first time and judges them with ten checks.
+func BenchmarkFirst(b *testing.B) {
+	each(b, func(b *testing.B, db *store.DB) {
+		n := size(b, 6000)
+		w := corpus.Open(b, db, corpus.Options{Records: n, Checks: 10})
+		for b.Loop() {
+			took(b, "collect", func() { w.CollectNow(b) })
+			took(b, "judge", func() { w.Judge(b) })
+			var r syscall.Rusage
+			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+			b.ReportMetric(float64(r.Maxrss)/1024, "max-MB")
+			b.ReportMetric(float64(bytesOf(b, db))/float64(n), "B/record")
+		}
+	})
+}
+
+// BenchmarkChanged collects and judges records of which a hundred changed since the last time.
+func BenchmarkChanged(b *testing.B) {
+	each(b, func(b *testing.B, db *store.DB) {
+		w := corpus.Open(b, db, corpus.Options{Records: size(b, 6000), Checks: 30, Held: true})
+		w.Run(b)
+		w.Now = w.Now.Add(time.Hour)
+		w.Run(b)
+		for b.Loop() {
+			w.Now = w.Now.Add(time.Hour)
+			w.Change(100)
+			head, err := w.Log.Head(b.Context(), db)
+			if err != nil {
+				b.Fatal(err)
+			}
+			size := bytesOf(b, db)
+			took(b, "collect", func() { w.CollectNow(b) })
+			took(b, "judge", func() { w.Judge(b) })
+			after, err := w.Log.Head(b.Context(), db)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(time.Since(w.Compared).Seconds()*1000, "after-comparing-ms")
+			b.ReportMetric(float64(after.Size-head.Size), "leaves")
+			b.ReportMetric(float64(bytesOf(b, db)-size)/1000, "kB")
+		}
+	})
+}
+
+// BenchmarkYear lets a year pass in which records are collected every hour.
+func BenchmarkYear(b *testing.B) {
+	each(b, func(b *testing.B, db *store.DB) {
+		n := size(b, 600)
+		w := corpus.Open(b, db, corpus.Options{Records: n, Checks: 30, Held: true})
+		for b.Loop() {
+			w.Run(b)
+			first := bytesOf(b, db)
+			took(b, "year", func() { w.Hours(b, 365*24, 1) })
+			b.ReportMetric(float64(first)/1e6, "MB-first")
+			b.ReportMetric(float64(bytesOf(b, db))/1e6, "MB")
+		}
+	})
+}

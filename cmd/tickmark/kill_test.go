@@ -8,9 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,16 +65,24 @@ func person(key string) record.Change {
 }
 
 func TestKilledWriterLosesNothingAcknowledged(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { killWriter(t, workspace.Options{Data: t.TempDir()}) })
+	t.Run("sqlite", func(t *testing.T) { killWriter(t, workspace.Options{Data: t.TempDir()}, heavy(5, 40), nil) })
 	t.Run("postgres", func(t *testing.T) {
-		killWriter(t, workspace.Options{Data: t.TempDir(), Database: storetest.PostgresURL(t)})
+		killWriter(t, workspace.Options{Data: t.TempDir(), Database: storetest.PostgresURL(t)}, heavy(5, 40), nil)
+	})
+	t.Run("postgres stopped at once", func(t *testing.T) { // as when its machine goes down; it has to recover from its log
+		if os.Getenv("TICKMARK_TEST_HEAVY") == "" {
+			t.Skip("only with TICKMARK_TEST_HEAVY")
+		}
+		url, crash := cluster(t)
+		killWriter(t, workspace.Options{Data: t.TempDir(), Database: url}, 20, crash)
 	})
 }
 
-func killWriter(t *testing.T, o workspace.Options) {
+// killWriter kills the writer again and again; with crash, its database instead.
+func killWriter(t *testing.T, o workspace.Options, rounds int, crash func()) {
 	made(t, o)
 	var acknowledged []string
-	for round := range heavy(6, 30) {
+	for round := range rounds {
 		c := exec.Command("tickmark-writer", o.Data, o.Database, fmt.Sprint("r", round))
 		out, err := c.StdoutPipe()
 		if err != nil {
@@ -88,13 +99,18 @@ func killWriter(t *testing.T, o workspace.Options) {
 			acknowledged = append(acknowledged, lines.Text())
 		}
 		time.Sleep(time.Duration(rand.IntN(8000)) * time.Microsecond)
-		if err := c.Process.Kill(); err != nil {
-			t.Fatal(err)
+		if crash != nil {
+			crash()
 		}
+		c.Process.Kill()   // an error: it ended by itself, for its database is gone
 		for lines.Scan() { // what it said before it died counts too
-			acknowledged = append(acknowledged, lines.Text())
+			if strings.HasPrefix(lines.Text(), fmt.Sprint("r", round, "-")) {
+				acknowledged = append(acknowledged, lines.Text())
+			}
 		}
-		c.Wait()
+		if err := c.Wait(); err == nil {
+			t.Fatal("the writer was not killed")
+		}
 
 		w := sound(t, o)
 		people := map[string]bool{}
@@ -123,7 +139,56 @@ func killWriter(t *testing.T, o workspace.Options) {
 		}
 		w.Close()
 	}
-	t.Logf("%d writes acknowledged", len(acknowledged))
+	t.Logf("%d kills, %d writes acknowledged, none lost, every proof holds", rounds, len(acknowledged))
+}
+
+// cluster starts a PostgreSQL of its own, with fsync, and returns its address and what stops it at once and starts it again.
+func cluster(t *testing.T) (url string, crash func()) {
+	t.Helper()
+	bin := os.Getenv("TICKMARK_TEST_POSTGRES_BIN")
+	if bin == "" {
+		t.Skip("TICKMARK_TEST_POSTGRES_BIN names no directory with initdb and pg_ctl; scripts/test does")
+	}
+	dir := filepath.Join(t.TempDir(), "cluster")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var as *syscall.SysProcAttr
+	if os.Getuid() == 0 { // PostgreSQL refuses to run as root
+		u, err := user.Lookup("postgres")
+		if err != nil {
+			t.Fatal(err)
+		}
+		uid, _ := strconv.Atoi(u.Uid)
+		gid, _ := strconv.Atoi(u.Gid)
+		if err := os.Chown(dir, uid, gid); err != nil {
+			t.Fatal(err)
+		}
+		as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	}
+	run := func(name string, args ...string) {
+		t.Helper()
+		c := exec.Command(filepath.Join(bin, name), args...)
+		c.Dir, c.SysProcAttr = "/", as // and no pipes, which the server would keep open
+		if err := c.Run(); err != nil {
+			log, _ := os.ReadFile(filepath.Join(dir, "log"))
+			t.Fatalf("%s %s: %v: %s", name, args, err, log)
+		}
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	free.Close()
+	run("initdb", "-N", "-D", dir, "-U", "postgres", "-A", "trust", "--locale=C", "-E", "UTF8")
+	start := func() {
+		run("pg_ctl", "start", "-w", "-s", "-D", dir, "-l", filepath.Join(dir, "log"), "-o", fmt.Sprintf("-h 127.0.0.1 -p %d -c unix_socket_directories=''", port))
+	}
+	stop := func() { run("pg_ctl", "stop", "-w", "-s", "-m", "immediate", "-D", dir) }
+	start()
+	t.Cleanup(stop)
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port), func() { stop(); start() }
 }
 
 func TestKilledInitIsCompletedByTheNext(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package anchor lets outsiders see the ledger: RFC 3161 authorities stamp its checkpoints. The one rule: a stamp is kept only
-// when it verifies, over the very checkpoint that was sent, by a certificate that leads to a root somebody here chose.
+// Package anchor lets outsiders see the ledger: RFC 3161 authorities stamp its checkpoints and C2SP witnesses cosign them. The
+// one rule: a stamp is kept only when it verifies, over the very checkpoint that was sent, by a root or key that somebody here chose.
 //
 // Whoever holds the signing key can rewrite what no outsider has seen. What a stamp covers cannot be rewritten unnoticed any more.
 package anchor
@@ -33,6 +33,12 @@ const (
 	StampKind     = "stamp"
 )
 
+// The methods of an anchor.
+const (
+	ByAuthority = "authority" // an RFC 3161 time-stamp authority; also where none is named
+	ByWitness   = "witness"   // a C2SP witness
+)
+
 const (
 	every     = 24 * time.Hour
 	again     = time.Hour // after a failure
@@ -44,31 +50,40 @@ const (
 func Kinds() []record.Kind {
 	return []record.Kind{
 		{Name: AuthorityKind, Title: "Outside anchor", Plural: "Outside anchors", Group: "System", Label: "title",
-			Help: "An RFC 3161 time-stamp authority that signs, once a day, that it has seen the ledger's checkpoint.",
+			Help: "Somebody outside who signs, once a day, that they have seen the ledger's checkpoint: an RFC 3161 time-stamp authority, or a C2SP witness.",
 			Fields: []record.Field{
 				{Name: "title", Type: record.Text, Required: true},
-				{Name: "url", Title: "Address", Type: record.URL, Required: true, Help: "Where its questions are sent by POST. Nothing but a SHA-256 goes there."},
-				{Name: "certificates", Type: record.Long, Required: true, Hidden: true, Help: "The authority's root certificates in PEM, from the authority itself. A stamp that does not lead to one of them is refused."},
+				{Name: "method", Type: record.Choice, Choices: []string{ByAuthority, ByWitness}, Help: "A time-stamp authority signs when it saw the checkpoint. A witness also refuses one that does not go on from what it saw before. An authority when left out."},
+				{Name: "url", Title: "Address", Type: record.URL, Required: true, Help: "Where it is asked by POST. An authority gets a SHA-256, a witness the checkpoint and hashes."},
+				{Name: "certificates", Type: record.Long, Hidden: true, Help: "Of an authority: its root certificates in PEM, from the authority itself. A stamp that does not lead to one of them is refused."},
+				{Name: "vkey", Title: "Verifier key", Type: record.Text, Hidden: true, Help: "Of a witness: its verifier key, name+hash+key, from the witness itself."},
 				{Name: "paused", Type: record.Bool},
 			}, Guard: written},
 		{Name: StampKind, Title: "Stamp", Plural: "Stamps", Group: "System", Label: "authority", System: true, Occurred: "at",
 			Help: "What an outside authority signed: that it had seen this checkpoint of the ledger at this time.",
 			Fields: []record.Field{
-				{Name: "authority", Type: record.Text, Required: true, Help: "The name in the authority's certificate."},
+				{Name: "authority", Type: record.Text, Required: true, Help: "The name in the authority's certificate, or in the witness's key."},
 				{Name: "anchor", Type: record.Ref, Refers: AuthorityKind, Required: true, Indexed: true},
 				{Name: "at", Type: record.Time, Required: true, Help: "By the authority's clock."},
 				{Name: "size", Title: "Ledger entries", Type: record.Integer, Required: true, Indexed: true},
 				{Name: "root", Type: record.Text, Required: true},
 				{Name: "serial", Type: record.Text, Help: "The stamp's number at the authority."},
 				{Name: "checkpoint", Type: record.Long, Required: true, Hidden: true, Help: "The signed checkpoint that the stamp is over."},
-				{Name: "token", Type: record.Long, Required: true, Hidden: true, Help: "The stamp itself, DER in base64."},
+				{Name: "token", Type: record.Long, Required: true, Hidden: true, Help: "The stamp itself, DER in base64; of a witness, the line of its cosignature."},
+				{Name: "vkey", Title: "Verifier key", Type: record.Text, Hidden: true, Help: "Of the witness that cosigned; empty for the stamp of an authority."},
 			}},
 	}
 }
 
 // written refuses an authority that could never be asked or never be trusted.
 func written(_, after map[string]any, _ record.Actor) error {
-	if text, _ := after["certificates"].(string); text != "" {
+	if method, _ := after["method"].(string); method == ByWitness {
+		key, _ := after["vkey"].(string)
+		if _, err := stamp.ParseWitness(key); err != nil {
+			return fault.New(fault.Invalid, "vkey: %w.", err).WithNext("Take the verifier key from the witness itself; it says for what it is a key.")
+		}
+	} else {
+		text, _ := after["certificates"].(string)
 		if _, err := stamp.Roots([]byte(text)); err != nil {
 			return fault.New(fault.Invalid, "certificates: %w.", err).WithNext("Paste the authority's root certificate as PEM, from BEGIN CERTIFICATE to END CERTIFICATE.")
 		}
@@ -85,7 +100,9 @@ type Authority struct {
 	Key          string `json:"-"`
 	Title        string `json:"title"`
 	URL          string `json:"url"`
-	Certificates string `json:"certificates"`
+	Method       string `json:"method,omitempty"`
+	Certificates string `json:"certificates,omitempty"`
+	VKey         string `json:"vkey,omitempty"` // of a witness
 	Paused       bool   `json:"paused"`
 }
 
@@ -99,6 +116,7 @@ type Stamp struct {
 	Serial     string    `json:"serial"`
 	Checkpoint string    `json:"checkpoint"`
 	Token      string    `json:"token"`
+	VKey       string    `json:"vkey,omitempty"` // of a witness
 }
 
 // Key is the key of the stamp's record.
@@ -168,6 +186,7 @@ type State struct {
 	Last   Stamp // the newest; At is zero for none
 	Failed time.Time
 	Why    string // of the newest failure, when nothing was stamped since
+	Fork   bool   // that failure: it saw another log than this one
 }
 
 // Late reports whether an authority that is asked has stamped nothing for two days.
@@ -194,11 +213,14 @@ func (k *Keeper) States(ctx context.Context) ([]State, error) {
 			return nil, err
 		}
 		if err == nil && r.At.Time().After(s.Last.At) {
-			var d struct{ Reason string }
+			var d struct {
+				Reason string
+				Fork   bool
+			}
 			if err := json.Unmarshal(r.Detail, &d); err != nil {
 				return nil, fmt.Errorf("read why the outside anchor %s failed: %w", a.Key, err)
 			}
-			s.Failed, s.Why = r.At.Time(), d.Reason
+			s.Failed, s.Why, s.Fork = r.At.Time(), d.Reason, d.Fork
 		}
 		out = append(out, s)
 	}
@@ -244,8 +266,12 @@ func (k *Keeper) Stamp(ctx context.Context, a Authority) (Stamp, error) {
 		if errors.As(err, &f) {
 			reason = f.Message
 		}
+		detail := map[string]any{"reason": reason}
+		if fork := (*refusal)(nil); errors.As(err, &fork) {
+			detail["fork"] = true
+		}
 		lost := k.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
-			_, err := tx.Act(ctx, "anchor.failed", "job:anchor", AuthorityKind+"/"+a.Key, map[string]any{"reason": reason})
+			_, err := tx.Act(ctx, "anchor.failed", "job:anchor", AuthorityKind+"/"+a.Key, detail)
 			return err
 		})
 		if lost != nil {
@@ -257,11 +283,10 @@ func (k *Keeper) Stamp(ctx context.Context, a Authority) (Stamp, error) {
 
 func (k *Keeper) stamp(ctx context.Context, a Authority) (s Stamp, err error) {
 	refused := func(err error) error {
-		return fault.New(fault.Unavailable, "%s (%s) did not stamp the ledger: %w.", a.Title, a.URL, err).WithNext("Check its address and its root certificate under Outside anchors; it is asked again within the hour.")
-	}
-	roots, err := stamp.Roots([]byte(a.Certificates))
-	if err != nil {
-		return s, refused(err)
+		if fork := (*refusal)(nil); errors.As(err, &fork) {
+			return fault.New(fault.Conflict, "%s (%s) did not sign: %w.", a.Title, a.URL, err).WithNext("Run tickmark ledger verify, and find out who put back or rewrote what. Do not remove the anchor: what it saw is the evidence.")
+		}
+		return fault.New(fault.Unavailable, "%s (%s) did not stamp the ledger: %w.", a.Title, a.URL, err).WithNext("Check its address and its key or root certificate under Outside anchors; it is asked again within the hour.")
 	}
 	signed, err := k.Book.Log.Checkpoint(ctx)
 	if err != nil {
@@ -271,23 +296,17 @@ func (k *Keeper) stamp(ctx context.Context, a Authority) (s Stamp, err error) {
 	if err != nil {
 		return s, err
 	}
-	q, err := stamp.Ask(signed)
-	if err != nil {
-		return s, err
+	if a.Method == ByWitness {
+		s, err = k.cosign(ctx, a, signed, c)
+	} else {
+		s, err = k.timestamp(ctx, a, signed, c)
 	}
-	reply, err := k.ask(ctx, a.URL, q.Body)
-	if err != nil {
-		return s, refused(err)
-	}
-	token, said, err := q.Token(reply, roots)
 	if err != nil {
 		return s, refused(err)
 	}
-	if off := said.At.Sub(k.Book.Log.Clock()); off.Abs() > maxOffset {
-		return s, refused(fmt.Errorf("its clock says %s, which is %s from this machine's; one of the two is wrong", said.At.Format(time.RFC3339), off.Abs().Round(time.Minute)))
+	if off := s.At.Sub(k.Book.Log.Clock()); off.Abs() > maxOffset {
+		return s, refused(fmt.Errorf("its clock says %s, which is %s from this machine's; one of the two is wrong", s.At.Format(time.RFC3339), off.Abs().Round(time.Minute)))
 	}
-	s = Stamp{Authority: said.Authority, Anchor: a.Key, At: said.At, Size: c.Size, Root: hex.EncodeToString(c.Root[:]), Serial: said.Serial,
-		Checkpoint: string(signed), Token: base64.StdEncoding.EncodeToString(token)}
 	body, err := json.Marshal(s)
 	if err != nil {
 		return s, err
@@ -296,18 +315,35 @@ func (k *Keeper) stamp(ctx context.Context, a Authority) (s Stamp, err error) {
 	return s, err
 }
 
-// ask sends the question to the configured address and nowhere else: redirects are not followed.
-func (k *Keeper) ask(ctx context.Context, to string, body []byte) ([]byte, error) {
-	client := k.HTTP
-	if client == nil {
-		client = &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+// timestamp has an RFC 3161 authority stamp the checkpoint.
+func (k *Keeper) timestamp(ctx context.Context, a Authority, signed []byte, c merkle.Checkpoint) (s Stamp, err error) {
+	roots, err := stamp.Roots([]byte(a.Certificates))
+	if err != nil {
+		return s, err
 	}
+	q, err := stamp.Ask(signed)
+	if err != nil {
+		return s, err
+	}
+	reply, err := k.ask(ctx, a.URL, q.Body)
+	if err != nil {
+		return s, err
+	}
+	token, said, err := q.Token(reply, roots)
+	if err != nil {
+		return s, err
+	}
+	return Stamp{Authority: said.Authority, Anchor: a.Key, At: said.At, Size: c.Size, Root: hex.EncodeToString(c.Root[:]), Serial: said.Serial,
+		Checkpoint: string(signed), Token: base64.StdEncoding.EncodeToString(token)}, nil
+}
+
+func (k *Keeper) ask(ctx context.Context, to string, body []byte) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	r.Header.Set("Content-Type", stamp.QueryType)
-	answer, err := client.Do(r)
+	answer, err := k.client().Do(r)
 	if err != nil {
 		return nil, err
 	}

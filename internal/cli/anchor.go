@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"time"
@@ -13,26 +14,37 @@ import (
 )
 
 type anchorCommand struct {
-	Add   anchorAdd   `cmd:"" help:"Add or change an RFC 3161 time-stamp authority."`
-	List  anchorList  `cmd:"" help:"List authorities and their last stamp."`
+	Add   anchorAdd   `cmd:"" help:"Add or change an outside anchor: an RFC 3161 time-stamp authority, or a C2SP witness."`
+	List  anchorList  `cmd:"" help:"List outside anchors and their last stamp."`
 	Stamp anchorStamp `cmd:"" help:"Have the ledger stamped now."`
 }
 
 type anchorAdd struct {
 	Name         string `arg:"" help:"A short name."`
-	URL          string `required:"" placeholder:"URL" help:"Where the authority answers; nothing but a SHA-256 is sent there."`
-	Certificates string `required:"" type:"existingfile" placeholder:"FILE" help:"Its root certificates in PEM, from the authority itself."`
+	Kind         string `enum:"authority,witness" default:"authority" help:"authority: signs when it saw the ledger's checkpoint. witness: also refuses one that does not go on from what it saw before."`
+	URL          string `required:"" placeholder:"URL" help:"Where it answers. An authority gets a SHA-256, a witness the checkpoint and hashes."`
+	Certificates string `type:"existingfile" placeholder:"FILE" help:"Of an authority: its root certificates in PEM, from the authority itself."`
+	Key          string `placeholder:"VKEY" help:"Of a witness: its verifier key, from the witness itself."`
 	Title        string `help:"What to show; the name when left out."`
 	Paused       bool   `help:"Do not ask it by itself."`
 }
 
 func (c *anchorAdd) Run(s *session) error {
+	a := anchor.Authority{Title: c.Title, URL: c.URL, Method: c.Kind, VKey: c.Key, Paused: c.Paused}
+	switch {
+	case a.Method == anchor.ByAuthority && (c.Certificates == "" || c.Key != ""):
+		return fault.New(fault.Usage, "An authority is known by its root certificates.").WithNext("Give them with --certificates FILE; a witness is added with --kind witness --key VKEY.")
+	case a.Method == anchor.ByWitness && (c.Key == "" || c.Certificates != ""):
+		return fault.New(fault.Usage, "A witness is known by its verifier key.").WithNext("Give it with --key VKEY; an authority is added with --certificates FILE.")
+	}
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
-		pem, err := readFile(c.Certificates, 1<<20)
-		if err != nil {
-			return fault.New(fault.Invalid, "The certificates in %s cannot be read: %w.", c.Certificates, err)
+		if c.Certificates != "" {
+			pem, err := readFile(c.Certificates, 1<<20)
+			if err != nil {
+				return fault.New(fault.Invalid, "The certificates in %s cannot be read: %w.", c.Certificates, err)
+			}
+			a.Certificates = string(pem)
 		}
-		a := anchor.Authority{Title: c.Title, URL: c.URL, Certificates: string(pem), Paused: c.Paused}
 		if a.Title == "" {
 			a.Title = c.Name
 		}
@@ -44,6 +56,9 @@ func (c *anchorAdd) Run(s *session) error {
 			return err
 		}
 		s.fact("%s is asked once a day while the server runs. Try it now: tickmark anchor stamp %s", a.Title, c.Name)
+		if a.Method == anchor.ByWitness {
+			s.fact("The witness must know this log first. Give its operator the log's name and key:\n  %s\n  %s", w.Log.Origin, w.Log.VKey)
+		}
 		return nil
 	})
 }
@@ -59,6 +74,7 @@ func (anchorList) Run(s *session) error {
 		type row struct {
 			Name   string     `json:"name"`
 			Title  string     `json:"title"`
+			Kind   string     `json:"kind"`
 			URL    string     `json:"url"`
 			Paused bool       `json:"paused"`
 			Last   *time.Time `json:"last"`
@@ -67,7 +83,7 @@ func (anchorList) Run(s *session) error {
 		}
 		rows := make([]row, 0, len(list))
 		for _, a := range list {
-			r := row{Name: a.Key, Title: a.Title, URL: a.URL, Paused: a.Paused, Size: a.Last.Size, Failed: a.Why}
+			r := row{Name: a.Key, Title: a.Title, Kind: cmp.Or(a.Method, anchor.ByAuthority), URL: a.URL, Paused: a.Paused, Size: a.Last.Size, Failed: a.Why}
 			if !a.Last.At.IsZero() {
 				r.Last = &a.Last.At
 			}
@@ -81,13 +97,13 @@ func (anchorList) Run(s *session) error {
 			if r.Last != nil {
 				said = "last stamp " + r.Last.Format(time.RFC3339)
 			}
-			s.fact("%s  %s  %s%s", r.Name, r.URL, said, word(r.Paused, ", paused", ""))
+			s.fact("%s  %s  %s  %s%s", r.Name, r.Kind, r.URL, said, word(r.Paused, ", paused", ""))
 			if r.Failed != "" {
 				s.fact("  %s", printable(r.Failed))
 			}
 		}
 		if len(rows) == 0 {
-			s.say("No outsider sees this ledger. Add one with: tickmark anchor add NAME --url URL --certificates FILE")
+			s.say("No outsider sees this ledger. Add one with: tickmark anchor add NAME --url URL, with --certificates FILE of a time-stamp authority or --kind witness --key VKEY")
 		}
 		return nil
 	})
@@ -131,7 +147,7 @@ func (c *anchorStamp) Run(s *session) error {
 			wrong = append(wrong, fault.New(fault.NotFound, "There is no outside anchor %q.", n).WithNext("tickmark anchor list shows them."))
 		}
 		if len(made)+len(wrong) == 0 {
-			return fault.New(fault.NotFound, "No outside anchor is configured.").WithNext("Add one with: tickmark anchor add NAME --url URL --certificates FILE")
+			return fault.New(fault.NotFound, "No outside anchor is configured.").WithNext("Add one with: tickmark anchor add NAME --url URL, with --certificates FILE of a time-stamp authority or --kind witness --key VKEY")
 		}
 		if s.flags.JSON {
 			if err := s.writeJSON(made); err != nil {

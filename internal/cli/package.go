@@ -40,6 +40,7 @@ type verifyCommand struct {
 	File      string   `arg:"" type:"path" help:"A package or the proof of one record."`
 	Key       string   `placeholder:"VKEY" help:"The verifier key, from somebody other than the package."`
 	Authority []string `type:"existingfile" placeholder:"FILE" help:"Root certificates in PEM of a time-stamp authority that you trust: the stamps must lead to them."`
+	Witness   []string `placeholder:"VKEY" help:"The verifier key of a C2SP witness that you trust: it must have cosigned the log."`
 	Anchor    []string `type:"existingfile" placeholder:"FILE" help:"A signed checkpoint that you kept from before: the log must go on from it."`
 }
 
@@ -66,6 +67,13 @@ func (c *verifyCommand) Run(s *session) error {
 			return fault.New(fault.Usage, "--authority: %w.", err)
 		}
 		o.Authorities = pool
+	}
+	for _, key := range c.Witness {
+		w, err := stamp.ParseWitness(key)
+		if err != nil {
+			return fault.New(fault.Usage, "--witness: %w.", err)
+		}
+		o.Witnesses = append(o.Witnesses, w)
 	}
 	v, err := verify.File(s, c.File, o)
 	if err != nil {

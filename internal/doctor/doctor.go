@@ -153,12 +153,14 @@ func anchors(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 		return nil, err
 	}
 	if len(states) == 0 {
-		return one("outside anchor", Warn, "tickmark anchor add NAME --url URL --certificates FILE", "No outsider sees this ledger; whoever holds its key can rewrite it"), nil
+		return one("outside anchor", Warn, "tickmark anchor add NAME --url URL, with --certificates FILE of a time-stamp authority or --key VKEY of a witness", "No outsider sees this ledger; whoever holds its key can rewrite it"), nil
 	}
 	var out []Line
 	for _, s := range states {
 		l := Line{What: "outside anchor", State: Good, Said: fmt.Sprintf("%s stamped on %s", s.Title, s.Last.At.Format(time.RFC3339))}
 		switch {
+		case s.Fork:
+			l.State, l.Said, l.Next = Bad, s.Title+" did not sign: "+s.Why, "tickmark ledger verify, and find out who put back or rewrote what."
 		case s.Paused:
 			l.State, l.Said = Warn, s.Title+" is paused"
 		case s.Late(w.Log.Clock()):

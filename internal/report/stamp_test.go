@@ -64,10 +64,34 @@ func TestAPackageProvesSinceWhenAnOutsiderKnewIt(t *testing.T) {
 	try("nobody trusted", b, verify.Options{}, true, "Give the authority's root with --authority")
 	try("one of two trusted", b, roots(tsa), true, "1 stamp, the first of")
 	try("one of two trusted", b, roots(tsa), true, "no outsider has seen yet")
-	try("somebody else trusted", b, roots(stranger), false, "2 stamps are in the package, and none leads to a root you gave")
+	try("somebody else trusted", b, roots(stranger), false, "2 stamps are in the package, and none leads to a root or key you gave")
 	narrow := w.options()
 	narrow.Kinds = []string{"person"}
 	try("a package of people alone", w.pack(narrow), roots(tsa), true, "1 stamp")
+
+	seer, other2 := anchortest.StartWitness(t, "witness.example/a"), anchortest.StartWitness(t, "witness.example/a")
+	trust := func(o verify.Options, keys ...string) verify.Options {
+		for _, k := range keys {
+			w, err := stamp.ParseWitness(k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Witnesses = append(o.Witnesses, w)
+		}
+		return o
+	}
+	try("a witness trusted that cosigned nothing", b, trust(verify.Options{}, seer.VKey), false, "none leads to a root or key you gave")
+	cosigned := anchor.Authority{Key: "seer", Title: "Seer", Method: anchor.ByWitness, URL: seer.URL, VKey: seer.VKey}
+	w.put(record.Change{Kind: anchor.AuthorityKind, Key: "seer", Body: json.RawMessage(must(json.Marshal(cosigned)))})
+	seen, err := (&anchor.Keeper{Book: w.book}).Stamp(w.ctx, cosigned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = w.pack(w.options())
+	try("a witness trusted", b, trust(verify.Options{}, seer.VKey), true, "witness.example/a stated on")
+	try("a witness and an authority trusted", b, trust(roots(tsa), seer.VKey), true, "2 stamps")
+	try("another key of that name trusted", b, trust(verify.Options{}, other2.VKey), false, "none leads to a root or key you gave")
+	try("nobody trusted, a witness too", b, verify.Options{}, true, "3 stamps")
 
 	// Who holds the key writes another log and takes the stamp over: it is a stamp of the first log and not of this one.
 	db, dir := storetest.SQLite(t), t.TempDir()
@@ -100,6 +124,10 @@ func TestAPackageProvesSinceWhenAnOutsiderKnewIt(t *testing.T) {
 	body = must(json.Marshal(s))
 	w.put(record.Change{Kind: anchor.StampKind, Key: "tsa-2", Body: body})
 	try("a stamp that was changed", w.pack(w.options()), verify.Options{}, false, "The stamp tsa-2 does not hold")
+	text, _, _ := strings.Cut(seen.Checkpoint, "\n\n")
+	seen.Token = other2.Cosign(text+"\n", seen.At)
+	w.put(record.Change{Kind: anchor.StampKind, Key: "seer-2", Body: json.RawMessage(must(json.Marshal(seen)))})
+	try("a cosignature by another under its key", w.pack(w.options()), trust(verify.Options{}, seer.VKey), false, "The stamp seer-2 does not hold")
 }
 
 func must(b []byte, err error) []byte {

@@ -93,7 +93,7 @@ func (s *site) anchors(ctx context.Context, l *LedgerPage) error {
 		return err
 	}
 	for _, a := range states {
-		row := AnchorRow{Title: a.Title, Href: recordPath(anchor.AuthorityKind, a.Key), Last: a.Last.At, Size: a.Last.Size, Paused: a.Paused, Late: a.Late(s.Book.Log.Clock()), Why: a.Why}
+		row := AnchorRow{Title: a.Title, Href: recordPath(anchor.AuthorityKind, a.Key), Last: a.Last.At, Size: a.Last.Size, Paused: a.Paused, Late: a.Late(s.Book.Log.Clock()), Fork: a.Fork, Why: a.Why}
 		if a.Last.Size > 0 {
 			row.Stamp = recordPath(anchor.StampKind, a.Last.Key())
 		}

@@ -39,5 +39,6 @@ type AnchorRow struct {
 	Size        int64     // entries that it has seen
 	Paused      bool
 	Late        bool
+	Fork        bool   // it has seen another log than this one
 	Why         string // of its newest failure
 }

@@ -1,4 +1,5 @@
-// Package stamp asks an RFC 3161 time-stamp authority to sign that it has seen a checkpoint, and verifies what it answered.
+// Package stamp is what outsiders sign of a checkpoint: RFC 3161 stamps of time-stamp authorities, which it also asks for, and
+// cosignatures of C2SP witnesses.
 // The one rule: no database, no network and no clock here, so that anyone can verify a stamp offline with this code alone.
 package stamp
 

@@ -18,16 +18,20 @@ import (
 
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger/merkle"
+	"tickmark/internal/ledger/stamp"
 	"tickmark/internal/report/archive"
 )
 
 // Options say what to verify against.
 type Options struct {
-	Key         string         // the verifier key, from somebody other than the package; empty: the package's own word
-	Authorities *x509.CertPool // roots of time-stamp authorities that the verifier trusts; nil: stamps are judged by their own certificates
+	Key         string           // the verifier key, from somebody other than the package; empty: the package's own word
+	Authorities *x509.CertPool   // roots of time-stamp authorities that the verifier trusts; nil: stamps are judged by their own certificates
+	Witnesses   []*stamp.Witness // witnesses that the verifier trusts
 
 	Anchors [][]byte // signed checkpoints of the log that outsiders kept: the log must go on from each
 }
+
+func (o Options) trusts() bool { return o.Authorities != nil || len(o.Witnesses) > 0 }
 
 const (
 	maxManifest = 64 << 20
@@ -111,7 +115,10 @@ func Archive(ctx context.Context, r io.ReaderAt, size int64, o Options) (Verdict
 	v.log = &claim{text: "The log is the one that the checkpoint states: no entry was removed, changed, added or moved."}
 	v.anchored = &claim{text: "The log goes on from every checkpoint you gave."}
 	v.stamped = &claim{text: "The log goes on from every checkpoint that an authority you trust has stamped."}
-	if o.Authorities == nil {
+	if len(o.Witnesses) > 0 {
+		v.stamped.text = "The log goes on from every checkpoint that an authority or witness you trust has signed."
+	}
+	if !o.trusts() {
 		v.stamped.text = "The log goes on from every checkpoint that the package has a stamp for."
 	}
 	v.sealed = &claim{text: "The manifest is the one that the log sealed when the package was made."}
@@ -137,7 +144,7 @@ func (v *reading) verdict() Verdict {
 	if len(v.o.Anchors) > 0 {
 		claims = append(claims, v.anchored)
 	}
-	if len(v.stamps) > 0 || v.stamped.failed() || v.o.Authorities != nil {
+	if len(v.stamps) > 0 || v.stamped.failed() || v.o.trusts() {
 		claims = append(claims, v.stamped)
 	}
 	claims = append(claims, v.sealed, v.manifest, v.records, v.histories, v.actions, v.results, v.files, v.index, v.complete)
@@ -413,10 +420,10 @@ func asOf(entries []entry) string {
 
 func (v *reading) sayLimits() {
 	v.limits = append(v.limits, "A log proves what was recorded, when, and that it was not changed since. It does not prove that a source told the truth, nor that everything that matters was connected.")
-	if v.since != "" && v.o.Authorities == nil {
-		v.limits = append(v.limits, "Who stamped is what the stamps say of themselves: anyone can make a certificate. Give the authority's root with --authority.")
+	if v.since != "" && !v.o.trusts() {
+		v.limits = append(v.limits, "Who stamped is what the stamps say of themselves: anyone can make a certificate or a key. Give the authority's root with --authority, or the witness's key with --witness.")
 	}
-	if v.since != "" && v.o.Authorities != nil {
+	if v.since != "" && v.o.trusts() {
 		v.limits = append(v.limits, "Unchanged means: "+v.since+". What came after the last stamp, no outsider has seen yet.")
 	} else if len(v.o.Anchors) == 0 {
 		v.limits = append(v.limits, "Unchanged means: since an outsider first knew a checkpoint of this log. Whoever holds its signing key could have written another log before. Give checkpoints that you kept, and the log is compared with them.")

@@ -18,6 +18,7 @@ type stamped struct {
 	At         string `json:"at"`
 	Checkpoint string `json:"checkpoint"`
 	Token      string `json:"token"`
+	VKey       string `json:"vkey"` // of the witness; empty: an authority's
 }
 
 // keepStamp takes note of a record that is a stamp; what it says is judged once all are read.
@@ -33,8 +34,8 @@ func (v *reading) keepStamp(r *Record) {
 // checkStamps compares each stamp with the log: the authority signed a checkpoint, and the log must go on from it.
 func (v *reading) checkStamps() error {
 	if len(v.stamps) == 0 {
-		if v.o.Authorities != nil {
-			v.stamped.fail("The package has no stamp of any authority.")
+		if v.o.trusts() {
+			v.stamped.fail("The package has no stamp of any authority and no cosignature of any witness.")
 		}
 		return nil
 	}
@@ -61,20 +62,13 @@ func (v *reading) checkStamps() error {
 		if c.Origin == "" {
 			continue
 		}
-		token, err := base64.StdEncoding.Strict().DecodeString(s.Token)
-		if err != nil {
-			v.stamped.fail("The stamp %s cannot be read: %v.", s.key, err)
-			continue
-		}
-		said, err := stamp.Check(token, []byte(s.Checkpoint), v.o.Authorities)
-		if err != nil && v.o.Authorities != nil {
-			if _, own := stamp.Check(token, []byte(s.Checkpoint), nil); own == nil {
-				strange++ // a stamp, but not of an authority that was given
-				continue
-			}
-		}
+		said, err := v.said(s)
 		if err != nil {
 			v.stamped.fail("The stamp %s does not hold: %v.", s.key, err)
+			continue
+		}
+		if v.o.trusts() && !said.Trusted {
+			strange++ // sound, but not by anybody that was given
 			continue
 		}
 		if root, ok := roots[c.Size]; !ok || root != c.Root || s.Size != c.Size {
@@ -94,7 +88,7 @@ func (v *reading) checkStamps() error {
 	}
 	if last.At.IsZero() {
 		if strange > 0 {
-			v.stamped.fail("%s in the package, and none leads to a root you gave.", count(strange, "stamp is", "stamps are"))
+			v.stamped.fail("%s in the package, and none leads to a root or key you gave.", count(strange, "stamp is", "stamps are"))
 		}
 		return nil
 	}
@@ -102,4 +96,33 @@ func (v *reading) checkStamps() error {
 		last.Authority, last.At.Format(time.RFC3339), count(size, "entry", "entries"))
 	v.since = fmt.Sprintf("since %s for the entries that were there at that time, up to %s for the first %s", first.At.Format(time.RFC3339), last.At.Format(time.RFC3339), number(size))
 	return nil
+}
+
+// said verifies what an authority or a witness signed. Trusted tells whether it is one that the verifier gave.
+func (v *reading) said(s stamped) (stamp.Statement, error) {
+	if s.VKey != "" {
+		for _, w := range v.o.Witnesses {
+			if w.VKey == s.VKey {
+				_, said, err := w.Cosigned([]byte(s.Token), []byte(s.Checkpoint))
+				said.Trusted = true
+				return said, err
+			}
+		}
+		own, err := stamp.ParseWitness(s.VKey)
+		if err != nil {
+			return stamp.Statement{}, err
+		}
+		_, said, err := own.Cosigned([]byte(s.Token), []byte(s.Checkpoint))
+		return said, err
+	}
+	token, err := base64.StdEncoding.Strict().DecodeString(s.Token)
+	if err != nil {
+		return stamp.Statement{}, err
+	}
+	if v.o.Authorities != nil {
+		if said, err := stamp.Check(token, []byte(s.Checkpoint), v.o.Authorities); err == nil {
+			return said, nil
+		}
+	}
+	return stamp.Check(token, []byte(s.Checkpoint), nil)
 }

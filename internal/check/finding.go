@@ -316,12 +316,18 @@ func (m *Monitor) items(ctx context.Context, c *Check, scope string, before []it
 	if err != nil {
 		return nil, err
 	}
+	listed := map[string][]any{}
 	for _, i := range before {
-		old, err := store.All[int64](ctx, m.Book.DB, "SELECT r.id FROM record r JOIN kind k ON k.id = r.kind WHERE k.name = $1 AND r.key = $2 AND r.source = $3", i.Kind, i.Key, scope)
-		if err != nil {
-			return nil, err
+		listed[i.Kind] = append(listed[i.Kind], i.Key)
+	}
+	for kind, keys := range listed {
+		for some := range slices.Chunk(keys, 100) {
+			old, err := store.All[int64](ctx, m.Book.DB, "SELECT r.id FROM record r JOIN kind k ON k.id = r.kind WHERE k.name = $1 AND r.source = $2 AND r.key IN ("+store.Marks(3, len(some))+")", append([]any{kind, scope}, some...)...)
+			if err != nil {
+				return nil, err
+			}
+			ids = append(ids, old...)
 		}
-		ids = append(ids, old...)
 	}
 	ids = append(ids, brief[:min(maxItems, len(brief))]...)
 	slices.Sort(ids)
@@ -336,10 +342,34 @@ func (m *Monitor) items(ctx context.Context, c *Check, scope string, before []it
 		out = append(out, list...)
 		ids = ids[n:]
 	}
+	out = latest(out)
 	slices.SortStableFunc(out, func(a, b item) int {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Key, b.Key), strings.Compare(a.From, b.From))
 	})
 	return out, nil
+}
+
+// latest keeps every failure that goes on or was never shown to be over, and of the others the maxItems that ended last: a finding that stays open for
+// a year would otherwise grow without end. The results have them all, and earlier versions of the finding what they listed.
+func latest(list []item) []item {
+	ended := func(i item) bool { return i.To != "" && i.EndedAs != string(Unknown) }
+	over := 0
+	for _, i := range list {
+		if ended(i) {
+			over++
+		}
+	}
+	if over <= maxItems {
+		return list
+	}
+	slices.SortStableFunc(list, func(a, b item) int { return strings.Compare(a.To, b.To) })
+	return slices.DeleteFunc(list, func(i item) bool {
+		if !ended(i) || over <= maxItems {
+			return false
+		}
+		over--
+		return true
+	})
 }
 
 // failures are the times in which the records failed. Answers that differ only in their sentence are one time.

@@ -119,3 +119,44 @@ func TestFindingIsMarkedFixedReopenedAndOpenedAnewAfterItsClose(t *testing.T) {
 		}
 	})
 }
+
+// A finding that stays open while records fail and are mended in turn keeps to a size, and those that fail are never left out.
+func TestAFindingThatStaysOpenDoesNotGrowWithoutEnd(t *testing.T) {
+	d := open(t, storetest.SQLite(t), multiFactor)
+	state := func(i int, mfa bool) {
+		d.see("host_user", fmt.Sprintf("u%03d", i), fmt.Sprintf(`{"name":"u%03d","human":true,"mfa":%t}`, i, mfa))
+	}
+	d.covered("host_user", "2026-01-01 00:00", "", "")
+	state(0, false)
+	d.evaluate()
+	for day := 2; day <= 4; day++ {
+		for _, mfa := range []bool{false, true} {
+			d.goTo(fmt.Sprintf("2026-01-%02d %02d:00", day, map[bool]int{false: 6, true: 18}[mfa]))
+			for i := 1; i <= 90; i++ {
+				state(i, mfa)
+			}
+			d.evaluate()
+		}
+	}
+	v, err := d.book.Find(d.ctx, d.book.DB, "finding", "check", "HOST-01", 0)
+	if err != nil || len(v) != 1 {
+		t.Fatal(len(v), err)
+	}
+	var f struct {
+		Items []struct{ Key, From, To string }
+	}
+	if err := json.Unmarshal(v[0].Body, &f); err != nil {
+		t.Fatal(err)
+	}
+	days := map[string]int{}
+	for _, i := range f.Items {
+		if i.To == "" {
+			days[i.Key]++
+		} else {
+			days[i.To[:10]]++
+		}
+	}
+	if len(f.Items) != 201 || days["u000"] != 1 || days["2026-01-04"] != 90 || days["2026-01-03"] != 90 || days["2026-01-02"] != 20 {
+		t.Errorf("%d items: %v", len(f.Items), days)
+	}
+}

@@ -52,7 +52,7 @@ func Kinds() []record.Kind {
 					{Name: "kind", Type: record.Text}, {Name: "read", Type: record.Integer}, {Name: "new", Type: record.Integer},
 					{Name: "changed", Type: record.Integer}, {Name: "closed", Type: record.Integer}, {Name: "complete", Type: record.Bool},
 					{Name: "unchanged", Type: record.Bool, Help: "The source proved that nothing changed since the last complete read."},
-					{Name: "population", Title: "Population digest", Type: record.Text, Help: "SHA-256 over the keys and hashes of everything that stood there, in order of key."}}},
+					{Name: "population", Title: "Population digest", Type: record.Text, Help: "A digest over the keys and hashes of everything that stood there: SHA-256 in parts of keys, or, without a word before it, in order of key."}}},
 				{Name: "missing", Type: record.Object, List: true, Fields: []record.Field{
 					{Name: "kind", Type: record.Text}, {Name: "scope", Type: record.Text}, {Name: "part", Type: record.Text}, {Name: "denied", Type: record.Bool},
 					{Name: "reason", Type: record.Text}, {Name: "needs", Type: record.Text}, {Name: "confirm", Type: record.Bool, Help: "It waits for a person to confirm that it really is empty."}}},

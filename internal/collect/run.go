@@ -157,6 +157,9 @@ type run struct {
 type reading struct {
 	tally     Tally
 	known     map[string]*record.Known
+	before    map[string]int64 // by scope: how many were known
+	unseen    map[string]int64 // how many of those were not met yet
+	census    *population
 	pending   []*record.Observed
 	complete  map[string]bool // scopes
 	unchanged map[string]bool
@@ -221,8 +224,21 @@ func (r *run) reading(kind string) (*reading, error) {
 	if k == nil {
 		k = r.unread(kind)
 	}
-	k.known = known
+	k.known, k.census = known, populate(known)
+	k.before, k.unseen = map[string]int64{}, map[string]int64{}
+	for _, n := range known {
+		k.before[n.Scope]++
+		k.unseen[n.Scope]++
+	}
 	return k, nil
+}
+
+// see notes that a known object is there.
+func (k *reading) see(n *record.Known) {
+	if !n.Seen {
+		n.Seen = true
+		k.unseen[n.Scope]--
+	}
 }
 
 // unread begins the reading of a kind without loading what is known of it.
@@ -262,7 +278,7 @@ func (r *run) Item(it connector.Item) error {
 		if f := (*fault.Fault)(nil); errors.As(err, &f) && (f.Kind == fault.Invalid || f.Kind == fault.TooLarge) {
 			r.gap(Missing{Kind: it.Kind, Scope: it.Scope, Reason: fmt.Sprintf("The object %q cannot be kept: %s", it.Key, f.Message)})
 			if known != nil {
-				known.Seen = true // it is there, only unreadable: it must not be closed
+				k.see(known) // it is there, only unreadable: it must not be closed
 			}
 			return nil
 		}
@@ -272,18 +288,24 @@ func (r *run) Item(it connector.Item) error {
 	k.found[it.Scope]++
 	switch {
 	case known == nil:
-		known = &record.Known{}
+		known = &record.Known{Key: it.Key, Scope: it.Scope, Seen: true}
 		k.known[it.Key] = known
+		k.census.came(known)
 		k.tally.New++
 	case ob != nil && ob.Changed():
 		k.tally.Changed++
 	}
-	known.Seen, known.Scope = true, it.Scope
+	k.see(known)
+	if known.Scope != it.Scope {
+		k.before[known.Scope]--
+		k.before[it.Scope]++
+		known.Scope = it.Scope
+	}
 	if ob == nil {
 		return nil
 	}
 	if h, ok := ob.Hash(); ok {
-		known.Hash = h
+		k.census.changed(known, h)
 	}
 	if k.pending = append(k.pending, ob); len(k.pending) >= batchSize {
 		return r.flush(k)
@@ -396,7 +418,7 @@ func (r *run) Seen(kind, key string) bool {
 		return false
 	}
 	if !known.Seen {
-		known.Seen = true
+		k.see(known)
 		k.tally.Read++
 		k.found[known.Scope]++
 	}

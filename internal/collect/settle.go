@@ -1,8 +1,6 @@
 package collect
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,7 +8,6 @@ import (
 
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger"
-	"tickmark/internal/record"
 	"tickmark/internal/store"
 )
 
@@ -47,17 +44,15 @@ func (r *run) settle(failed error) {
 // settleKind closes what is gone and extends coverage for the scopes that are complete.
 func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 	gone := map[string][]string{}
-	before := map[string]int{}
-	for key, known := range k.known {
-		if known.Record != 0 {
-			before[known.Scope]++
-		}
-		if !known.Seen && k.complete[known.Scope] {
-			gone[known.Scope] = append(gone[known.Scope], key)
+	if slices.ContainsFunc(slices.Collect(maps.Keys(k.complete)), func(scope string) bool { return k.unseen[scope] > 0 }) {
+		for key, known := range k.known {
+			if !known.Seen && k.complete[known.Scope] {
+				gone[known.Scope] = append(gone[known.Scope], key)
+			}
 		}
 	}
 	for scope := range k.complete {
-		if k.found[scope] == 0 && before[scope] > 0 {
+		if k.found[scope] == 0 && k.before[scope] > 0 {
 			n, err := tx.Exec(r.ctx, "DELETE FROM confirmation WHERE connection = $1 AND kind = $2 AND scope = $3", r.conn.Name, k.tally.Kind, scope)
 			if err != nil {
 				return err
@@ -65,7 +60,7 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 			if n == 0 {
 				delete(k.complete, scope)
 				r.gap(Missing{Kind: k.tally.Kind, Scope: scope, Confirm: true,
-					Reason: fmt.Sprintf("The source listed nothing where it listed %d before. Until somebody confirms that, what it says is unknown.", before[scope])})
+					Reason: fmt.Sprintf("The source listed nothing where it listed %d before. Until somebody confirms that, what it says is unknown.", k.before[scope])})
 				continue
 			}
 		}
@@ -77,6 +72,7 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 		}
 		k.tally.Closed += int64(len(gone[scope]))
 		for _, key := range gone[scope] {
+			k.census.went(k.known[key])
 			delete(k.known, key)
 		}
 	}
@@ -101,19 +97,9 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 	}
 	k.tally.Complete = len(k.complete)+len(k.unchanged) > 0 && !slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.tally.Kind })
 	if len(k.complete) > 0 {
-		k.tally.Population = population(k.known)
+		k.tally.Population = k.census.digest()
 	}
 	return nil
-}
-
-// population is SHA-256 over the keys and content hashes in order of key.
-func population(known map[string]*record.Known) string {
-	h := sha256.New()
-	for _, key := range slices.Sorted(maps.Keys(known)) {
-		fmt.Fprintf(h, "%d:%s", len(key), key)
-		h.Write(known[key].Hash[:])
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // cover extends the coverage of a kind, part and scope, or begins it anew where it had run out.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"fmt"
 	"slices"
 	"time"
@@ -361,6 +362,7 @@ func (k *Kind) upcast(stored []byte, schema int) (map[string]any, error) {
 
 // Known is what a collection needs to know of a record to tell whether it changed.
 type Known struct {
+	Key    string
 	Record int64
 	Hash   [32]byte
 	Raw    [16]byte
@@ -368,29 +370,110 @@ type Known struct {
 	Seen   bool // set by the collection
 }
 
-// Known loads every record of a kind and source that holds now, by key.
+const knownAtOnce = 1024
+
+// Known loads every record of a kind and source that holds now, by key. There may be a million: two readers share the work.
 func (b *Book) Known(ctx context.Context, kind, source string) (map[string]*Known, error) {
 	ki, err := b.kind(kind)
 	if err != nil {
 		return nil, err
 	}
-	type row struct {
-		Key    string `db:"key"`
-		Record int64  `db:"record"`
-		Hash   []byte `db:"hash"`
-		Raw    []byte `db:"raw_hash"`
-		Scope  string `db:"scope"`
+	const those = "FROM version v WHERE v.kind = $1 AND v.valid_to = 4611686018427387904" // as the index has it
+	last, err := store.One[int64](ctx, b.DB, "SELECT coalesce(max(v.record), 0) "+those, ki.id)
+	if err != nil {
+		return nil, err
 	}
-	out := map[string]*Known{}
-	err = store.Each(ctx, b.DB, func(r row) error {
-		k := &Known{Record: r.Record, Scope: r.Scope}
-		copy(k.Hash[:], r.Hash)
-		copy(k.Raw[:], r.Raw)
-		out[r.Key] = k
-		return nil
-	}, `SELECT r.key, v.record, v.hash, v.raw_hash, v.scope FROM version v JOIN record r ON r.id = v.record
-		WHERE v.kind = $1 AND v.valid_to = $2 AND r.source = $3`, ki.id, store.Forever, source)
+	first, err := store.One[int64](ctx, b.DB, "SELECT coalesce(min(v.record), 0) "+those, ki.id)
+	if err != nil {
+		return nil, err
+	}
+	middle := last
+	readers := 1
+	if last-first > 20*knownAtOnce {
+		middle, readers = (first+last)/2, 2
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	found, ended := make(chan []Known, 8), make(chan error, readers)
+	read := func(from, to int64) { ended <- b.known1(ctx, ki.id, source, from, to, found) }
+	go read(first, middle)
+	if readers == 2 {
+		go read(middle+1, last)
+	}
+	out := make(map[string]*Known, max(0, min(last-first, 1<<20)))
+	take := func(some []Known) {
+		for i := range some {
+			out[some[i].Key] = &some[i]
+		}
+	}
+	for readers > 0 {
+		select {
+		case some := <-found:
+			take(some)
+		case e := <-ended:
+			if readers--; e != nil && err == nil {
+				err = e
+				stop()
+			}
+		}
+	}
+	for len(found) > 0 {
+		take(<-found)
+	}
 	return out, err
+}
+
+// known1 hands over what is known of the records from one number to another.
+func (b *Book) known1(ctx context.Context, kind int64, source string, from, to int64, found chan<- []Known) error {
+	rows, err := b.DB.Query(ctx, `SELECT r.key, v.record, v.hash, v.raw_hash, v.scope FROM version v JOIN record r ON r.id = v.record
+		WHERE v.kind = $1 AND v.valid_to = 4611686018427387904 AND v.record BETWEEN $2 AND $3 AND r.source = $4`, kind, from, to, source)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var some []Known
+	var keys []byte // of some, one after the other: one string for all of them
+	var key, hash, raw, scope sql.RawBytes
+	var ends []int
+	hand := func() error {
+		at, all := 0, string(keys)
+		for i, end := range ends {
+			some[i].Key, at = all[at:end], end
+		}
+		select {
+		case found <- some:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		some, keys, ends = nil, keys[:0], ends[:0]
+		return nil
+	}
+	parent := ""
+	for rows.Next() {
+		var k Known
+		if err := rows.Scan(&key, &k.Record, &hash, &raw, &scope); err != nil {
+			return err
+		}
+		copy(k.Hash[:], hash)
+		copy(k.Raw[:], raw)
+		if parent != string(scope) {
+			parent = string(scope)
+		}
+		k.Scope = parent
+		if some == nil {
+			some = make([]Known, 0, knownAtOnce)
+		}
+		some, keys = append(some, k), append(keys, key...)
+		if ends = append(ends, len(keys)); len(some) == knownAtOnce {
+			if err := hand(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read what is known: %w", err)
+	}
+	return hand()
 }
 
 // Observation is one object that a source stated.

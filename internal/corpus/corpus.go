@@ -31,8 +31,9 @@ const Connection = "cloud"
 // Options say how large a world is.
 type Options struct {
 	Records int
-	Checks  int  // of the thirty; 0: none
-	Held    bool // the objects stay in memory; otherwise each read makes them anew
+	Checks  int    // of the thirty; 0: none
+	Held    bool   // the objects stay in memory; otherwise each read makes them anew
+	Dir     string // where its keys are; empty: somewhere for the test alone
 }
 
 // World is a workspace of the objects.
@@ -59,11 +60,15 @@ type object struct {
 // Began is what the clock of a new world says.
 var Began = time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC)
 
-// Open makes a world in an empty database. Nothing of it was read yet.
+// Open makes a world in an empty database. Nothing of it was read yet. A database that a world was made in before is opened as
+// it is, and its objects are not known.
 func Open(t testing.TB, db *store.DB, o Options) *World {
 	t.Helper()
 	w := &World{Now: Began, dice: rand.New(rand.NewPCG(1, 2))}
-	dir, ctx := t.TempDir(), context.Background()
+	dir, ctx := o.Dir, context.Background()
+	if dir == "" {
+		dir = t.TempDir()
+	}
 	fail := func(err error) {
 		if err != nil {
 			t.Helper()
@@ -87,6 +92,11 @@ func Open(t testing.TB, db *store.DB, o Options) *World {
 	fail(err)
 	w.Monitor = check.NewMonitor(w.Book, words, set)
 	w.Collect = &collect.Collector{Book: w.Book, Keys: keys, Connectors: []connector.Connector{{Name: Connection, Title: "Cloud", Kinds: Kinds(), Read: w.read}}}
+	if head, err := w.Log.Head(ctx, db); err != nil || head.Size > 0 {
+		fail(err)
+		w.Now = head.At.Time()
+		return w
+	}
 	_, err = w.Collect.Add(ctx, record.Job("person:ada"), collect.Connection{Name: Connection, Connector: Connection}, nil)
 	fail(err)
 	for range o.Records {
@@ -122,8 +132,9 @@ func (w *World) read(_ context.Context, _ connector.Values, out connector.Sink) 
 	return nil
 }
 
-// Change changes n objects at the source, each once.
-func (w *World) Change(n int) {
+// Change changes n objects at the source, each once, and says as what, for who writes only what changed.
+func (w *World) Change(n int) []record.Observation {
+	var out []record.Observation
 	seen := map[int]bool{}
 	for len(seen) < min(n, len(w.objects)) {
 		at := w.dice.IntN(len(w.objects))
@@ -133,10 +144,13 @@ func (w *World) Change(n int) {
 		seen[at] = true
 		x := &w.objects[at]
 		x.rev++
+		raw := Body(x.i, x.rev)
 		if x.raw != nil {
-			x.raw = Body(x.i, x.rev)
+			x.raw = raw
 		}
+		out = append(out, record.Observation{Kind: kindOf(x.i), Key: x.key, Raw: raw})
 	}
+	return out
 }
 
 // Replace takes n objects away at the source, and as many others come.

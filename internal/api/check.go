@@ -3,6 +3,9 @@ package api
 import (
 	"cmp"
 	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
 	"strconv"
 
 	"tickmark/internal/access"
@@ -123,6 +126,12 @@ func (s *server) checkRoutes() []route {
 		{method: "GET", path: checksPath, id: "list-checks", tag: tag, summary: "Every check and how it stands", query: []param{asOf()}, answer: listOf(s.schemaOf(CheckState{})), serve: (*call).checks},
 		{method: "GET", path: checksPath + "/{check}/window", id: "check-window", tag: tag, summary: "How much of a time a check can speak for",
 			query: []param{must(window[0]), window[1]}, answer: s.schemaOf(check.Window{}), serve: (*call).window},
+		{method: "GET", path: checksPath + "/{check}/backtest", id: "backtest", tag: tag, summary: "What a check would have answered over a past window, and what otherwise than was answered",
+			help:  "It is computed from the versions that are kept; nothing is written. All of it is sent, however much it is.",
+			query: []param{must(window[0]), window[1], asked("settings", `Thresholds other than those in use, as {"max_age_days": 30}.`)}, answer: s.schemaOf(check.Tested{}), serve: (*call).backtest},
+		{method: "POST", path: checksPath + "/backtest", id: "backtest-file", tag: tag, summary: "The same of a check that is not in use",
+			help: "The body is the check's YAML file, whose examples must hold.", file: []string{"application/yaml", "*/*"},
+			query: []param{must(window[0]), window[1]}, answer: s.schemaOf(check.Tested{}), serve: (*call).backtestFile},
 		{method: "GET", path: resultsPath, id: "list-results", tag: tag, summary: "Answers of checks about records", answer: s.schemaOf(Results{}),
 			query: append([]param{asked("check", "Only this check."), oneOf("status", "Only these answers.", "pass", "fail", "unknown", "not_applicable"), asked("kind", "Only records of this kind."),
 				asked("key", "Only this record."), asked("source", "Only what this connection saw."), asOf(), asked("after", "The next of the page before."),
@@ -240,6 +249,64 @@ func (c *call) window() (any, error) {
 		w.Gaps = []check.Gap{}
 	}
 	return w, err
+}
+
+func (c *call) backtest() (any, error) {
+	if err := c.workspace(access.Read); err != nil {
+		return nil, err
+	}
+	x, err := c.s.Monitor.InUse(c.r.Context(), c.r.PathValue("check"))
+	if err != nil {
+		return nil, err
+	}
+	if text := c.text("settings"); text != "" {
+		var set map[string]any
+		if err := json.Unmarshal([]byte(text), &set); err != nil {
+			return nil, fault.New(fault.Invalid, "settings: %q is not a JSON object of names and values.", text)
+		}
+		if x, err = x.With(set); err != nil {
+			return nil, err
+		}
+	}
+	return c.test(x)
+}
+
+func (c *call) backtestFile() (any, error) {
+	if err := c.workspace(access.Read); err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, bodyLimit))
+	if err != nil {
+		return nil, err
+	}
+	x, err := check.Read(c.s.Monitor.Words, check.Rules{}, "check.yaml", b)
+	if err != nil {
+		return nil, err
+	}
+	return c.test(x)
+}
+
+// test sends what a check would have answered. What it says of a record is as private as the record, and as what it looks up.
+func (c *call) test(x *check.Check) (any, error) {
+	for _, k := range x.Reads() {
+		if err := c.reads(k); err != nil {
+			return nil, err
+		}
+	}
+	from, to, err := c.during()
+	if err != nil {
+		return nil, err
+	}
+	out := &begun{ResponseWriter: c.w}
+	c.w.Header().Set("Content-Type", "application/json")
+	if _, err := c.s.Monitor.WriteBacktest(c.r.Context(), out, x, from, to); err != nil {
+		if !out.begun {
+			return nil, err
+		}
+		c.s.log.ErrorContext(c.r.Context(), "api: a back-test was cut short", "error", cause(err))
+		panic(http.ErrAbortHandler) // what was sent must not look whole
+	}
+	return streamed{}, nil
 }
 
 func (c *call) results() (any, error) {

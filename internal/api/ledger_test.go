@@ -179,5 +179,20 @@ func TestAnswersOfChecksAreListedAndSummedUp(t *testing.T) {
 		if got := status.Checks.Pass + status.Checks.Fail + status.Checks.Unknown + status.Checks.NotApplicable; got != int64(n) {
 			f.Errorf("%d checks of %v", got, n)
 		}
+		var tested check.Tested
+		begun := url.QueryEscape(r.Known.Time().Add(-time.Hour).Format(time.RFC3339Nano))
+		f.want(200, f.send("GET", "/api/v1/checks/"+r.Check+"/backtest?from="+begun, "")).into(f, &tested)
+		if tested.Check != r.Check || tested.Records != 2 || len(tested.Results) == 0 || tested.Flipped != 0 || len(tested.Pairs) != 1 || tested.Pairs[0].Was != check.Unanswered {
+			f.Errorf("the check itself would have answered otherwise: %+v", tested)
+		}
+		file := "id: NEW-01\ntitle: People are Ada\nfor: person\nexpect: r.id == settings.who\nbecause: '\"no\"'\nseverity: low\nwhy: Tried.\nfix: {console: be Ada}\nsettings: {who: ada}\nexamples:\n  - {name: a, record: {id: ada}, expect: pass}\n  - {name: b, record: {id: bob}, expect: fail}\n"
+		tested = check.Tested{}
+		f.want(200, f.send("POST", "/api/v1/checks/backtest?from="+begun, file, "Content-Type", "application/yaml")).into(f, &tested)
+		if tested.Check != "NEW-01" || len(tested.Results) != 2 || len(tested.Differences) != 2 || len(tested.Pairs) != 2 || tested.Differences[0].Was != check.Unanswered {
+			f.Errorf("%+v", tested)
+		}
+		f.want(422, f.send("POST", "/api/v1/checks/backtest?from="+begun, strings.Replace(file, "expect: fail", "expect: pass", 1), "Content-Type", "application/yaml"))
+		f.want(422, f.send("GET", "/api/v1/checks/"+r.Check+"/backtest?from="+begun+"&settings="+url.QueryEscape(`{"nothing":1}`), ""))
+		f.want(404, f.send("GET", "/api/v1/checks/NOTHING-01/backtest?from="+begun, ""))
 	})
 }

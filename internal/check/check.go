@@ -16,6 +16,7 @@ import (
 
 	"tickmark/internal/expr"
 	"tickmark/internal/fault"
+	"tickmark/internal/record"
 )
 
 // Status is a check's answer about one record.
@@ -183,6 +184,19 @@ func (c *Check) Judge(s Subject, now time.Time, source expr.Source) Result {
 
 // scopes are used again: most judgements take less time than making one.
 var scopes = sync.Pool{New: func() any { return new(expr.Scope) }}
+
+// Reads are the kinds whose records a check reads: those that it is for, and those that it looks up.
+func (c *Check) Reads() []*record.Kind {
+	var out []*record.Kind
+	for _, name := range append([]string{c.For}, c.Joins...) {
+		for _, k := range c.words.Kinds(name) {
+			if !slices.Contains(out, k) {
+				out = append(out, k)
+			}
+		}
+	}
+	return out
+}
 
 // asked are the kinds and views that the check's where looks up.
 func (c *Check) asked() []string {

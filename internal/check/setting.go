@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
@@ -89,4 +90,28 @@ func apply(c *Check, settings json.RawMessage) (*Check, string) {
 		return c, err.Error()
 	}
 	return n, ""
+}
+
+// Typed reads a threshold, as people write it, in the type of its default.
+func Typed(def any, typed string) (any, error) {
+	if _, text := def.(string); text {
+		return typed, nil
+	}
+	var v any
+	if _, list := def.([]any); list && !strings.HasPrefix(typed, "[") {
+		var out []any
+		for _, x := range strings.Split(typed, ",") {
+			x = strings.TrimSpace(x)
+			var e any = x
+			if json.Unmarshal([]byte(x), &e) != nil {
+				e = x
+			}
+			out = append(out, e)
+		}
+		return out, nil
+	}
+	if err := json.Unmarshal([]byte(strings.NewReplacer("Yes", "true", "No", "false").Replace(typed)), &v); err != nil {
+		return nil, fmt.Errorf("%q is no number, and no true or false", typed)
+	}
+	return v, nil
 }

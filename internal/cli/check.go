@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -12,16 +13,18 @@ import (
 	"tickmark/internal/access"
 	"tickmark/internal/check"
 	"tickmark/internal/fault"
+	"tickmark/internal/record"
 	"tickmark/internal/standing"
 	"tickmark/internal/store"
 	"tickmark/internal/workspace"
 )
 
 type checkCommand struct {
-	List checkList `cmd:"" help:"List the checks in use and how they stand."`
-	Show checkShow `cmd:"" help:"One check: what it asks, why, how to fix it, what fails."`
-	Test checkTest `cmd:"" help:"Run the examples of check files; without paths, of the library and the workspace's own."`
-	Run  checkRun  `cmd:"" help:"Judge the records now."`
+	List     checkList     `cmd:"" help:"List the checks in use and how they stand."`
+	Show     checkShow     `cmd:"" help:"One check: what it asks, why, how to fix it, what fails."`
+	Test     checkTest     `cmd:"" help:"Run the examples of check files; without paths, of the library and the workspace's own."`
+	Run      checkRun      `cmd:"" help:"Judge the records now."`
+	Backtest checkBacktest `cmd:"" help:"Judge the past with a check, in use or in a file, and say what it would have answered otherwise; nothing is written."`
 }
 
 type checkList struct{}
@@ -195,6 +198,110 @@ func (c *checkRun) Run(s *session) error {
 		}
 		return nil
 	})
+}
+
+type checkBacktest struct {
+	Check string            `arg:"" name:"check" help:"The id of a check, or a file with one that need not be in use."`
+	From  string            `required:"" placeholder:"TIME" help:"The window's beginning."`
+	To    string            `placeholder:"TIME" help:"The window's end; a day is inclusive, in UTC; now when left out."`
+	Set   map[string]string `placeholder:"NAME=VALUE" help:"A threshold other than the one in use, such as max_age_days=30."`
+	Limit int               `default:"100" help:"At most so many differences; 0 is all. With --json all are there, and every answer."`
+}
+
+func (c *checkBacktest) Run(s *session) error {
+	win, err := window(c.From, c.To, time.UTC)
+	if err != nil {
+		return err
+	}
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		win[1] = min(win[1], store.At(w.Log.Clock()))
+		x, err := c.check(s, w)
+		if err != nil {
+			return err
+		}
+		if x, err = set(x, c.Set); err != nil {
+			return err
+		}
+		for _, k := range x.Reads() {
+			if err := me.May(s, access.Read, k); err != nil {
+				return err
+			}
+		}
+		if s.flags.JSON {
+			_, err := w.Monitor.WriteBacktest(s, s.stdout, x, win[0], win[1])
+			return err
+		}
+		var rows [][]string
+		more := 0
+		b, err := w.Monitor.Backtest(s, x, win[0], win[1], func(r check.Retried) error {
+			for _, d := range r.Differences {
+				if c.Limit > 0 && len(rows) >= c.Limit {
+					more++
+					continue
+				}
+				rows = append(rows, []string{d.Kind, printable(cmp.Or(d.Label, d.Key)), d.From.String(), d.To.String(), string(d.Was), string(d.Would), printable(cmp.Or(d.Reason, d.WasReason))})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		s.fact("%s from %s to %s: records %d, versions %d, answers %d; hours pass %.1f, fail %.1f, unknown %.1f", b.Check, b.From, b.To, b.Records, b.Versions, b.Answers, b.PassTime, b.FailTime, b.Unsure)
+		s.fact("Records about which an answer was given that would have been another at some time: %d", b.Flipped)
+		var pairs [][]string
+		for _, p := range b.Pairs {
+			pairs = append(pairs, []string{string(p.Was), string(p.Would), fmt.Sprint(p.Records), fmt.Sprint(p.Intervals), fmt.Sprintf("%.1f", p.Hours)})
+		}
+		if len(pairs) == 0 {
+			s.say("It would have answered all that was answered, and nothing else.")
+			return nil
+		}
+		if err := s.table([]string{"was", "would be", "records", "intervals", "hours"}, pairs); err != nil {
+			return err
+		}
+		s.fact("")
+		if err := s.table([]string{"kind", "record", "from", "to", "was", "would be", "reason"}, rows); err != nil {
+			return err
+		}
+		if more > 0 {
+			s.say("There are %d more differences; --limit 0 or --json shows them.", more)
+		}
+		return nil
+	})
+}
+
+// check is the check that is named: a file where it looks like one, and otherwise one of the set.
+func (c *checkBacktest) check(s *session, w *workspace.Workspace) (*check.Check, error) {
+	if ext := filepath.Ext(c.Check); ext == ".yaml" || ext == ".yml" || strings.ContainsAny(c.Check, `/\`) {
+		b, err := readFile(c.Check, record.MaxBody)
+		if err != nil {
+			return nil, unreadable(c.Check, err)
+		}
+		return check.Read(w.Monitor.Words, check.Rules{}, c.Check, b)
+	}
+	for _, x := range w.Monitor.Set.Checks() {
+		if strings.EqualFold(x.ID, c.Check) {
+			return w.Monitor.InUse(s, x.ID)
+		}
+	}
+	return nil, fault.New(fault.NotFound, "There is no check %q.", c.Check).WithNext("tickmark check list shows them; a file with a check ends in .yaml.")
+}
+
+// set is a check with other thresholds.
+func set(c *check.Check, values map[string]string) (*check.Check, error) {
+	typed := map[string]any{}
+	for name, text := range values {
+		i := slices.IndexFunc(c.Settings, func(x check.Setting) bool { return x.Name == name })
+		if i < 0 {
+			return nil, fault.New(fault.Usage, "The check %s has no setting %q.", c.ID, name).WithNext("tickmark check show %s says what it has.", c.ID)
+		}
+		v, err := check.Typed(c.Settings[i].Default, text)
+		if err != nil {
+			return nil, fault.New(fault.Usage, "--set %s: %w.", name, err)
+		}
+		typed[name] = v
+	}
+	return c.With(typed)
 }
 
 type resultsCommand struct {

@@ -241,7 +241,7 @@ func (s *site) settingsCheckSave(w http.ResponseWriter, r *http.Request) error {
 		if typed == "" || typed == part.Plain(x.Default) {
 			continue
 		}
-		value, err := settingTyped(x.Default, typed)
+		value, err := check.Typed(x.Default, typed)
 		if err != nil {
 			return s.showCheckSettings(w, r, http.StatusUnprocessableEntity, c.ID+", "+part.Sentence(x.Name)+": "+err.Error()+".")
 		}
@@ -274,30 +274,6 @@ func (s *site) settingsCheckSave(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return done(w, r, "/settings/checks", c.ID+" is set. The next evaluation uses it; what was answered before stays.")
-}
-
-// settingTyped reads a threshold as its default is.
-func settingTyped(def any, typed string) (any, error) {
-	if _, text := def.(string); text {
-		return typed, nil
-	}
-	var v any
-	if _, list := def.([]any); list && !strings.HasPrefix(typed, "[") {
-		var out []any
-		for _, x := range strings.Split(typed, ",") {
-			x = strings.TrimSpace(x)
-			var e any = x
-			if json.Unmarshal([]byte(x), &e) != nil {
-				e = x
-			}
-			out = append(out, e)
-		}
-		return out, nil
-	}
-	if err := json.Unmarshal([]byte(strings.NewReplacer("Yes", "true", "No", "false").Replace(typed)), &v); err != nil {
-		return nil, fmt.Errorf("%q is no number, and no true or false", typed)
-	}
-	return v, nil
 }
 
 func (s *site) settingsVersion(w http.ResponseWriter, r *http.Request) error {

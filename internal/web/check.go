@@ -75,7 +75,7 @@ func (s *site) check(w http.ResponseWriter, r *http.Request) error {
 	if err := s.mayWorkspace(ctx); err != nil {
 		return err
 	}
-	if !contains([]string{"", "records", "time", "logic", "versions"}, tab) {
+	if !contains([]string{"", "records", "time", "backtest", "logic", "versions"}, tab) {
 		return noPage(r)
 	}
 	st, err := s.stand(ctx)
@@ -133,6 +133,8 @@ func (s *site) check(w http.ResponseWriter, r *http.Request) error {
 		s.checkLogic(&v, c.Check)
 	case "time":
 		v.Time, err = s.checkTime(ctx, r, id)
+	case "backtest":
+		v.Trial, err = s.checkTrial(ctx, r, id)
 	case "versions":
 		err = s.checkVersions(ctx, &v, id)
 	default:

@@ -90,7 +90,7 @@ func checkOverTime(id string, v CheckTime) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = part.Empty("calendar-clock", "Nothing was answered in this window", "Answers begin when the check is first evaluated over a source that was read. A back-test from the command line judges the past.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = part.Empty("calendar-clock", "Nothing was answered in this window", "Answers begin when the check is first evaluated over a source that was read. A back-test judges the past.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

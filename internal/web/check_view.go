@@ -44,6 +44,7 @@ type CheckPage struct {
 	Pager               part.Pager
 	Window              Window
 	Time                CheckTime
+	Trial               CheckTrial
 	Where               string
 	Expect              string
 	Because             string
@@ -100,7 +101,6 @@ type CheckSeries struct {
 	Hash      string
 	From, To  time.Time
 	Evaluated time.Time // up to when it was judged
-	Why       string    // adopted, settings changed, back-test
+	Why       string    // adopted, settings changed
 	Current   bool
-	Backtest  bool
 }

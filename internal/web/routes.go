@@ -97,6 +97,7 @@ func (s *site) routes() []route {
 		{"GET /settings", s.settingsIndex, false},
 		{"GET /settings/organisation", s.settingsOrganisation, false},
 		{"GET /settings/checks", s.settingsChecks, false},
+		{"GET /settings/checks/{id}/preview", s.settingsCheckPreview, false},
 		{"POST /settings/checks/{id}", s.settingsCheckSave, false},
 		{"GET /settings/version", s.settingsVersion, false},
 		{"GET /settings/history", s.settingsHistory, false},

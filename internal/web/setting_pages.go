@@ -220,8 +220,7 @@ func (s *site) showCheckSettings(w http.ResponseWriter, r *http.Request, status 
 	return s.showAs(w, r, status, p, func(p Page) templ.Component { return checkSettingsPage(p, v) })
 }
 
-// settingsCheckSave turns a check off or on and sets its thresholds, with the reason. A threshold that is the library's is not
-// written, so that it goes along when the library changes.
+// settingsCheckSave turns a check off or on and sets its thresholds, with the reason.
 func (s *site) settingsCheckSave(w http.ResponseWriter, r *http.Request) error {
 	if err := limited(w, r, formLimit); err != nil {
 		return err
@@ -231,27 +230,15 @@ func (s *site) settingsCheckSave(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reason := strings.TrimSpace(f.Get("reason"))
-	if reason == "" {
-		return s.showCheckSettings(w, r, http.StatusUnprocessableEntity, "Say why "+c.ID+" is set otherwise; the examiner will ask.")
-	}
-	set := map[string]any{}
-	for _, x := range c.Settings {
-		typed := strings.TrimSpace(f.Get("set." + x.Name))
-		if typed == "" || typed == part.Plain(x.Default) {
-			continue
-		}
-		value, err := check.Typed(x.Default, typed)
-		if err != nil {
-			return s.showCheckSettings(w, r, http.StatusUnprocessableEntity, c.ID+", "+part.Sentence(x.Name)+": "+err.Error()+".")
-		}
-		set[x.Name] = value
+	set, off, reason, wrong := settingAsked(c, f)
+	if wrong != "" {
+		return s.showCheckSettings(w, r, http.StatusUnprocessableEntity, wrong)
 	}
 	if _, err := c.With(set); err != nil {
 		return s.showCheckSettings(w, r, fault.Status(err), sentenceOf(err))
 	}
 	body := map[string]any{"check": c.ID, "reason": reason}
-	if f.Get("off") == "true" {
+	if off {
 		body["off"] = true
 	}
 	if len(set) > 0 {

@@ -10,6 +10,8 @@ const (
 	Failing       Status = "failing"   // failing, past its due date
 	Unknown       Status = "unknown"   // not observed, stale or half read
 	NotApplicable Status = "not-applicable"
+
+	Unanswered Status = "unanswered" // the check was not in use, beside what a back-test says
 )
 
 // Statuses are the five, from worst to best as lists sort them.
@@ -39,6 +41,7 @@ var looks = map[Status]look{
 	Failing:       {"Failing", "circle-x", Bad},
 	Unknown:       {"Unknown", "circle-question-mark", Unsure},
 	NotApplicable: {"Not applicable", "circle-minus", Idle},
+	Unanswered:    {"Not answered", "circle-dashed", Idle},
 
 	// Requests and samples.
 	"open": {"Open", "circle-dot", Info}, "submitted": {"Submitted", "send", Info}, "returned": {"Returned", "undo-2", Warn}, "accepted": {"Accepted", "circle-check", OK},

@@ -64,7 +64,7 @@ type SettingPreview struct {
 type Typed struct{ Name, Value string }
 
 const (
-	trialRows = 100
+	trialRows = 50
 	trialTime = 30 * time.Second
 )
 
@@ -140,7 +140,7 @@ func (s *site) try(ctx context.Context, c *check.Check, v *CheckTrial) error {
 	v.Rows = append(v.Rows, fresh[:min(len(fresh), trialRows-len(v.Rows))]...)
 	v.More -= len(v.Rows)
 	for _, p := range v.Sum.Pairs {
-		v.Pairs = append(v.Pairs, PairRow{Was: answered(p.Was), Would: answered(p.Would), Records: p.Records, Intervals: p.Intervals, Hours: fmt.Sprintf("%.1f", p.Hours)})
+		v.Pairs = append(v.Pairs, PairRow{Was: answered(p.Was), Would: answered(p.Would), Records: p.Records, Intervals: p.Intervals, Hours: inHours(p.Hours)})
 	}
 	return nil
 }
@@ -151,6 +151,14 @@ func answered(s check.Status) part.Status {
 		return part.Unanswered
 	}
 	return statusOf(s)
+}
+
+// inHours writes a time in hours, with a part of one only where there is not much more.
+func inHours(h float64) string {
+	if h < 100 {
+		return fmt.Sprintf("%.1f", h)
+	}
+	return part.Number(int64(h + .5))
 }
 
 // checkTrial fills in the tab of a check.

@@ -32,6 +32,16 @@ func TestACheckOverTimeSaysHowLongWhatFailedAndWhereItCouldNotSpeak(t *testing.T
 	if strings.Contains(said, "Covered100") {
 		t.Errorf("thirty days are said to be covered, of which three were watched: %s", said)
 	}
+	if _, page = w.get(t, "/checks/"+id+"/backtest"); !strings.Contains(plainText(page), "Judge the past with this check") {
+		t.Error("a back-test is not offered")
+	}
+	_, page = w.get(t, "/checks/"+id+"/backtest?from="+later.AddDate(0, 0, -10).Format(time.DateOnly))
+	if said := plainText(page); !strings.Contains(said, "What was judged") || strings.Contains(said, "was not judged") || !strings.Contains(page, "/api/v1/checks/"+id+"/backtest?from=") {
+		t.Errorf("a back-test says %s", said)
+	}
+	if _, page = w.get(t, "/checks/"+id+"/backtest?from=soon"); !strings.Contains(plainText(page), "is not a day") {
+		t.Error("a window from no day is judged")
+	}
 	if _, page = w.get(t, "/checks/"+id); !strings.Contains(page, "/proof") || !strings.Contains(page, "/raw") {
 		t.Error("its records do not lead to the bytes and the proof")
 	}

@@ -37,6 +37,25 @@ func TestACheckIsTurnedOffOnlyWithAReasonAndSetOnlyToWhatItTakes(t *testing.T) {
 	if status, page := w.post(t, path, url.Values{"set." + name: {"soon"}, "reason": {"we agreed"}}); status != http.StatusUnprocessableEntity || !strings.Contains(page, "was not saved") {
 		t.Errorf("a word for a number answers %d", status)
 	}
+	// What it would have answered is seen before it is set, and sets nothing.
+	_, page := w.get(t, path+"/preview?"+url.Values{"set." + name: {"7"}, "reason": {"we agreed so in May"}}.Encode())
+	if said := plainText(page); !strings.Contains(said, "7 instead of ") || !strings.Contains(said, "we agreed so in May") || !strings.Contains(said, "What was judged") || !strings.Contains(said, "would have") {
+		t.Errorf("the preview says %s", said)
+	}
+	for field, value := range map[string]string{"set." + name: "7", "reason": "we agreed so in May"} {
+		if !strings.Contains(page, `name="`+field+`" value="`+value+`"`) {
+			t.Errorf("the form of the preview does not send %s", field)
+		}
+	}
+	if status, _ := w.get(t, path+"/preview?off=true"); status != http.StatusUnprocessableEntity {
+		t.Errorf("a preview without a reason answers %d", status)
+	}
+	if _, page := w.get(t, path+"/preview?off=true&reason=unused"); !strings.Contains(plainText(page), "answers nothing") {
+		t.Error("the preview does not say what turning it off means")
+	}
+	if _, err := w.Book.Get(t.Context(), check.SettingKind, with.ID, 0); err == nil {
+		t.Error("a preview set the check")
+	}
 	if status, page := w.post(t, path, url.Values{"set." + name: {"7"}, "off": {"true"}, "reason": {"we agreed so in May"}}); status != 200 || !strings.Contains(page, "we agreed so in May") {
 		t.Fatalf("it answers %d: %s", status, plainText(page))
 	}

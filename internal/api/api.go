@@ -31,7 +31,7 @@ import (
 // Deps are what the API stands on.
 type Deps struct {
 	Book      *record.Book
-	Blobs     *blob.Dir
+	Blobs     blob.Store
 	Access    *access.Gate
 	Monitor   *check.Monitor
 	Collector *collect.Collector

@@ -14,7 +14,7 @@ import (
 
 // Erase erases a record, and then the files that only it and what is attached to it named at any time. The record goes
 // first: if the files cannot be removed, the error says so and which, and nothing names them any more.
-func Erase(ctx context.Context, book *record.Book, blobs *blob.Dir, by record.Authority, kind, key, reason string) error {
+func Erase(ctx context.Context, book *record.Book, blobs blob.Store, by record.Authority, kind, key, reason string) error {
 	k, err := book.Kinds.Named(kind)
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func named(ctx context.Context, book *record.Book, k *record.Kind, key string) (
 }
 
 // dropFile removes a file that no version of any record names.
-func dropFile(ctx context.Context, book *record.Book, blobs *blob.Dir, sum string) error {
+func dropFile(ctx context.Context, book *record.Book, blobs blob.Store, sum string) error {
 	h, err := blob.Parse(sum)
 	if err != nil {
 		return nil // never was a file of ours

@@ -161,9 +161,9 @@ func (b *writer) tables(ctx context.Context, tx *store.Tx) error {
 	return nil
 }
 
-func (b *writer) blobs(ctx context.Context, from *blob.Dir) error {
+func (b *writer) blobs(ctx context.Context, from blob.Store) error {
 	n := int64(0)
-	return from.Each(func(h blob.Hash) error {
+	return from.Each(func(h blob.Hash, _ int64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -34,6 +34,7 @@ const (
 type Target struct {
 	Data     string // a directory that does not exist or is empty
 	Database string // postgres://…, with nothing of a workspace in it; empty: SQLite in Data
+	Files    string // s3://…, where evidence and attachments go; empty: the folder files in Data
 	Keys     string // directory of ledger.key and secret.key; empty: those in the backup
 	Actor    string // who restores
 	Progress func(what string, done, total int64)
@@ -214,7 +215,7 @@ func (r *reader) keys(work string) error {
 }
 
 func (r *reader) files(ctx context.Context, work string) error {
-	blobs, err := blob.Open(filepath.Join(work, "files"))
+	blobs, err := blob.OpenAt(filepath.Join(work, "files"), r.to.Files)
 	if err != nil {
 		return err
 	}
@@ -362,7 +363,7 @@ func (r *reader) empty(ctx context.Context) error {
 // prove opens the workspace, which brings its schema up to date, and proves everything in it; then it writes down that, and
 // from what, the workspace was restored.
 func (r *reader) prove(ctx context.Context, work string) error {
-	w, err := workspace.Open(ctx, workspace.Options{Data: work, Database: r.to.Database})
+	w, err := workspace.Open(ctx, workspace.Options{Data: work, Database: r.to.Database, Files: r.to.Files})
 	if err != nil {
 		return err
 	}

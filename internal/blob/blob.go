@@ -1,7 +1,7 @@
-// Package blob keeps bytes under their SHA-256 in a directory. The one rule: what is handed out was read in full and has
-// the hash it was asked by, or is an error.
+// Package blob keeps bytes under their SHA-256, in a directory or in a bucket of S3. The one rule: what is handed out was read in
+// full and has the hash it was asked by, or is an error.
 //
-// The directory is trusted for durability only: a file that changed on disk is noticed on reading and never served as whole.
+// Directory and bucket are trusted for durability only: what changed there is noticed on reading and never served as whole.
 package blob
 
 import (
@@ -49,6 +49,39 @@ func (h *Hash) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
+// Store keeps bytes under their hash. It is safe for concurrent use, by several processes too.
+type Store interface {
+	// Put keeps what r holds and returns its hash and size. More than limit bytes are refused with fault.TooLarge and nothing
+	// is kept. When Put has returned the bytes last; if it is killed before, nothing or the whole is there under the hash.
+	Put(ctx context.Context, r io.Reader, limit int64) (Hash, int64, error)
+
+	// Open returns a reader of h and its size; fault.NotFound when nothing is kept under h. The reader's last Read returns an error
+	// instead of io.EOF when the bytes turn out not to be those of h: a caller that passes bytes on as they come must let its own
+	// reader notice that (with a length announced and the connection cut, HTTP does).
+	Open(h Hash) (io.ReadCloser, int64, error)
+
+	// Remove destroys the bytes of h, for erasure; the caller knows that no record needs them any more. What is not there is
+	// no error.
+	Remove(h Hash) error
+
+	Has(h Hash) (bool, error)                     // without reading the bytes
+	Each(fn func(h Hash, size int64) error) error // every blob that is kept, in order
+	String() string                               // where it is, for a person
+}
+
+// Get returns the bytes of h, at most limit of them (fault.TooLarge beyond).
+func Get(s Store, h Hash, limit int64) ([]byte, error) {
+	r, size, err := s.Open(h)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if size > limit {
+		return nil, fault.New(fault.TooLarge, "The file %s has %s; at most %s can be read at once.", h, bytesText(size), bytesText(limit))
+	}
+	return io.ReadAll(r)
+}
+
 // Dir is a directory of blobs. It is safe for concurrent use, by several processes too.
 type Dir struct{ path string }
 
@@ -75,8 +108,7 @@ func Open(path string) (*Dir, error) {
 	return d, nil
 }
 
-// Put keeps what r holds and returns its hash and size. More than limit bytes are refused with fault.TooLarge and nothing
-// is kept. When Put has returned the bytes survive a power cut; if it is killed before, nothing is there under the hash.
+// Put is Store's. When it has returned the bytes survive a power cut.
 func (d *Dir) Put(ctx context.Context, r io.Reader, limit int64) (Hash, int64, error) {
 	t, err := os.CreateTemp(filepath.Join(d.path, unfinished), "")
 	if err != nil {
@@ -84,18 +116,10 @@ func (d *Dir) Put(ctx context.Context, r io.Reader, limit int64) (Hash, int64, e
 	}
 	defer os.Remove(t.Name()) // gone already when all went well
 	defer t.Close()
-	sum := sha256.New()
-	size, err := io.Copy(io.MultiWriter(onDisk{t}, sum), io.LimitReader(untilDone{ctx, r}, max(limit, 0)+1))
-	if disk := (*diskError)(nil); errors.As(err, &disk) {
-		return Hash{}, 0, d.cannotKeep(disk.err)
-	}
+	h, size, err := spool(ctx, t, r, limit, d.cannotKeep)
 	if err != nil {
-		return Hash{}, 0, fmt.Errorf("read the bytes to keep: %w", err)
+		return Hash{}, 0, err
 	}
-	if size > limit {
-		return Hash{}, 0, fault.New(fault.TooLarge, "The file is larger than %s.", bytesText(limit)).WithNext("Nothing was kept; hand over a smaller file, or a link to it.")
-	}
-	h := Hash(sum.Sum(nil))
 	if err := errors.Join(t.Sync(), t.Close()); err != nil {
 		return Hash{}, 0, d.cannotKeep(err)
 	}
@@ -103,6 +127,25 @@ func (d *Dir) Put(ctx context.Context, r io.Reader, limit int64) (Hash, int64, e
 		return Hash{}, 0, d.cannotKeep(err)
 	}
 	return h, size, nil
+}
+
+// String is the directory's path.
+func (d *Dir) String() string { return d.path }
+
+// spool writes what r holds to a file and hashes it.
+func spool(ctx context.Context, t *os.File, r io.Reader, limit int64, cannotKeep func(error) error) (Hash, int64, error) {
+	sum := sha256.New()
+	size, err := io.Copy(io.MultiWriter(onDisk{t}, sum), io.LimitReader(untilDone{ctx, r}, max(limit, 0)+1))
+	if disk := (*diskError)(nil); errors.As(err, &disk) {
+		return Hash{}, 0, cannotKeep(disk.err)
+	}
+	if err != nil {
+		return Hash{}, 0, fmt.Errorf("read the bytes to keep: %w", err)
+	}
+	if size > limit {
+		return Hash{}, 0, fault.New(fault.TooLarge, "The file is larger than %s.", bytesText(limit)).WithNext("Nothing was kept; hand over a smaller file, or a link to it.")
+	}
+	return Hash(sum.Sum(nil)), size, nil
 }
 
 // place moves the finished file under its name and makes the names durable, the folders' own too. It replaces a file that
@@ -123,22 +166,7 @@ func (d *Dir) place(temp, to string) error {
 	return nil
 }
 
-// Get returns the bytes of h, at most limit of them (fault.TooLarge beyond).
-func (d *Dir) Get(h Hash, limit int64) ([]byte, error) {
-	r, size, err := d.Open(h)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	if size > limit {
-		return nil, fault.New(fault.TooLarge, "The file %s has %s; at most %s can be read at once.", h, bytesText(size), bytesText(limit))
-	}
-	return io.ReadAll(r)
-}
-
-// Open returns a reader of h and its size. The reader's last Read returns an error instead of io.EOF when the bytes turn out
-// not to be those of h: a caller that passes bytes on as they come must let its own reader notice that (with a length
-// announced and the connection cut, HTTP does).
+// Open is Store's.
 func (d *Dir) Open(h Hash) (io.ReadCloser, int64, error) {
 	f, err := os.Open(d.file(h))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -152,11 +180,11 @@ func (d *Dir) Open(h Hash) (io.ReadCloser, int64, error) {
 		f.Close()
 		return nil, 0, fmt.Errorf("measure %s: %w", f.Name(), err)
 	}
-	return &verified{f: f, want: h, sum: sha256.New()}, info.Size(), nil
+	return &verified{f: f, want: h, sum: sha256.New(), next: "Restore it from a backup."}, info.Size(), nil
 }
 
-// Each hands over the hash of every blob that is kept, in order.
-func (d *Dir) Each(fn func(Hash) error) error {
+// Each is Store's.
+func (d *Dir) Each(fn func(Hash, int64) error) error {
 	return filepath.WalkDir(d.path, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return d.cannotKeep(err)
@@ -171,11 +199,18 @@ func (d *Dir) Each(fn func(Hash) error) error {
 		if err != nil || path != d.file(h) {
 			return nil // not ours
 		}
-		return fn(h)
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // erased a moment ago
+		}
+		if err != nil {
+			return d.cannotKeep(err)
+		}
+		return fn(h, info.Size())
 	})
 }
 
-// Has reports whether bytes are kept under h, without reading them.
+// Has is Store's.
 func (d *Dir) Has(h Hash) (bool, error) {
 	_, err := os.Stat(d.file(h))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -184,8 +219,7 @@ func (d *Dir) Has(h Hash) (bool, error) {
 	return err == nil, err
 }
 
-// Remove destroys the bytes of h, for erasure; the caller knows that no record needs them any more. What is not there is
-// no error.
+// Remove is Store's.
 func (d *Dir) Remove(h Hash) error {
 	to := d.file(h)
 	if err := os.Remove(to); errors.Is(err, fs.ErrNotExist) {
@@ -208,16 +242,17 @@ func (d *Dir) cannotKeep(err error) error {
 
 // verified hashes what it reads and compares at the end.
 type verified struct {
-	f    *os.File
+	f    io.ReadCloser
 	want Hash
 	sum  hash.Hash
+	next string
 }
 
 func (v *verified) Read(p []byte) (int, error) {
 	n, err := v.f.Read(p)
 	v.sum.Write(p[:n])
 	if err == io.EOF && Hash(v.sum.Sum(nil)) != v.want {
-		return n, fault.New(fault.Unavailable, "The file %s was changed or damaged on disk: its bytes have another hash.", v.want).WithNext("Restore it from a backup.")
+		return n, fault.New(fault.Unavailable, "The file %s was changed or damaged where it is kept: its bytes have another hash.", v.want).WithNext("%s", v.next)
 	}
 	return n, err
 }

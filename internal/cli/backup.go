@@ -82,7 +82,7 @@ func (c *restoreCommand) Run(s *session) error {
 		by = u.Username
 	}
 	end := s.progress("the workspace")
-	m, err := backup.Restore(s, c.File, backup.Target{Data: s.flags.Data, Database: s.flags.Database, Keys: c.Keys, Actor: "person:" + by,
+	m, err := backup.Restore(s, c.File, backup.Target{Data: s.flags.Data, Database: s.flags.Database, Files: s.flags.Files, Keys: c.Keys, Actor: "person:" + by,
 		Progress: func(what string, done, total int64) { end.step("", what, int(done), int(total)) }})
 	if err != nil {
 		end.done("nothing was restored")

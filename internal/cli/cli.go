@@ -28,6 +28,7 @@ import (
 type commands struct {
 	Data     string `env:"TICKMARK_DATA" default:"tickmark-data" placeholder:"DIR" help:"Directory of the workspace."`
 	Database string `env:"TICKMARK_DATABASE_URL" placeholder:"URL" help:"PostgreSQL database (postgres://…) instead of SQLite in the directory."`
+	Files    string `name:"blobs" env:"TICKMARK_BLOBS" placeholder:"URL" help:"Bucket of S3 for evidence and attachments (s3://BUCKET/PREFIX?endpoint=…&region=…) instead of the directory."`
 	Cache    string `env:"TICKMARK_CACHE" placeholder:"DIR" help:"Where the PDF engine keeps its machine code, which several workspaces of one user may share; cache in the directory of the workspace."`
 	JSON     bool   `name:"json" help:"Print facts as JSON."`
 
@@ -150,7 +151,7 @@ func (s *session) report(err error) int {
 func (s *session) open() (*workspace.Workspace, error) { return s.openAs(false, "") }
 
 func (s *session) openAs(create bool, base string) (*workspace.Workspace, error) {
-	w, err := workspace.Open(s, workspace.Options{Data: s.flags.Data, Database: s.flags.Database, Cache: s.flags.Cache, Create: create, BaseURL: base})
+	w, err := workspace.Open(s, workspace.Options{Data: s.flags.Data, Database: s.flags.Database, Files: s.flags.Files, Cache: s.flags.Cache, Create: create, BaseURL: base})
 	if err == nil && w.Demonstration(s) {
 		s.say("Demonstration data: everything in %s is invented.", w.Data)
 	}

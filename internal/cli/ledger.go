@@ -123,7 +123,7 @@ func (c *ledgerExport) Run(s *session) error {
 type ledgerAccept struct{}
 
 func (ledgerAccept) Run(s *session) error {
-	w, err := workspace.Open(s, workspace.Options{Data: s.flags.Data, Database: s.flags.Database, Restored: true})
+	w, err := workspace.Open(s, workspace.Options{Data: s.flags.Data, Database: s.flags.Database, Files: s.flags.Files, Restored: true})
 	if err != nil {
 		return err
 	}

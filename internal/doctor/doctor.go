@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,7 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"tickmark/internal/blob"
 	"tickmark/internal/collect"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
 	"tickmark/internal/store"
 	"tickmark/internal/workspace"
 )
@@ -42,7 +46,7 @@ const (
 // Look examines a workspace. An error is of the looking; what is wrong with the workspace is in the lines.
 func Look(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 	var out []Line
-	for _, look := range []func(context.Context, *workspace.Workspace) ([]Line, error){database, room, keys, clock, backups, anchors, sources, checks, people} {
+	for _, look := range []func(context.Context, *workspace.Workspace) ([]Line, error){database, room, keys, clock, files, backups, anchors, sources, checks, people} {
 		lines, err := look(ctx, w)
 		if err != nil {
 			return out, err
@@ -119,6 +123,75 @@ func keys(_ context.Context, w *workspace.Workspace) ([]Line, error) {
 		return one("keys", Bad, "chmod go-rwx "+strings.Join(open, " "), "Other users of this machine can read %s", strings.Join(open, " and ")), nil
 	}
 	return one("keys", Good, "", "Nobody else on this machine can read the keys and the database"), nil
+}
+
+// files compares what is kept with what records name. The bytes are not read: each reading of one verifies it.
+func files(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
+	named := map[blob.Hash]string{} // by which record
+	for _, k := range w.Book.Kinds.All() {
+		if _, ok := k.FieldNamed("sha256"); !ok || k.Collected {
+			continue
+		}
+		q := record.Query{Kind: k.Name, During: [2]store.Moment{-1, store.Forever - 1}, Limit: 1000, Room: k.Room}
+		for {
+			page, err := w.Book.List(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			for _, v := range page.Versions {
+				var b struct{ SHA256 string }
+				if json.Unmarshal(v.Body, &b) != nil { // erased
+					continue
+				}
+				if h, err := blob.Parse(b.SHA256); err == nil {
+					named[h] = k.Name + " " + v.Key
+				}
+			}
+			if q.After = page.Next; q.After == "" {
+				break
+			}
+		}
+	}
+	kept, orphans, size := 0, []string{}, int64(0)
+	err := w.Blobs.Each(func(h blob.Hash, n int64) error {
+		if kept, size = kept+1, size+n; named[h] == "" {
+			orphans = append(orphans, h.String())
+		}
+		delete(named, h)
+		return ctx.Err()
+	})
+	if f := (*fault.Fault)(nil); errors.As(err, &f) {
+		return one("files", Bad, f.Next, "%s", f.Message), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []Line
+	if len(named) > 0 {
+		lost := make([]string, 0, len(named))
+		for h, by := range named {
+			lost = append(lost, h.String()+" of "+by)
+		}
+		slices.Sort(lost)
+		out = one("files", Bad, "Restore them into "+w.Blobs.String()+" from the backup that belongs to the database.", "%d that records name are missing: %s", len(lost), some(lost))
+	}
+	if len(orphans) > 0 {
+		out = append(out, Line{What: "files", State: Warn, Said: fmt.Sprintf("%d that no record names are kept: %s", len(orphans), some(orphans)),
+			Next: "They are uploads that were not ended, or that a kill cut off before their record; none is needed, and what is uploaded again takes its place."})
+	}
+	if len(out) == 0 {
+		out = one("files", Good, "", "All that records name are kept: %d with %s in %s", kept, Bytes(size), w.Blobs)
+	}
+	return out, nil
+}
+
+// some is the first few of a list, and how many more there are.
+func some(list []string) string {
+	const few = 5
+	if len(list) <= few {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:few], ", "), len(list)-few)
 }
 
 func clock(ctx context.Context, w *workspace.Workspace) ([]Line, error) {

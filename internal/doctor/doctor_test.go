@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,6 +105,44 @@ func TestWhatIsWrongIsSaidAndWhatToDo(t *testing.T) {
 			t.Errorf("it is %s", doctor.Worst(lines))
 		}
 	})
+}
+
+func TestFilesThatAreMissingOrThatNoRecordNamesAreSaid(t *testing.T) {
+	w, err := workspace.Open(t.Context(), workspace.Options{Data: t.TempDir(), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	line := func(state, want string) {
+		t.Helper()
+		lines, err := doctor.Look(t.Context(), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range lines {
+			if l.What == "files" && l.State == state && strings.Contains(l.Said, want) {
+				return
+			}
+		}
+		t.Errorf("no line of files is %s and says %q: %+v", state, want, lines)
+	}
+	line(doctor.Good, "0 with 0 B")
+	h, n, err := w.Blobs.Put(t.Context(), strings.NewReader("minutes"), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line(doctor.Warn, "1 that no record names are kept: "+h.String()) // as a kill between the file and its record leaves it
+	for _, name := range []string{"Minutes", "Minutes of May"} {
+		if _, err := w.Book.Put(t.Context(), record.Job("job:test"), record.Change{Kind: "evidence", Key: "e1",
+			Body: json.RawMessage(fmt.Sprintf(`{"title":%q,"sort":"document","file_name":"m.txt","sha256":%q,"size":%d}`, name, h, n))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	line(doctor.Good, "1 with 7 B")
+	if err := w.Blobs.Remove(h); err != nil {
+		t.Fatal(err)
+	}
+	line(doctor.Bad, "1 that records name are missing: "+h.String()+" of evidence e1")
 }
 
 func TestEachKindsSpaceIsCounted(t *testing.T) {

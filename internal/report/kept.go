@@ -76,7 +76,7 @@ func Readiness(ctx context.Context, r *readiness.Report, renderer *document.Rend
 }
 
 // Keep stores the file of a report and writes its record.
-func Keep(ctx context.Context, book *record.Book, blobs *blob.Dir, by record.Actor, release string, r *readiness.Report, format string, file []byte) (record.Version, error) {
+func Keep(ctx context.Context, book *record.Book, blobs blob.Store, by record.Actor, release string, r *readiness.Report, format string, file []byte) (record.Version, error) {
 	sum, size, err := blobs.Put(ctx, bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return record.Version{}, fmt.Errorf("keep the report: %w", err)

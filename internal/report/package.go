@@ -31,7 +31,7 @@ import (
 // Options say what goes into a package.
 type Options struct {
 	Book     *record.Book
-	Blobs    *blob.Dir // nil: files are listed as missing
+	Blobs    blob.Store // nil: files are listed as missing
 	By       record.Authority
 	Release  string                               // of this program
 	Kinds    []string                             // only these; empty: every kind of the company's room

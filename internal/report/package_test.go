@@ -66,7 +66,7 @@ type workspace struct {
 	testing.TB
 	ctx   context.Context
 	book  *record.Book
-	blobs *blob.Dir
+	blobs blob.Store
 	m     *check.Monitor
 	file  blob.Hash
 	dir   string // of the ledger's key

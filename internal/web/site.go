@@ -35,7 +35,7 @@ import (
 // Deps are what the pages stand on.
 type Deps struct {
 	Book      *record.Book
-	Blobs     *blob.Dir
+	Blobs     blob.Store
 	Access    *access.Gate
 	Monitor   *check.Monitor
 	Collector *collect.Collector

@@ -59,6 +59,7 @@ import (
 type Options struct {
 	Data     string // the directory of keys, files and, on SQLite, the database
 	Database string // postgres://…; empty: SQLite in Data
+	Files    string // s3://…, where evidence and attachments are; empty: the folder files in Data
 	BaseURL  string // where browsers find it; http://localhost:8420 when empty
 	Cache    string // where the PDF engine keeps its machine code; cache in Data when empty
 	Create   bool   // make it when it does not exist
@@ -72,7 +73,7 @@ type Workspace struct {
 	Log     *ledger.Log
 	Book    *record.Book
 	Keys    *secret.Keys
-	Blobs   *blob.Dir
+	Blobs   blob.Store
 	Gate    *access.Gate
 	Collect *collect.Collector
 	Monitor *check.Monitor
@@ -187,7 +188,7 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 	if w.Keys, err = secret.Open(filepath.Join(w.Data, "secret.key")); err != nil {
 		return err
 	}
-	if w.Blobs, err = blob.Open(filepath.Join(w.Data, "files")); err != nil {
+	if w.Blobs, err = blob.OpenAt(filepath.Join(w.Data, "files"), w.Files); err != nil {
 		return err
 	}
 	w.Paper = document.New(cmp.Or(w.Cache, filepath.Join(w.Data, "cache")), 1)

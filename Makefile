@@ -1,6 +1,6 @@
 # What there is to run. Each target says what it is for; CONTRIBUTING.md says when.
 
-.PHONY: build check test test-race test-heavy bench
+.PHONY: build check test test-race test-heavy bench bench-go
 
 build: # one binary, without cgo
 	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/tickmark ./cmd/tickmark
@@ -17,5 +17,8 @@ test-race: # every test again under the race detector; needs a C compiler and pa
 test-heavy: # what is too dear for every run: a million records, killed processes, 100,000 commits
 	TICKMARK_TEST_HEAVY=1 scripts/test -timeout 120m ./...
 
-bench: # the figures of docs/performance.md
+bench: # Tickmark beside what else could judge the same records; writes its part of docs/performance.md
+	cd bench && CGO_ENABLED=0 go run . -write ../docs/performance.md
+
+bench-go: # the benchmarks beside the code, for the other figures of docs/performance.md
 	scripts/test -run '^$$' -bench . -benchmem -timeout 120m ./...

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"tickmark/internal/api"
-	"tickmark/internal/check"
 	"tickmark/internal/web"
 	"tickmark/internal/workspace"
 )
@@ -14,7 +13,7 @@ import (
 func (s *Server) handler() (http.Handler, error) {
 	w := s.w
 	pages, err := web.New(web.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect,
-		Collect: s.begin, Paper: w.Paper, BaseURL: w.BaseURL, Release: workspace.Release(), Behind: func(what string, do func(context.Context) error) {
+		Jobs: s.queue, Paper: w.Paper, BaseURL: w.BaseURL, Release: workspace.Release(), Behind: func(what string, do func(context.Context) error) {
 			s.under.Go(func() { s.try(s.life, what, do) })
 		}})
 	if err != nil {
@@ -27,21 +26,4 @@ func (s *Server) handler() (http.Handler, error) {
 	mux.Handle("GET /ledger/checkpoint", log)
 	mux.Handle("GET /ledger/tile/{level}/{rest...}", log)
 	return mux, nil
-}
-
-// begin starts a collection that outlives the request which asked for it, and ends with the server.
-func (s *Server) begin(ctx context.Context, connection string) error {
-	if _, err := s.w.Collect.Connection(ctx, connection); err != nil {
-		return err
-	}
-	s.under.Go(func() {
-		s.try(s.life, "collect "+connection, func(ctx context.Context) error {
-			if _, err := s.w.Collect.Run(ctx, connection, nil); err != nil {
-				return err
-			}
-			_, err := s.w.Monitor.Evaluate(ctx, check.Options{})
-			return err
-		})
-	})
-	return nil
 }

@@ -13,9 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"tickmark/internal/check"
 	"tickmark/internal/fault"
-	"tickmark/internal/job"
+	"tickmark/internal/queue"
 	"tickmark/internal/store"
 	"tickmark/internal/workspace"
 )
@@ -25,9 +24,11 @@ type Server struct {
 	w       *workspace.Workspace
 	l       net.Listener
 	release func()
+	queue   *queue.Queue
 	http    *http.Server
 	life    context.Context // ends with the server
 	under   sync.WaitGroup  // what runs without a request that waits for it
+	rest    time.Time       // until when nothing is judged by the minute
 }
 
 // Take takes the address, before anything else is done: a taken port or a mistyped address should be said at once.
@@ -64,6 +65,11 @@ func New(ctx context.Context, w *workspace.Workspace, l net.Listener) (*Server, 
 		}
 		s.release = release
 	}
+	var err error
+	if s.queue, err = queue.Open(ctx, w.DB, w.Data, w.Database, s.works()); err != nil {
+		s.release()
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -73,6 +79,7 @@ func (s *Server) Address() string { return s.l.Addr().String() }
 // Close gives the address and the workspace's place free.
 func (s *Server) Close() error {
 	defer s.release()
+	s.queue.Close()
 	return s.l.Close()
 }
 
@@ -87,6 +94,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	s.http = &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+	if err := s.queue.Start(ctx); err != nil {
+		return fmt.Errorf("take work from the queue: %w", err)
+	}
 	s.under.Go(func() { s.sign(ctx) })
 	s.under.Go(func() { s.work(ctx) })
 	s.under.Go(func() { s.try(ctx, "prepare the PDF engine", s.w.Paper.Make) })
@@ -95,6 +105,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	select {
 	case err := <-failed:
 		cancel()
+		s.queue.Stop(context.WithoutCancel(ctx))
 		s.under.Wait()
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
@@ -102,6 +113,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	late, stop := context.WithTimeout(context.Background(), 10*time.Second)
 	defer stop()
 	err = s.http.Shutdown(late)
+	if qerr := s.queue.Stop(context.WithoutCancel(ctx)); err == nil {
+		err = qerr
+	}
 	s.under.Wait()
 	if _, cerr := s.w.Log.Checkpoint(context.WithoutCancel(ctx)); cerr != nil {
 		slog.Error("sign the last checkpoint", "error", cerr)
@@ -123,59 +137,6 @@ func (s *Server) sign(ctx context.Context) {
 	}
 }
 
-// work does what falls due, minute by minute.
-func (s *Server) work(ctx context.Context) {
-	minutes := time.NewTicker(time.Minute)
-	defer minutes.Stop()
-	t := turn{night: time.Now(), judge: time.Now()}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-minutes.C:
-			s.try(ctx, "do the work of a minute", func(ctx context.Context) error { return s.minute(ctx, &t) })
-		}
-	}
-}
-
-// turn is what the work of one minute tells the next.
-type turn struct {
-	night time.Time // when everything was last judged anew
-	judge time.Time // not to be judged again before
-}
-
-// minute collects connections by their interval, has the ledger stamped, judges what changed and, once a night, every answer
-// anew. Of several servers of one workspace, one works.
-func (s *Server) minute(ctx context.Context, t *turn) error {
-	release, err := s.w.DB.Lock(ctx, "work")
-	if errors.Is(err, store.ErrLocked) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer release()
-	s.try(ctx, "collect what is due", s.collectDue)
-	s.try(ctx, "have the ledger stamped", s.w.Anchors.Due)
-	s.try(ctx, "do what is due", func(ctx context.Context) error { _, err := job.Due(ctx, s.w); return err })
-	if time.Now().After(t.judge) {
-		s.try(ctx, "judge what changed", func(ctx context.Context) error {
-			e, err := s.w.Monitor.Evaluate(ctx, check.Options{Light: true})
-			t.judge = time.Now().Add(20 * e.Took) // a very large workspace is not judged all the time
-			return err
-		})
-	}
-	if time.Since(t.night) > 24*time.Hour {
-		t.night = time.Now()
-		s.try(ctx, "judge everything anew", func(ctx context.Context) error {
-			_, err := s.w.Monitor.Evaluate(ctx, check.Options{Full: true})
-			return err
-		})
-		s.try(ctx, "sweep expired sessions", s.w.Gate.Sweep)
-	}
-	return nil
-}
-
 func (s *Server) try(ctx context.Context, what string, fn func(context.Context) error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -185,35 +146,4 @@ func (s *Server) try(ctx context.Context, what string, fn func(context.Context) 
 	if err := fn(store.Background(ctx)); err != nil && ctx.Err() == nil {
 		slog.Error(what, "error", err)
 	}
-}
-
-// collectDue runs the connections whose last run began longer ago than their interval.
-func (s *Server) collectDue(ctx context.Context) error {
-	conns, err := s.w.Collect.Connections(ctx)
-	if err != nil {
-		return err
-	}
-	ran := false
-	for _, c := range conns {
-		if c.Paused {
-			continue
-		}
-		last, err := s.w.Collect.LastRuns(ctx, c.Name, 1)
-		if err != nil {
-			return err
-		}
-		if len(last) > 0 && last[0].Occurred != nil && s.w.Log.Clock().Sub(last[0].Occurred.At) < c.Interval() {
-			continue
-		}
-		if _, err := s.w.Collect.Run(ctx, c.Name, nil); err != nil && !fault.Is(err, fault.Unavailable) {
-			slog.Error("collect", "connection", c.Name, "error", err)
-			continue
-		}
-		ran = true
-	}
-	if !ran {
-		return nil
-	}
-	_, err = s.w.Monitor.Evaluate(ctx, check.Options{})
-	return err
 }

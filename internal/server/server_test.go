@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"tickmark/internal/connector"
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger/merkle"
+	"tickmark/internal/queue"
 	"tickmark/internal/record"
 	"tickmark/internal/report/typst/typsttest"
 	"tickmark/internal/store"
@@ -185,15 +188,71 @@ func TestOfSeveralServersOneWorks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &Server{w: w}
-		if err := s.minute(t.Context(), &turn{night: time.Now()}); err != nil || runs() != 0 {
-			t.Errorf("both work: %d runs, %v", runs(), err)
+		s, _ := working(t, w)
+		if err := s.minute(t.Context()); err != nil || len(jobs(t, s)) != 0 {
+			t.Errorf("both ask for work: %+v, %v", jobs(t, s), err)
 		}
 		release()
-		if err := s.minute(t.Context(), &turn{night: time.Now()}); err != nil || runs() != 1 {
-			t.Errorf("nobody works: %d runs, %v", runs(), err)
+		for range 2 { // what is asked for already is not asked for twice
+			if err := s.minute(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		idle(t, s)
+		var names []string
+		for _, j := range jobs(t, s) {
+			names = append(names, j.Work+" "+j.Target+" "+string(j.State))
+		}
+		slices.Sort(names)
+		if want := []string{"collect git done", "judge  done", "night  done"}; !slices.Equal(names, want) || runs() != 1 {
+			t.Errorf("%d runs, jobs %q, want %q", runs(), names, want)
 		}
 	})
+}
+
+// working is a server that takes work from the queue until stop, and does nothing by itself.
+func working(t *testing.T, w *workspace.Workspace) (s *Server, stop func()) {
+	t.Helper()
+	l, err := Take(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err = New(t.Context(), w, l); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := s.queue.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := s.queue.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return s, stop
+}
+
+func jobs(t *testing.T, s *Server) []queue.Job {
+	t.Helper()
+	list, err := s.queue.List(context.Background(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// idle waits until nothing is under way.
+func idle(t *testing.T, s *Server) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if !slices.ContainsFunc(jobs(t, s), func(j queue.Job) bool { return !j.Over() }) {
+			return
+		}
+	}
+	t.Fatalf("they do not end: %+v", jobs(t, s))
 }
 
 func TestTakenOrMistypedAddressIsSaid(t *testing.T) {
@@ -244,49 +303,58 @@ func TestStoppingSignsTheLastCheckpoint(t *testing.T) {
 	}
 }
 
-func TestStoppingEndsTheCollectionThatAPageBegan(t *testing.T) {
-	w := open(t, workspace.Options{Data: t.TempDir()})
+func TestStoppingEndsTheCollectionThatAPageBeganAndTheNextStartGoesOn(t *testing.T) {
+	o := workspace.Options{Data: t.TempDir()}
+	w := open(t, o)
 	me, err := w.Local(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	reading := make(chan struct{})
+	reading := make(chan struct{}, 1)
 	w.Collect.Connectors = []connector.Connector{{Name: "slow", Title: "Slow", Kinds: []record.Kind{{Name: "git_commit"}},
 		Read: func(ctx context.Context, _ connector.Values, _ connector.Sink) error {
-			close(reading)
+			reading <- struct{}{}
 			<-ctx.Done()
 			return ctx.Err()
 		}}}
-	if _, err := w.Collect.Add(t.Context(), me, collect.Connection{Name: "slow", Connector: "slow"}, nil); err != nil {
+	if _, err := w.Collect.Add(t.Context(), me, collect.Connection{Name: "slow", Connector: "slow", Every: "24h"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	l, err := Take(t.Context(), "127.0.0.1:0")
+	last := func() (sum collect.Summary) {
+		runs, err := w.Collect.LastRuns(t.Context(), "slow", 1)
+		if err != nil || len(runs) != 1 {
+			t.Fatal(len(runs), err)
+		}
+		if sum, err = collect.ParseSummary(runs[0]); err != nil {
+			t.Fatal(err)
+		}
+		return sum
+	}
+	cut := func(sum collect.Summary) bool {
+		return sum.Outcome != collect.Running && sum.Outcome != collect.Complete && strings.Contains(sum.Missing[0].Reason, "it was stopped before it ended")
+	}
+	s, stop := working(t, w)
+	j, err := s.queue.Ask(t.Context(), collectWork, "slow", "person:ada")
 	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(t.Context(), w, l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	ctx, stop := context.WithCancel(t.Context())
-	s.life = ctx
-	if err := s.begin(t.Context(), "nope"); !fault.Is(err, fault.NotFound) {
-		t.Errorf("an unknown connection: %v", err)
-	}
-	if err := s.begin(t.Context(), "slow"); err != nil {
 		t.Fatal(err)
 	}
 	<-reading
 	stop()
-	s.under.Wait()
-	runs, err := w.Collect.LastRuns(t.Context(), "slow", 1)
-	if err != nil || len(runs) != 1 {
-		t.Fatal(len(runs), err)
+	if sum := last(); !cut(sum) {
+		t.Errorf("the run reads %+v", sum)
 	}
-	sum, err := collect.ParseSummary(runs[0])
-	if err != nil || sum.Outcome == collect.Running || sum.Outcome == collect.Complete || !strings.Contains(sum.Missing[0].Reason, "it was stopped before it ended") {
-		t.Errorf("the run reads %+v, %v", sum, err)
+	s.Close()
+	again, _ := working(t, w)
+	<-reading
+	if got, err := again.queue.Get(t.Context(), j.ID); err != nil || got.State != queue.Running {
+		t.Errorf("after the next start: %+v, %v", got, err)
+	}
+	if _, err := again.queue.StopJob(t.Context(), j.ID); err != nil { // somebody stops it for good
+		t.Fatal(err)
+	}
+	idle(t, again)
+	if got, err := again.queue.Get(t.Context(), j.ID); err != nil || got.State != queue.Stopped || !cut(last()) {
+		t.Errorf("stopped: %+v, %v; %+v", got, err, last())
 	}
 }
 
@@ -314,7 +382,7 @@ func TestConnectionsAreCollectedWhenTheyAreDue(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := &Server{w: w}
+	s, _ := working(t, w)
 	for _, step := range []struct {
 		later time.Duration
 		runs  string
@@ -323,6 +391,7 @@ func TestConnectionsAreCollectedWhenTheyAreDue(t *testing.T) {
 		if err := s.collectDue(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		idle(t, s)
 		var got []string
 		for _, name := range []string{"often", "rarely", "paused", "lost"} {
 			runs, err := w.Collect.LastRuns(t.Context(), name, 10)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"tickmark/internal/queue"
 )
 
 // field is the value of a form's input on a page.
@@ -160,9 +162,23 @@ func TestChangesThroughForms(t *testing.T) {
 	})
 	t.Run("a run is asked for", func(t *testing.T) {
 		status, page := w.post(t, "/sources/git/collect", nil)
-		says(t, status, 200, page, "A run of git has begun")
-		if len(w.began) != 1 || w.began[0] != "git" {
-			t.Errorf("began %v", w.began)
+		says(t, status, 200, page, "A run of git is asked for", "A run is waiting", "/settings/jobs/1/stop")
+		if len(w.jobs) != 1 || w.jobs[0].Target != "git" || w.jobs[0].Work != "collect" {
+			t.Errorf("asked for %v", w.jobs)
+		}
+		w.jobs[0].State, w.jobs[0].Progress = queue.Running, queue.Progress{Said: "git_commit", Done: 1200, Of: 5000}
+		_, page = w.get(t, "/settings/jobs")
+		says(t, status, 200, page, "Collect", "Running", "Commits, 1,200 of 5,000", `value="1200"`, "Stop")
+		status, page = w.post(t, "/settings/jobs/1/stop", nil)
+		says(t, status, 200, page, "It stops as soon as it can", "Stopping")
+		if strings.Contains(page, "/settings/jobs/1/stop") {
+			t.Error("what stops already can be stopped")
+		}
+		w.jobs[0].State, w.jobs[0].Error = queue.Failed, "The <repository> is away."
+		_, page = w.get(t, "/settings/jobs")
+		says(t, status, 200, page, "Failed", "The &lt;repository&gt; is away.")
+		if status, _ = w.post(t, "/settings/jobs/99/stop", nil); status != http.StatusNotFound {
+			t.Errorf("stopping a job that is none answers %d", status)
 		}
 		if status, _ = w.post(t, "/sources/nothing/collect", nil); status != http.StatusNotFound {
 			t.Errorf("a source that is none answers %d", status)

@@ -30,6 +30,15 @@ func settingFixtures() []fixture {
 				Rows: []CheckSetting{{ID: "HOST-04", Title: "Root does not sign in by ssh", Severity: "critical"}, {ID: "HOST-09", Title: "Security updates are installed in time", Severity: "high", Own: true, Reason: "Agreed in the risk assessment of May", By: "person:ada", At: ago(9 * day), Values: []SettingValue{{"max_age_days", "Max age days", "14", "30"}}},
 					{ID: "GIT-02", Title: "Commits are signed", Severity: "low", Off: true, Own: true, Reason: "Our releases are signed instead", By: "person:ada", At: ago(30 * day), Fault: "The check GIT-02 has no setting \"x\"."}}})
 		}},
+		{path: "/settings/jobs", page: func() templ.Component {
+			return jobsPage(page("Jobs", "/settings/jobs"), JobList{Rows: []JobRow{
+				{Title: "Judge what changed", Status: "waiting", By: "connection:git", Asked: ago(time.Minute), Stop: "/settings/jobs/4/stop"},
+				{Title: "Collect", Target: part.Link{Text: "git", Href: "/sources/git"}, Status: "running", Said: "Commits", Done: 61_200, Of: 100_000, By: "person:ada", Asked: ago(2 * time.Minute), Began: ago(time.Minute), Took: time.Minute, Stop: "/settings/jobs/3/stop"},
+				{Title: "Judge everything anew", Status: "running", By: "job:night", Asked: ago(time.Hour), Began: ago(time.Hour), Took: time.Hour, Stopping: true},
+				{Title: "Collect", Target: part.Link{Text: "host", Href: "/sources/host"}, Status: "failed", Error: "The workspace cannot be written just now: the disk is full. Make room and try again.", By: "job:schedule", Asked: ago(day), Began: ago(day), Ended: ago(day).Add(3 * time.Second), Took: 3 * time.Second},
+				{Title: "Collect", Target: part.Link{Text: "host", Href: "/sources/host"}, Status: "done", Said: "The run is complete", By: "job:schedule", Asked: ago(2 * day), Began: ago(2 * day), Ended: ago(2 * day).Add(2 * time.Second), Took: 2 * time.Second},
+			}})
+		}},
 		{path: "/settings/version", page: func() templ.Component {
 			return versionPage(page("Backup and version", "/settings/version"), VersionPage{Facts: []part.Fact{part.Say("Release", "v0.4.0"), part.Say("Database", "SQLite"), part.Say("Outside anchor", "None.")}, Backup: []string{"The database: tickmark.db in the workspace's directory.", "secret.key, which opens credentials."}})
 		}},

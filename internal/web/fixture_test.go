@@ -127,7 +127,7 @@ func fixtures() []fixture {
 			return sourcesPage(framed("Sources", "/sources"), SourceList{Rows: fixtureSources()})
 		}},
 		{path: "/sources/host", page: func() templ.Component {
-			return sourcePage(framed("host", "/sources", part.Crumb{Text: "Sources", Href: "/sources"}, part.Crumb{Text: "host"}), SourcePage{SourceRow: fixtureSources()[0], Collects: true, Answer: fixtureAnswer("incomplete"), Settings: []part.Fact{part.Say("Path", "/")},
+			return sourcePage(framed("host", "/sources", part.Crumb{Text: "Sources", Href: "/sources"}, part.Crumb{Text: "host"}), SourcePage{SourceRow: fixtureSources()[0], Collects: true, Busy: true, Job: JobRow{Title: "Collect", Status: "running", Said: "Files", Done: 40, Of: 100, Stop: "/settings/jobs/1/stop"}, Answer: fixtureAnswer("incomplete"), Settings: []part.Fact{part.Say("Path", "/")},
 				Permissions: []PermissionRow{{Name: "root", Why: "Firewall rules are shown to root only.", Kinds: []string{"host_firewall"}, Missing: true}},
 				From:        ago(14 * day), To: noon, Now: noon,
 				Coverage: []CoverageRow{{Kind: "host_account", Title: "Accounts", Now: "covered", Spans: []CoverageSpan{{From: ago(13 * day)}}}, {Kind: "host_firewall", Title: "Firewall rules", Now: "denied", Spans: []CoverageSpan{{From: ago(13 * day), To: ago(6 * day)}, {From: ago(6 * day), Reason: "nft: operation not permitted"}}}},

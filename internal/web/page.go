@@ -91,6 +91,7 @@ func settingPages() []item {
 		{"Checks and deadlines", "/settings/checks", "calendar-clock", ""},
 		{"Users and roles", "/settings/users", "user", ""},
 		{"Tokens", "/settings/tokens", "key-round", ""},
+		{"Jobs", "/settings/jobs", "play", ""},
 		{"Backup and version", "/settings/version", "server", ""},
 		{"History of settings", "/settings/history", "history", ""},
 	}

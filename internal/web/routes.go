@@ -99,6 +99,8 @@ func (s *site) routes() []route {
 		{"GET /settings/checks", s.settingsChecks, false},
 		{"GET /settings/checks/{id}/preview", s.settingsCheckPreview, false},
 		{"POST /settings/checks/{id}", s.settingsCheckSave, false},
+		{"GET /settings/jobs", s.jobs, false},
+		{"POST /settings/jobs/{id}/stop", s.jobStop, false},
 		{"GET /settings/version", s.settingsVersion, false},
 		{"GET /settings/history", s.settingsHistory, false},
 		{"GET /settings/users", s.users, false},

@@ -86,6 +86,7 @@ func (s *site) settingsIndex(w http.ResponseWriter, r *http.Request) error {
 		"/settings/checks":       "Thresholds, which checks are off and why, days to fix by severity",
 		"/settings/users":        "Who can sign in, as what, and which person each is",
 		"/settings/tokens":       "Keys for programs",
+		"/settings/jobs":         "What the servers do now, how far it is, and how it ended",
 		"/settings/version":      "Release, database, ledger, and what to back up",
 		"/settings/history":      "Who changed which setting, when and why",
 	}

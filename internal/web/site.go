@@ -40,8 +40,7 @@ type Deps struct {
 	Monitor   *check.Monitor
 	Collector *collect.Collector
 
-	// Collect begins a run of a connection and returns at once; nil where this process does not collect.
-	Collect func(ctx context.Context, connection string) error
+	Jobs Jobs // what servers are asked for; nil where this process asks for nothing
 
 	Paper   *document.Renderer // nil where this process makes no PDFs
 	BaseURL string             // where browsers find these pages, for files that link to them

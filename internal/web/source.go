@@ -143,7 +143,7 @@ func (s *site) source(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d := SourcePage{SourceRow: row, Now: part.Of(ctx).Moment(), Collects: s.Collect != nil && session(ctx).May(ctx, access.Act, nil) == nil}
+	d := SourcePage{SourceRow: row, Now: part.Of(ctx).Moment(), Collects: s.Jobs != nil && session(ctx).May(ctx, access.Act, nil) == nil}
 	for _, k := range slices.Sorted(keysOf(c.Settings)) {
 		d.Settings = append(d.Settings, part.Say(part.Sentence(k), c.Settings[k]))
 	}
@@ -173,6 +173,9 @@ func (s *site) source(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d.Answer = sourceAnswer(d, runs)
+	if d.Job, d.Busy = s.jobOf(ctx, "collect", name); d.Busy {
+		w.Header().Set("Refresh", "3") // the page comes back by itself until the run has ended
+	}
 	p := Page{Title: name, Section: "/sources", Crumbs: []part.Crumb{{Text: "Sources", Href: "/sources"}, {Text: name}}}
 	return s.show(w, r, p, func(p Page) templ.Component { return sourcePage(p, d) })
 }
@@ -297,16 +300,16 @@ func (s *site) sourceCollect(w http.ResponseWriter, r *http.Request) error {
 	if err := session(ctx).May(ctx, access.Act, nil); err != nil {
 		return err
 	}
-	if s.Collect == nil {
+	if s.Jobs == nil {
 		return fault.New(fault.Unavailable, "This server does not collect.").WithNext("Run: tickmark collect %s", name)
 	}
 	if _, err := s.Collector.Connection(ctx, name); err != nil {
 		return err
 	}
-	if err := s.Collect(ctx, name); err != nil {
+	if _, err := s.Jobs.Ask(ctx, "collect", name, session(ctx).Actor().Name); err != nil {
 		return err
 	}
-	return done(w, r, part.Path("sources", name), "A run of "+name+" has begun. Load the page again to see it end.")
+	return done(w, r, part.Path("sources", name), "A run of "+name+" is asked for.")
 }
 
 const exchangesShown = 200

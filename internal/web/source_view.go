@@ -30,6 +30,8 @@ type SourcePage struct {
 	SourceRow
 	Help        string
 	Answer      part.Answer
+	Job         JobRow      // that reads it now or is about to
+	Busy        bool        // there is one
 	Settings    []part.Fact // without secrets
 	Permissions []PermissionRow
 	Coverage    []CoverageRow

@@ -12,13 +12,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tickmark/internal/access"
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
+	"tickmark/internal/fault"
+	"tickmark/internal/queue"
 	"tickmark/internal/record"
 	"tickmark/internal/report/document"
 	"tickmark/internal/report/typst/typsttest"
@@ -32,8 +36,30 @@ type world struct {
 	Links []string // one-time sign-in links, unused
 	by    access.Session
 	http  *http.Client
-	began []string // connections that were asked to collect
+	jobs  jobs // that were asked for
 }
+
+// jobs is a queue that nobody takes from.
+type jobs []queue.Job
+
+func (l *jobs) Ask(_ context.Context, work, target, by string) (queue.Job, error) {
+	j := queue.Job{ID: int64(len(*l) + 1), Work: work, Target: target, By: by, State: queue.Waiting, Asked: time.Now()}
+	*l = append(*l, j)
+	return j, nil
+}
+
+func (l *jobs) StopJob(_ context.Context, id int64) (queue.Job, error) {
+	if id < 1 || int(id) > len(*l) {
+		return queue.Job{}, fault.New(fault.NotFound, "There is no such job.")
+	}
+	j := &(*l)[id-1]
+	if j.Stopping = j.State == queue.Running; j.State == queue.Waiting {
+		j.State = queue.Stopped
+	}
+	return *j, nil
+}
+
+func (l *jobs) List(context.Context, int) ([]queue.Job, error) { return slices.Clone(*l), nil }
 
 // paper is one renderer for all tests: making its machine code is the dear part.
 var paper = sync.OnceValue(func() *document.Renderer { return document.New(typsttest.Dir(), 2) })
@@ -81,10 +107,7 @@ func emptyWorld(t testing.TB) *world {
 	if w.by, err = w.Local(ctx); err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Workspace.Collect, Collect: func(_ context.Context, name string) error {
-		w.began = append(w.began, name)
-		return nil
-	}, Paper: paper(), BaseURL: w.URL, Release: "test", Behind: func(what string, do func(context.Context) error) {
+	h, err := New(Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Workspace.Collect, Jobs: &w.jobs, Paper: paper(), BaseURL: w.URL, Release: "test", Behind: func(what string, do func(context.Context) error) {
 		if err := do(ctx); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -1,0 +1,141 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tickmark/internal/check"
+	"tickmark/internal/job"
+	"tickmark/internal/queue"
+	"tickmark/internal/store"
+)
+
+// What can be asked for. Whoever asks, one of the servers does it, and the page of jobs shows it.
+const (
+	collectWork = "collect" // a connection
+	judgeWork   = "judge"   // what changed
+	nightWork   = "night"   // every answer anew
+)
+
+func (s *Server) works() map[string]queue.Work {
+	return map[string]queue.Work{collectWork: s.collect, judgeWork: s.judge, nightWork: s.night}
+}
+
+func (s *Server) collect(ctx context.Context, connection string, say func(queue.Progress)) error {
+	sum, err := s.w.Collect.Run(store.Background(ctx), connection, func(_, kind string, done, total int) {
+		say(queue.Progress{Said: kind, Done: done, Of: total})
+	})
+	if err != nil {
+		return err
+	}
+	say(queue.Progress{Said: "The run is " + sum.Outcome})
+	if ctx.Err() != nil { // the run says that it was stopped
+		return ctx.Err()
+	}
+	_, err = s.queue.Ask(ctx, judgeWork, "", "connection:"+connection)
+	return err
+}
+
+func (s *Server) judge(ctx context.Context, _ string, say func(queue.Progress)) error {
+	e, err := s.w.Monitor.Evaluate(store.Background(ctx), check.Options{})
+	say(queue.Progress{Said: fmt.Sprintf("%d answers turned", e.Flips)})
+	return err
+}
+
+func (s *Server) night(ctx context.Context, _ string, say func(queue.Progress)) error {
+	e, err := s.w.Monitor.Evaluate(store.Background(ctx), check.Options{Full: true})
+	say(queue.Progress{Said: fmt.Sprintf("%d answers turned", e.Flips)})
+	return err
+}
+
+// work does what falls due, minute by minute.
+func (s *Server) work(ctx context.Context) {
+	minutes := time.NewTicker(time.Minute)
+	defer minutes.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-minutes.C:
+			s.try(ctx, "do the work of a minute", s.minute)
+		}
+	}
+}
+
+// minute asks for the collection of connections by their interval and, once a night, for every answer anew, has the ledger
+// stamped and judges what changed. Of several servers of one workspace one does so at a time; what is asked for any may do.
+func (s *Server) minute(ctx context.Context) error {
+	release, err := s.w.DB.Lock(ctx, "work")
+	if errors.Is(err, store.ErrLocked) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer release()
+	s.try(ctx, "see whose process is gone", s.queue.Revive)
+	s.try(ctx, "collect what is due", s.collectDue)
+	s.try(ctx, "have the ledger stamped", s.w.Anchors.Due)
+	s.try(ctx, "do what is due", func(ctx context.Context) error { _, err := job.Due(ctx, s.w); return err })
+	s.try(ctx, "judge what changed", s.judgeLight)
+	s.try(ctx, "ask for the work of a night", s.nightly)
+	return nil
+}
+
+// judgeLight judges what changed or turns by the clock, unless that is being done.
+func (s *Server) judgeLight(ctx context.Context) error {
+	if time.Now().Before(s.rest) {
+		return nil
+	}
+	for _, work := range []string{judgeWork, nightWork} {
+		release, err := s.queue.Hold(ctx, work, "")
+		if errors.Is(err, store.ErrLocked) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	e, err := s.w.Monitor.Evaluate(ctx, check.Options{Light: true})
+	s.rest = time.Now().Add(20 * e.Took) // a very large workspace is not judged all the time
+	return err
+}
+
+func (s *Server) nightly(ctx context.Context) error {
+	last, ok, err := s.queue.Last(ctx, nightWork)
+	if err != nil || ok && time.Since(last.Asked) < 24*time.Hour {
+		return err
+	}
+	if err := s.w.Gate.Sweep(ctx); err != nil {
+		return err
+	}
+	_, err = s.queue.Ask(ctx, nightWork, "", "job:night")
+	return err
+}
+
+// collectDue asks for the connections whose last run began longer ago than their interval.
+func (s *Server) collectDue(ctx context.Context) error {
+	conns, err := s.w.Collect.Connections(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range conns {
+		if c.Paused {
+			continue
+		}
+		last, err := s.w.Collect.LastRuns(ctx, c.Name, 1)
+		if err != nil {
+			return err
+		}
+		if len(last) > 0 && last[0].Occurred != nil && s.w.Log.Clock().Sub(last[0].Occurred.At) < c.Interval() {
+			continue
+		}
+		if _, err := s.queue.Ask(ctx, collectWork, c.Name, "job:schedule"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -39,6 +39,17 @@ type JobRow struct {
 	Stopping            bool
 }
 
+// far says in words how far a job is.
+func (j JobRow) far() string {
+	switch {
+	case !j.Ended.IsZero() || j.Done == 0:
+		return j.Said
+	case j.Of == 0:
+		return j.Said + ", " + part.Number(int64(j.Done))
+	}
+	return j.Said + ", " + part.Number(int64(j.Done)) + " of " + part.Number(int64(j.Of))
+}
+
 const jobsShown = 100
 
 // jobRow says a job as people read it. Whoever may act stops it.

@@ -11,7 +11,7 @@ import (
 )
 
 type doctorCommand struct {
-	Space bool `help:"Explain what takes the space, by kind."`
+	Space bool `help:"Explain what takes the space, by part and by kind."`
 }
 
 func (c *doctorCommand) Run(s *session) error {
@@ -43,16 +43,24 @@ func (c *doctorCommand) Run(s *session) error {
 }
 
 func (c *doctorCommand) space(s *session, w *workspace.Workspace) error {
-	list, err := doctor.Spaces(s, w)
+	x, err := doctor.Explain(s, w)
 	if err != nil {
 		return err
 	}
 	if s.flags.JSON {
-		return s.writeJSON(list)
+		return s.writeJSON(x)
 	}
 	var rows [][]string
-	for _, x := range list {
-		rows = append(rows, []string{x.Kind, fmt.Sprint(x.Versions), doctor.Bytes(x.Bodies), doctor.Bytes(x.Raw), doctor.Bytes(x.Indexed), fmt.Sprint(x.Answers)})
+	for _, p := range x.Parts {
+		rows = append(rows, []string{p.What, doctor.Bytes(p.Bytes), doctor.Bytes(p.Indexes)})
 	}
-	return s.table([]string{"kind", "versions", "bodies", "sources' bytes", "index", "answers"}, rows)
+	if err := s.table([]string{"on the disk", "bytes", "of them indexes of the database"}, rows); err != nil {
+		return err
+	}
+	s.fact("")
+	rows = nil
+	for _, k := range x.Kinds {
+		rows = append(rows, []string{k.Kind, fmt.Sprint(k.Versions), doctor.Bytes(k.Bodies), doctor.Bytes(k.History), doctor.Bytes(k.Raw), doctor.Bytes(k.Indexed), fmt.Sprint(k.Answers)})
+	}
+	return s.table([]string{"kind", "versions", "bodies now", "bodies before", "sources' bytes", "index", "answers"}, rows)
 }

@@ -312,30 +312,6 @@ func people(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 	return one("people", Good, "", "Users are linked to people"), nil
 }
 
-// Space is what a kind takes in the database.
-type Space struct {
-	Kind     string `db:"kind" json:"kind"`
-	Versions int64  `db:"versions" json:"versions"`
-	Bodies   int64  `db:"bodies" json:"bodies"` // bytes, packed
-	Raw      int64  `db:"raw" json:"raw"`       // the sources' own bytes, packed
-	Indexed  int64  `db:"indexed" json:"indexed"`
-	Answers  int64  `db:"answers" json:"answers"` // rows
-}
-
-// Spaces explains what takes the space, the largest first.
-func Spaces(ctx context.Context, w *workspace.Workspace) ([]Space, error) {
-	var out []Space
-	err := w.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		out, err = store.All[Space](ctx, tx, `SELECT k.name AS kind, count(*) AS versions, coalesce(sum(length(v.body)), 0) AS bodies, coalesce(sum(length(v.raw)), 0) AS raw,
-			coalesce((SELECT sum(length(x.value) + length(x.ord)) FROM value x JOIN field f ON f.id = x.field WHERE f.kind = k.id), 0) AS indexed,
-			(SELECT count(*) FROM result a JOIN record r ON r.id = a.record WHERE r.kind = k.id) AS answers
-			FROM version v JOIN kind k ON k.id = v.kind GROUP BY k.id, k.name`)
-		return err
-	})
-	slices.SortFunc(out, func(a, b Space) int { return int(min(max(b.Bodies+b.Raw+b.Indexed-a.Bodies-a.Raw-a.Indexed, -1), 1)) })
-	return out, err
-}
-
 // Bytes is a size in words: "1.5 GB", by thousands.
 func Bytes(n int64) string {
 	switch {

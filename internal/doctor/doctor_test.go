@@ -146,19 +146,38 @@ func TestFilesThatAreMissingOrThatNoRecordNamesAreSaid(t *testing.T) {
 }
 
 func TestEachKindsSpaceIsCounted(t *testing.T) {
-	w, err := workspace.Open(t.Context(), workspace.Options{Data: t.TempDir(), Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	for _, name := range []string{"Ada", "Ada L"} {
-		if _, err := w.Book.Put(t.Context(), record.Job("job:test"), record.Change{Kind: "person", Key: "p", Body: json.RawMessage(`{"id":"p","name":"` + name + `","email":"a@example.org"}`)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	list, err := doctor.Spaces(t.Context(), w)
-	if err != nil || len(list) != 1 || list[0].Kind != "person" || list[0].Versions != 2 || list[0].Bodies == 0 || list[0].Indexed == 0 {
-		t.Errorf("%+v, %v", list, err)
+	for engine, address := range map[string]func(testing.TB) string{"sqlite": func(testing.TB) string { return "" }, "postgres": storetest.PostgresURL} {
+		t.Run(engine, func(t *testing.T) {
+			w, err := workspace.Open(t.Context(), workspace.Options{Data: t.TempDir(), Database: address(t), Create: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			for _, name := range []string{"Ada", "Ada L"} {
+				if _, err := w.Book.Put(t.Context(), record.Job("job:test"), record.Change{Kind: "person", Key: "p", Body: json.RawMessage(`{"id":"p","name":"` + name + `","email":"a@example.org"}`)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, _, err := w.Blobs.Put(t.Context(), strings.NewReader(strings.Repeat("a file", 1000)), 1<<20); err != nil {
+				t.Fatal(err)
+			}
+			x, err := doctor.Explain(t.Context(), w)
+			if k := x.Kinds; err != nil || len(k) != 1 || k[0].Kind != "person" || k[0].Versions != 2 || k[0].Bodies == 0 || k[0].History == 0 || k[0].Indexed == 0 {
+				t.Errorf("%+v, %v", k, err)
+			}
+			parts := map[string]doctor.Share{}
+			for _, p := range x.Parts {
+				parts[p.What] = p
+			}
+			for _, what := range []string{"records and their versions", "index of lists and filters", "ledger", "answers of checks", "runs and coverage", "everything else"} {
+				if parts[what].Bytes == 0 {
+					t.Errorf("%s take nothing: %+v", what, x.Parts)
+				}
+			}
+			if parts["records and their versions"].Indexes == 0 || parts["files"].Bytes != 6000 {
+				t.Errorf("%+v", x.Parts)
+			}
+		})
 	}
 	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1500: "1.5 kB", 2_000_000: "2.0 MB", 3_400_000_000: "3.4 GB"} {
 		if got := doctor.Bytes(n); got != want {

@@ -263,17 +263,18 @@ func (r *run) Item(it connector.Item) error {
 		return err
 	}
 	o := record.Observation{Kind: it.Kind, Key: it.Key, Scope: it.Scope, Label: it.Label, Raw: it.Raw, Body: it.Body, Occurred: it.Occurred}
-	if len(it.Parts) > 0 {
-		if err := r.compose(k, &o, it.Parts); err != nil {
-			return err
-		}
-	}
 	known := k.known[it.Key]
 	if known != nil && known.Seen {
 		r.gap(Missing{Kind: it.Kind, Scope: it.Scope, Reason: fmt.Sprintf("The source named two objects %q.", it.Key)})
 		return nil
 	}
-	ob, err := r.c.Book.Observe(r.collection(), o, known)
+	var ob *record.Observed
+	if len(it.Parts) > 0 {
+		err = r.compose(k, &o, it.Parts)
+	}
+	if err == nil {
+		ob, err = r.c.Book.Observe(r.collection(), o, known)
+	}
 	if err != nil {
 		if f := (*fault.Fault)(nil); errors.As(err, &f) && (f.Kind == fault.Invalid || f.Kind == fault.TooLarge) {
 			r.gap(Missing{Kind: it.Kind, Scope: it.Scope, Reason: fmt.Sprintf("The object %q cannot be kept: %s", it.Key, f.Message)})
@@ -319,6 +320,10 @@ func (r *run) compose(k *reading, o *record.Observation, parts []connector.Part)
 	if src == nil {
 		src = o.Raw
 	}
+	src, err := record.Canonical(src) // or one of two members of a name would be lost
+	if err != nil {
+		return err
+	}
 	body := map[string]json.RawMessage{}
 	if err := json.Unmarshal(src, &body); err != nil {
 		return fmt.Errorf("the object %s of %s: %w", o.Key, o.Kind, err)
@@ -346,8 +351,8 @@ func (r *run) compose(k *reading, o *record.Observation, parts []connector.Part)
 		}
 	}
 	b, err := json.Marshal(body)
-	if err != nil {
-		return err
+	if err != nil { // only what a part holds can be wrong
+		return fault.New(fault.Invalid, "A part of it is not valid JSON: %w.", err)
 	}
 	o.Raw, o.Body = raw, b
 	return nil

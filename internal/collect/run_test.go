@@ -210,19 +210,89 @@ func TestAFailedRunVouchesForNothing(t *testing.T) {
 	}
 }
 
+// A source may send anything. What cannot be kept is named with its reason, everything else is kept and nothing is closed, and once
+// the source sends it well the next run heals.
 func TestBadObjectsAreNamedAndNothingElseIsLost(t *testing.T) {
-	s := &shelf{boxes: map[string]string{"a": `{"id":"a"}`, "b": `{"id":"b","id":"c"}`}, items: map[string]string{"i": `{"id":"i"}`}}
-	c := collector(t, storetest.SQLite(t), s)
-	got := run(t, c)
-	if got.Outcome != collect.Incomplete || !strings.Contains(got.Missing[0].Reason, `"b"`) || count(t, c, "box") != 1 {
-		t.Errorf("%+v", got)
+	deep := func(n int) string { return `{"id":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}` }
+	for name, bad := range map[string]struct{ body, said string }{
+		"not JSON":       {"<html>it broke</html>", "not valid JSON: invalid character '<' at start of value"},
+		"cut off":        {`{"id":"b"`, "not valid JSON: unexpected EOF"},
+		"nothing":        {"", "not valid JSON: unexpected EOF"},
+		"a list":         {`["b"]`, "must be a JSON object"},
+		"two of a name":  {`{"id":"b","id":"c"}`, `not valid JSON: duplicate object member name "id"`},
+		"two far within": {`{"id":"b","a":[{"x":1,"x":1}]}`, `not valid JSON: duplicate object member name "x"`},
+		"not UTF-8":      {"{\"id\":\"b\xff\"}", "not valid JSON: invalid UTF-8"},
+		"of 50 MB":       {`{"id":"` + strings.Repeat("b", 50<<20) + `"}`, "of 52428809 bytes is over the limit of 8388608"},
+		"10,000 deep":    {deep(10_000), "not valid JSON: exceeded max depth"},
+	} {
+		for _, parts := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, parts %t", name, parts), func(t *testing.T) {
+				s := &shelf{boxes: map[string]string{"a": `{"id":"a"}`, "b": `{"id":"b"}`, "gone": `{"id":"gone"}`}, items: map[string]string{"i": `{"id":"i"}`}}
+				c := collector(t, storetest.SQLite(t), s)
+				run(t, c)
+				delete(s.boxes, "b")
+				delete(s.boxes, "gone")
+				s.boxes["new"] = `{"id":"new"}`
+				s.then = func(out connector.Sink) error {
+					it := connector.Item{Kind: "box", Key: "b", Raw: []byte(bad.body)}
+					if parts {
+						it.Parts = []connector.Part{{Name: "more", JSON: []byte(`{"x":1}`)}}
+					}
+					return out.Item(it)
+				}
+				got := run(t, c)
+				if got.Outcome != collect.Incomplete || len(got.Missing) != 1 || !strings.Contains(got.Missing[0].Reason, `The object "b" cannot be kept`) || !strings.Contains(got.Missing[0].Reason, bad.said) {
+					t.Errorf("%s: %+.300v", got.Outcome, got.Missing)
+				}
+				if n := count(t, c, "box"); n != 4 {
+					t.Errorf("%d boxes stand, of a, b, gone and new", n)
+				}
+				if cs := covered(t, c, "box"); cs[len(cs)-1].Ended == "" {
+					t.Errorf("it is vouched for: %+v", cs)
+				}
+				s.boxes["b"], s.then = `{"id":"b","full":true}`, nil
+				if got := run(t, c); got.Outcome != collect.Complete || count(t, c, "box") != 3 {
+					t.Errorf("the next run: %+v", got)
+				}
+			})
+		}
 	}
-	s.boxes["b"] = `{"id":"b"}`
+	s := &shelf{boxes: map[string]string{"a": `{"id":"a"}`}, items: map[string]string{"i": `{"id":"i"}`}}
+	c := collector(t, storetest.SQLite(t), s)
 	s.then = func(out connector.Sink) error {
 		return out.Item(connector.Item{Kind: "box", Key: "a", Raw: []byte(`{"id":"another"}`)})
 	}
 	if got := run(t, c); got.Outcome != collect.Incomplete || !strings.Contains(got.Missing[0].Reason, `two objects "a"`) {
 		t.Errorf("a key named twice: %+v", got)
+	}
+}
+
+// Numbers that a float cannot hold are kept with all their digits, and so is whatever is only unusual.
+func TestUnusualObjectsAreKeptAsTheyCame(t *testing.T) {
+	deep := `{"id":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`
+	for raw, body := range map[string]string{
+		`{"n":9007199254740993,"id":"b"}`:                      `{"id":"b","n":9007199254740993}`,
+		`{"id":"b","n":[-123456789012345678901234567890,1e3]}`: `{"id":"b","n":[-123456789012345678901234567890,1000]}`,
+		`{"id":"b","n":0.1234567890123456789}`:                 `{"id":"b","n":0.12345678901234568}`, // the source's own bytes have the rest
+		`{"id":"b","n":"\u0000\ud83d\ude00","":{}}`:            "{\"\":{},\"id\":\"b\",\"n\":\"\\u0000\U0001F600\"}",
+		deep: deep,
+	} {
+		s := &shelf{boxes: map[string]string{"b": raw}, items: map[string]string{"i": `{"id":"i"}`}}
+		c := collector(t, storetest.SQLite(t), s)
+		if got := run(t, c); got.Outcome != collect.Complete {
+			t.Fatalf("%.80s: %+.300v", raw, got.Missing)
+		}
+		v, err := c.Book.Get(t.Context(), "box", "b", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := c.Book.Raw(t.Context(), v)
+		if err != nil || string(own) != raw || string(v.Body) != body {
+			t.Errorf("%.80s came back as %.80s, its body as %.80s, %v", raw, own, v.Body, err)
+		}
+		if _, err := c.Book.Verify(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

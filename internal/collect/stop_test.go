@@ -2,8 +2,11 @@ package collect_test
 
 import (
 	"context"
+	"crypto/rand"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"tickmark/internal/collect"
 	"tickmark/internal/connector"
@@ -91,5 +94,115 @@ func TestChangedSettingsAreReadAnew(t *testing.T) {
 	s.used = false
 	if got := run(t, c); got.Outcome != collect.Complete || s.used {
 		t.Errorf("%s; what was read under other settings still counts: %t", got.Outcome, s.used)
+	}
+}
+
+// The database fails in the middle of a run: what was acknowledged stands, the run vouches for nothing, closes nothing and is
+// marked by the next, which heals.
+func TestARunThatTheDatabaseCutsOffIsHealedByTheNext(t *testing.T) {
+	for name, engine := range map[string]struct {
+		disk bool
+		open func(t *testing.T) (db *store.DB, harm, mend func())
+	}{
+		"the disk is full": {true, func(t *testing.T) (*store.DB, func(), func()) {
+			db := storetest.SQLite(t)
+			limit := func(pages string) {
+				if err := db.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec(t.Context(), "PRAGMA max_page_count = "+pages); return err }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return db, func() { limit("1") }, func() { limit("1000000") } // 1: no more than there are
+		}},
+		"PostgreSQL is restarted": {false, func(t *testing.T) (*store.DB, func(), func()) {
+			url := storetest.PostgresURL(t)
+			mark := "t" + strings.ToLower(rand.Text()[:12])
+			db, err := store.Open(t.Context(), url+"&application_name="+mark)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() })
+			other, err := store.Open(t.Context(), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { other.Close() })
+			back, ended := make(chan bool), make(chan error, 1)
+			down := func() {
+				for { // it takes no connection until it is back
+					select {
+					case <-back:
+						ended <- nil
+						return
+					default:
+					}
+					if _, err := store.All[bool](t.Context(), other, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", mark); err != nil {
+						ended <- err
+						return
+					}
+				}
+			}
+			return db, func() { go down() }, func() {
+				close(back)
+				if err := <-ended; err != nil {
+					t.Fatal(err)
+				}
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, harm, mend := engine.open(t)
+			s := &shelf{boxes: map[string]string{"gone": `{"id":"gone"}`}, items: map[string]string{"i": `{"id":"i"}`}}
+			c := collector(t, db, s)
+			run(t, c)
+			before, err := c.Book.Log.Head(t.Context(), db)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.boxes = map[string]string{}
+			for i := range 1000 {
+				s.boxes[fmt.Sprintf("b%04d", i)] = fmt.Sprintf(`{"id":"b%04d"}`, i)
+			}
+			s.then = func(out connector.Sink) error {
+				for range 2000 { // until the first batch at least was written
+					if now, err := c.Book.Log.Head(t.Context(), db); err != nil {
+						t.Error(err)
+						break
+					} else if now.Size >= before.Size+500 {
+						break
+					}
+					time.Sleep(5 * time.Millisecond)
+				}
+				harm()
+				for i := 1000; i < 9000; i++ {
+					if err := out.Item(connector.Item{Kind: "box", Key: fmt.Sprintf("b%04d", i), Raw: fmt.Appendf(nil, `{"id":"b%04d"}`, i)}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			_, err = c.Run(t.Context(), "shelf", nil)
+			mend()
+			if err == nil || engine.disk && (!fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "The disk is full; nothing was written")) {
+				t.Fatalf("the run ended with %v", err)
+			}
+			kept := count(t, c, "box")
+			if _, err := c.Book.Get(t.Context(), "box", "gone", 0); err != nil || kept < 500 {
+				t.Errorf("%d boxes stand, and of the one that was there: %v", kept, err)
+			}
+			s.then = nil
+			for i := 1000; i < 2000; i++ {
+				s.boxes[fmt.Sprintf("b%04d", i)] = fmt.Sprintf(`{"id":"b%04d"}`, i)
+			}
+			if got := run(t, c); got.Outcome != collect.Complete || count(t, c, "box") != 2000 {
+				t.Errorf("the next run: %+v", got)
+			}
+			v, err := c.Book.Get(t.Context(), collect.RunKind, "2", 0)
+			if err != nil || !strings.Contains(string(v.Body), `"outcome":"interrupted"`) {
+				t.Errorf("the run that was cut off: %s, %v", v.Body, err)
+			}
+			if _, err := c.Book.Verify(t.Context(), nil); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -11,12 +12,34 @@ import (
 	"tickmark/internal/fault"
 )
 
+const poolSize = 16 // connections
+
+// again does what reads or begins, and does it anew while it meets connections of the pool that the server has cut: all of them,
+// once, when PostgreSQL was restarted. Nothing was done yet, so that nothing is done twice.
+func again[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	for tries := 0; ; tries++ {
+		v, err := do()
+		if err == nil || !cut(err) || tries > poolSize || ctx.Err() != nil {
+			return v, kind(err)
+		}
+	}
+}
+
+// cut reports whether the server closed the connection.
+func cut(err error) bool {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return pe.Code == "57P01" || pe.Code == "57P02" // by an administrator, or after a crash
+	}
+	return errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
+}
+
 func openPostgres(ctx context.Context, url string) (*DB, error) {
 	p, err := sql.Open("pgx", url)
 	if err != nil {
 		return nil, badURL("postgres://…")
 	}
-	p.SetMaxOpenConns(16)
+	p.SetMaxOpenConns(poolSize)
 	p.SetMaxIdleConns(8)
 	if err := p.PingContext(ctx); err != nil {
 		p.Close()

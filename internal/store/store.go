@@ -99,12 +99,13 @@ func (db *DB) Path() string { return db.path }
 
 // Query runs a reading statement.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s, err := db.stmts.get(ctx, db.read, query)
-	if err != nil {
-		return nil, kind(err)
-	}
-	rows, err := s.QueryContext(ctx, args...)
-	return rows, kind(err)
+	return again(ctx, func() (*sql.Rows, error) {
+		s, err := db.stmts.get(ctx, db.read, query)
+		if err != nil {
+			return nil, err
+		}
+		return s.QueryContext(ctx, args...)
+	})
 }
 
 // Exec on a DB is refused: writes go through Write.
@@ -161,9 +162,9 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 		return err
 	}
 	defer db.turn.leave()
-	t, err := db.beginWrite(ctx)
+	t, err := again(ctx, func() (*sql.Tx, error) { return db.beginWrite(ctx) })
 	if err != nil {
-		return kind(err)
+		return err
 	}
 	defer t.Rollback()
 	tx := &Tx{tx: t, db: db}
@@ -178,9 +179,11 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 
 // Read runs fn over one consistent snapshot.
 func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
-	t, err := db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: db.snapshot()})
+	t, err := again(ctx, func() (*sql.Tx, error) {
+		return db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: db.snapshot()})
+	})
 	if err != nil {
-		return kind(err)
+		return err
 	}
 	defer t.Rollback()
 	return fn(&Tx{tx: t, db: db})

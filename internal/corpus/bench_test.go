@@ -16,8 +16,10 @@ import (
 )
 
 // size is how many records a measurement takes.
-func size(b *testing.B, otherwise int) int {
-	s := os.Getenv("TICKMARK_BENCH_RECORDS")
+func size(b *testing.B, otherwise int) int { return number(b, "TICKMARK_BENCH_RECORDS", otherwise) }
+
+func number(b *testing.B, name string, otherwise int) int {
+	s := os.Getenv(name)
 	if s == "" {
 		return otherwise
 	}
@@ -106,17 +108,19 @@ func BenchmarkChanged(b *testing.B) {
 	})
 }
 
-// BenchmarkYear lets a year pass in which records are collected every hour.
+// BenchmarkYear lets a year pass in which records are collected every hour; TICKMARK_BENCH_HOURS shortens it.
 func BenchmarkYear(b *testing.B) {
 	each(b, func(b *testing.B, db *store.DB) {
-		n := size(b, 600)
+		n, hours := size(b, 600), number(b, "TICKMARK_BENCH_HOURS", 365*24)
 		w := corpus.Open(b, db, corpus.Options{Records: n, Checks: 30, Held: true})
 		for b.Loop() {
 			w.Run(b)
 			first := bytesOf(b, db)
-			took(b, "year", func() { w.Hours(b, 365*24, 1) })
+			took(b, "year", func() { w.Hours(b, hours, 1) })
 			b.ReportMetric(float64(first)/1e6, "MB-first")
-			b.ReportMetric(float64(bytesOf(b, db))/1e6, "MB")
+			last := bytesOf(b, db)
+			b.ReportMetric(float64(last)/1e6, "MB")
+			b.ReportMetric(float64(last-first)/(float64(n)*float64(hours)*0.00095), "B/change")
 		}
 	})
 }

@@ -92,7 +92,14 @@ func (s *site) showOccurrence(w http.ResponseWriter, r *http.Request, status int
 		p.Facts = append(p.Facts, part.Fact{Name: "Reviewed by", Value: part.Person(people(b.ReviewedBy))}, part.Say("Review", b.Review))
 	}
 	if b.EventKey != "" {
-		p.Facts = append(p.Facts, part.Fact{Name: "Called for by", Value: part.LinkTo(part.Link{Text: b.EventKind + " " + b.EventKey, Href: s.pathOf(b.EventKind, b.EventKey)})})
+		event := part.Link{Text: b.EventKey, Href: s.pathOf(b.EventKind, b.EventKey)}
+		if k, err := s.Book.Kinds.Named(b.EventKind); err == nil && session(ctx).May(ctx, access.Read, k) == nil {
+			if v, err := s.Book.Get(ctx, b.EventKind, b.EventKey, at(ctx)); err == nil {
+				event.Text = cmp.Or(v.Label, b.EventKey)
+			}
+			event.Note = k.Title
+		}
+		p.Facts = append(p.Facts, part.Fact{Name: "Called for by", Value: part.LinkTo(event)})
 	}
 	for _, e := range b.Evidence {
 		p.Evidence = append(p.Evidence, pieceRow(o.Evidence[e], people))

@@ -318,6 +318,7 @@ func (c *Check) settle() error {
 	if c.settings, err = expr.Parse(c.settingsJSON); err != nil {
 		return fmt.Errorf("settings of %s: %w", c.ID, err)
 	}
+	c.settings.Share() // by whoever judges by the check meanwhile
 	c.Hash = sha256.Sum256(append(append(slices.Clone(c.Logic), '\n'), c.settingsJSON...))
 	return nil
 }

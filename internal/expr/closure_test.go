@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
@@ -228,7 +229,7 @@ func fields(t *rapid.T, declared []Field) string {
 	return "{" + strings.Join(out, ",") + "}"
 }
 
-func shownEnv(t *testing.T) *Env {
+func shownEnv(t testing.TB) *Env {
 	types, err := NewTypes(shown)
 	if err != nil {
 		t.Fatal(err)
@@ -321,4 +322,23 @@ func TestFunctionsLoseNoMoment(t *testing.T) {
 			t.Error(difference)
 		}
 	}
+}
+
+// FuzzFunctions looks for an expression and a record about which functions and CEL differ.
+func FuzzFunctions(f *testing.F) {
+	f.Add(`r.any.k == 1 || age(r.at) < 3`, `{"any":{"k":1},"at":"2026-01-02T12:00:00Z"}`)
+	f.Add(`r.parts.all(x, x.names.exists(y, y in settings.names && y.matches("^a")))`, `{"parts":[{"names":["a"]}]}`)
+	env := shownEnv(f)
+	f.Fuzz(func(t *testing.T, src, body string) {
+		p, err := CompileTest(env, src)
+		if err != nil || !utf8.ValidString(body) {
+			return
+		}
+		if _, err := Parse([]byte(body)); err != nil {
+			return
+		}
+		if difference, _, _ := alike(p, body, `{"s":"2026-01-01","n":3,"names":["a","b"]}`, "a"); difference != "" {
+			t.Fatal(difference)
+		}
+	})
 }

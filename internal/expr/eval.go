@@ -41,6 +41,23 @@ func (d *Doc) Parse(body []byte) error {
 	return nil
 }
 
+// Share reads all of d now, which reading otherwise does and notes as it goes: several may then ask it at once.
+func (d *Doc) Share() *Doc {
+	var visit func(v *fastjson.Value)
+	visit = func(v *fastjson.Value) {
+		switch v.Type() {
+		case fastjson.TypeObject:
+			v.GetObject().Visit(func(_ []byte, e *fastjson.Value) { visit(e) })
+		case fastjson.TypeArray:
+			for _, e := range v.GetArray() {
+				visit(e)
+			}
+		}
+	}
+	visit(d.v)
+	return d
+}
+
 // Source looks up other records for find, one and beside: those of the kind or view whose field equals the value (text, a
 // whole number, a number or a truth value), as of the evaluation's moment; with beside only those of the same source and,
 // where a source tells of several, of the same machine or other parent as the record that is judged.

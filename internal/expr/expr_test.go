@@ -283,6 +283,37 @@ func TestConjuncts(t *testing.T) {
 	}
 }
 
+func TestSettingsServeSeveralAtOnce(t *testing.T) {
+	ts, err := expr.NewTypes(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := ts.Env(expr.Options{Record: "host_user", Settings: []expr.Field{{Name: "form", Type: expr.Text, List: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := expr.CompileTest(env, `settings.form.exists(f, r.name == f)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		settings := docs(t, `{"form":["\\\\\\\\a"]}`)[0].Share()
+		done := make(chan expr.Value)
+		for range 4 {
+			go func() {
+				var d expr.Doc
+				d.Parse([]byte(`{"name":"\\\\\\\\a"}`))
+				done <- p.Eval(&d, &expr.Scope{Settings: settings})
+			}()
+		}
+		for range 4 {
+			if got := <-done; got.Answer != expr.True {
+				t.Fatal(got)
+			}
+		}
+	}
+}
+
 func TestProgramsServeSeveralAtOnce(t *testing.T) {
 	env := environment(t)
 	p, err := expr.CompileTest(env, `r.name == "ada" && r.keys.all(k, k.active) && age(r.seen) < 90 && r.missing_is_not_declared_here`)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io"
 	"net/http"
 	"regexp"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/errgroup"
 
 	"tickmark/internal/fault"
@@ -382,26 +384,83 @@ func objects(body []byte, member string) ([]json.RawMessage, error) {
 		}
 		body = raw
 	}
-	var items []json.RawMessage
-	if b := bytes.TrimSpace(body); len(b) == 0 || b[0] != '[' || json.Unmarshal(b, &items) != nil {
-		if member == "" {
-			return nil, errors.New("it is not a list")
-		}
-		return nil, fmt.Errorf("its %s is not a list", member)
+	if items, ok := elements(body); ok {
+		return items, nil
 	}
-	return items, nil
+	if member == "" {
+		return nil, errors.New("it is not a list")
+	}
+	return nil, fmt.Errorf("its %s is not a list", member)
 }
 
-// pick is a member's own bytes; a path of members is dotted.
-func pick(raw json.RawMessage, path string) (json.RawMessage, bool) {
-	for name := range strings.SplitSeq(path, ".") {
-		var m map[string]json.RawMessage
-		if json.Unmarshal(raw, &m) != nil || m[name] == nil {
+func elements(body []byte) (items []json.RawMessage, ok bool) {
+	d := lenient(body)
+	if d.PeekKind() != '[' {
+		return nil, false
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, false
+	}
+	for d.PeekKind() != ']' {
+		v, err := d.ReadValue()
+		if err != nil {
 			return nil, false
 		}
-		raw = m[name]
+		items = append(items, json.RawMessage(bytes.Clone(v)))
+	}
+	return items, ends(d)
+}
+
+// pick is a member's own bytes; a path of members is dotted. All of raw is read, so that one which is cut off has no member.
+func pick(raw json.RawMessage, path string) (json.RawMessage, bool) {
+	for name := range strings.SplitSeq(path, ".") {
+		d := lenient(raw)
+		if d.PeekKind() != '{' {
+			return nil, false
+		}
+		if _, err := d.ReadToken(); err != nil {
+			return nil, false
+		}
+		raw = nil
+		for d.PeekKind() == '"' {
+			at, err := d.ReadToken()
+			if err != nil {
+				return nil, false
+			}
+			if at.String() != name {
+				if d.SkipValue() != nil {
+					return nil, false
+				}
+				continue
+			}
+			v, err := d.ReadValue()
+			if err != nil {
+				return nil, false
+			}
+			raw = bytes.Clone(v)
+		}
+		if !ends(d) || raw == nil {
+			return nil, false
+		}
 	}
 	return raw, true
+}
+
+// lenient reads JSON without judging an object, which is done where it is kept.
+func lenient(raw []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// ends reports whether the object or list under way ends, and nothing follows.
+func ends(d *jsontext.Decoder) bool {
+	if k := d.PeekKind(); k != '}' && k != ']' {
+		return false
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return false
+	}
+	_, err := d.ReadToken()
+	return err == io.EOF
 }
 
 // text is a member that is a text, a number, or true or false.

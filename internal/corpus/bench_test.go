@@ -4,12 +4,17 @@ package corpus_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
+	"tickmark/internal/collect"
+	"tickmark/internal/connector"
 	"tickmark/internal/corpus"
 	"tickmark/internal/store"
 	"tickmark/internal/store/storetest"
@@ -104,6 +109,54 @@ func BenchmarkChanged(b *testing.B) {
 			b.ReportMetric(time.Since(w.Compared).Seconds()*1000, "after-comparing-ms")
 			b.ReportMetric(float64(after.Size-head.Size), "leaves")
 			b.ReportMetric(float64(bytesOf(b, db)-size)/1000, "kB")
+		}
+	})
+}
+
+// BenchmarkChangedOverHTTP is BenchmarkChanged through a service on this machine, a thousand objects a page.
+func BenchmarkChangedOverHTTP(b *testing.B) {
+	each(b, func(b *testing.B, db *store.DB) {
+		w := corpus.Open(b, db, corpus.Options{Records: size(b, 6000), Checks: 30, Held: true})
+		w.Run(b)
+		var pages map[string][][]byte // by kind: lists of a thousand
+		server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+			kind, n := in.URL.Path[1:], 0
+			fmt.Sscan(in.URL.Query().Get("after"), &n)
+			next := "null"
+			if n+1 < len(pages[kind]) {
+				next = fmt.Sprintf(`"%d"`, n+1)
+			}
+			fmt.Fprintf(out, `{"items":[%s],"next":%s}`, pages[kind][n], next)
+		}))
+		defer server.Close()
+		s := connector.Service{Base: func(connector.Values) string { return server.URL }, Next: connector.CursorPages("next", "after")}
+		for kind, key := range map[string]string{"cloud_bucket": "arn", "cloud_user": "arn", "cloud_firewall": "group_id", "cloud_instance": "instance_id", "directory_user": "id", "code_repository": "full_name"} {
+			s.Lists = append(s.Lists, connector.List{Kind: kind, Path: "/" + kind, Items: "items", Key: key})
+		}
+		w.Collect.Connectors[0].Read = s.Read
+		for b.Loop() {
+			w.Now = w.Now.Add(time.Hour)
+			w.Change(100)
+			pages = map[string][][]byte{}
+			counts := map[string]int{}
+			w.Each(func(kind string, raw []byte) {
+				if counts[kind]%1000 == 0 {
+					pages[kind] = append(pages[kind], nil)
+				} else {
+					pages[kind][len(pages[kind])-1] = append(pages[kind][len(pages[kind])-1], ',')
+				}
+				counts[kind]++
+				pages[kind][len(pages[kind])-1] = append(pages[kind][len(pages[kind])-1], raw...)
+			})
+			var got collect.Summary
+			took(b, "collect", func() { got = w.CollectNow(b) })
+			var changed int64
+			for _, k := range got.Kinds {
+				changed += k.New + k.Changed + k.Closed
+			}
+			if changed != 100 {
+				b.Fatalf("%d changed: %+v", changed, got.Kinds)
+			}
 		}
 	})
 }

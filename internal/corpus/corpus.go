@@ -132,6 +132,17 @@ func (w *World) read(_ context.Context, _ connector.Values, out connector.Sink) 
 	return nil
 }
 
+// Each hands over every object as its source states it.
+func (w *World) Each(each func(kind string, raw []byte)) {
+	for _, x := range w.objects {
+		raw := x.raw
+		if raw == nil {
+			raw = Body(x.i, x.rev)
+		}
+		each(kindOf(x.i), raw)
+	}
+}
+
 // Change changes n objects at the source, each once, and says as what, for who writes only what changed.
 func (w *World) Change(n int) []record.Observation {
 	var out []record.Observation

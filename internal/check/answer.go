@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"tickmark/internal/record"
@@ -60,8 +61,12 @@ func (r *round) stands(u *unit, v record.Version, j judged) bool {
 
 // become makes the judgement the answer from a moment on.
 func (r *round) become(u *unit, v record.Version, at store.Moment, j judged) {
-	j = r.believed(u, v, j)
-	if r.stands(u, v, j) {
+	r.becomes(u, v, at, r.believed(u, v, j), 0)
+}
+
+// becomes is become for what may be answered; corrects is the stored answer that was taken back for it.
+func (r *round) becomes(u *unit, v record.Version, at store.Moment, j judged, corrects int64) {
+	if r.stands(u, v, j) && corrects == 0 {
 		return
 	}
 	o := r.current[subjectID{u.series.ID, v.Record}]
@@ -69,12 +74,66 @@ func (r *round) become(u *unit, v record.Version, at store.Moment, j judged) {
 	if j.Status == NotApplicable {
 		b = basis{Ended: string(NotApplicable)}
 	}
+	b.Corrects = corrects
 	a := &answer{Status: codes[j.Status], Reason: j.Reason, From: at, Version: v.ID, Entry: v.Entry, Basis: b.text()}
-	if v.Occurred != nil && o != nil && o.Version != v.ID {
-		// An event happened once: what a newer version of it says corrects the old answer from its beginning.
-		a.From = min(at, o.From)
-	}
 	r.put(u, o, a, v.Record)
+}
+
+// begin judges a version from when its answer begins. An event that was read later than it happened is judged at each moment
+// since at which its answer turns by itself, by what was known at until, when it was read. It happened once: what a newer version
+// of it says corrects the answers about the older one from their beginning.
+func (r *round) begin(ctx context.Context, u *unit, v record.Version, until store.Moment) error {
+	since := u.since(v)
+	now, first := until, since
+	if until == 0 {
+		now = store.At(r.now)
+	}
+	if !u.Clock {
+		first = now // one judgement holds for all of it
+	}
+	corrects := int64(0)
+	for at := since; first <= now; at = first {
+		j, err := r.judgeAt(ctx, u, v, first, until)
+		if err != nil {
+			return err
+		}
+		if u.turns(j.Flip, r.now) && until != 0 {
+			u.whole = true
+		}
+		j = r.believed(u, v, j)
+		if v.Occurred != nil && at == since {
+			if o := r.current[subjectID{u.series.ID, v.Record}]; o != nil && o.Version != v.ID && !(first == now && o.From == since && r.stands(u, v, j)) {
+				corrects = r.restart(u, v.Record)
+			}
+		}
+		r.becomes(u, v, at, j, corrects)
+		corrects = 0
+		if j.Flip.IsZero() || store.At(j.Flip) <= first {
+			return nil
+		}
+		first = store.At(j.Flip)
+	}
+	return nil
+}
+
+// restart takes back every answer about a record in a series. It gives the stored one that stood.
+func (r *round) restart(u *unit, record int64) int64 {
+	id := subjectID{u.series.ID, record}
+	o := r.current[id]
+	if _, again := u.expect[record]; !again {
+		u.expect[record] = o.ID
+	}
+	u.delta[o.Status]--
+	about := func(a *answer) bool { return a.Record == record }
+	u.flips = slices.DeleteFunc(u.flips, about)
+	u.ended = slices.DeleteFunc(u.ended, about)
+	stored := u.expect[record]
+	if stored != 0 {
+		r.report.Corrected++
+		u.ended = append(u.ended, &answer{Series: u.series.ID, Record: record, drop: true, cut: math.MinInt64})
+	}
+	delete(r.current, id)
+	return stored
 }
 
 // put replaces the answer o, which may be nil, by a.

@@ -205,8 +205,12 @@ func (w *Vocabulary) revive(s Series) *Check {
 	return &c
 }
 
-// unanswered is the time since a series was last judged in which its check is broken.
+// unanswered is the time of a series that was never judged to its end, and the time since one was last judged in which its
+// check is broken.
 func (m *Monitor) unanswered(s Series) []Gap {
+	if s.Evaluated == 0 {
+		return []Gap{{From: s.Started, To: store.Forever, Reason: "The check was not judged to its end."}}
+	}
 	c := m.Set.of(s.Check)
 	if c == nil || c.Broken == "" || s.Ended != store.Forever || string(c.Logic) == string(s.Content) {
 		return nil

@@ -3,7 +3,9 @@ package check
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,7 +39,9 @@ type unit struct {
 	whole  bool         // every record is judged: the clock, other records or volatile values may have changed the answer
 	all    bool         // and that for all kinds, so that flip is known anew
 	flip   store.Moment // the earliest moment found at which an answer changes by itself; zero: none
+	came   store.Moment // the earliest at which an answer of this evaluation has changed by itself already; zero: none
 	vol    bool         // it reads volatile values
+	prior  store.Moment // up to when an earlier series of the check judged; zero: there is none
 	flips  []*answer
 	ended  []*answer       // stored rows to close or supersede
 	delta  map[int64]int64 // by status: how many more answers there are
@@ -51,15 +55,16 @@ type round struct {
 	m       *Monitor
 	light   bool // Options.Light
 	full    bool // Options.Full
+	whole   bool // what is looked up is read whole, and not through its index
 	units   []*unit
 	last    store.Moment // recorded time of the snapshot: what is written later is judged later
 	upto    int64        // the last version in the snapshot
 	now     time.Time
 	current map[subjectID]*answer // in the present batch
 	past    map[store.Moment]*lookups
-	over    *lookups                  // of a back-test: over its window
-	bounds  map[string][]store.Moment // by kind: moments of change since the last evaluation
-	merged  map[string]moments        // by check: those of all kinds that it looks up
+	over    *lookups                 // of a back-test: over its window
+	bounds  map[bound][]store.Moment // moments of change
+	merged  map[string]moments       // by check: those of all kinds that it looks up
 	doc     expr.Doc
 	parsed  int64 // the version in doc
 	report  *Evaluation
@@ -89,31 +94,90 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 	if err != nil {
 		return report, err
 	}
-	series, err := m.align(ctx, setups)
+	release, err := m.Book.DB.Lock(ctx, "judge")
+	alone := err == nil
+	if alone {
+		defer release()
+	} else if !errors.Is(err, store.ErrLocked) {
+		return report, fmt.Errorf("see whether anybody else evaluates: %w", err)
+	}
+	if err := m.finish(ctx, setups, o, alone, &report); err != nil {
+		return report, fmt.Errorf("judge what ends to its end: %w", err)
+	}
+	series, err := m.align(ctx, setups, o.Checks, alone)
 	if err != nil {
 		return report, err
 	}
-	r := &round{m: m, light: o.Light, full: o.Full, now: m.Book.Log.Clock(), report: &report, past: map[store.Moment]*lookups{}, bounds: map[string][]store.Moment{}, merged: map[string]moments{}, touched: map[string]bool{}, brief: map[string][]int64{}}
+	var units []*unit
 	for _, s := range setups {
 		sr, ok := series[s.ID]
-		if !ok || len(o.Checks) > 0 && !slices.Contains(o.Checks, s.ID) {
+		if !ok {
 			continue
 		}
-		u := &unit{Check: s.Check, series: sr, fresh: sr.Evaluated == 0, delta: map[int64]int64{}, expect: map[int64]int64{}}
-		if u.fresh {
-			n, err := store.All[int64](ctx, m.Book.DB, "SELECT id FROM result WHERE series = $1 LIMIT 1", sr.ID)
-			if err != nil {
-				return report, err
-			}
-			u.empty = len(n) == 0
+		u, err := m.unit(ctx, s.Check, sr, o)
+		if err != nil {
+			return report, err
 		}
-		u.vol = m.volatile(s.Check)
-		u.whole = o.Full || u.fresh || u.vol && !o.Light
-		u.all = u.whole
-		r.units = append(r.units, u)
+		units = append(units, u)
 	}
-	report.Checks = len(r.units)
-	err = m.Book.DB.Read(ctx, func(tx *store.Tx) error {
+	report.Checks = len(units)
+	err = m.evaluate(ctx, o, units, &report)
+	report.Took = time.Since(begun)
+	return report, err
+}
+
+func (m *Monitor) unit(ctx context.Context, c *Check, s Series, o Options) (*unit, error) {
+	u := &unit{Check: c, series: s, fresh: s.Evaluated == 0, delta: map[int64]int64{}, expect: map[int64]int64{}}
+	if u.fresh {
+		n, err := store.All[int64](ctx, m.Book.DB, "SELECT id FROM result WHERE series = $1 LIMIT 1", s.ID)
+		if err != nil {
+			return nil, err
+		}
+		u.empty = len(n) == 0
+	}
+	var err error
+	if u.prior, err = m.prior(ctx, m.Book.DB, s); err != nil {
+		return nil, err
+	}
+	u.vol = m.volatile(c)
+	u.whole = o.Full || u.fresh || u.vol && !o.Light
+	u.all = u.whole
+	return u, nil
+}
+
+// finish judges the series that are about to end: what happened under their logic and settings is answered by these.
+func (m *Monitor) finish(ctx context.Context, setups []Setup, o Options, alone bool, report *Evaluation) error {
+	t, err := m.plan(ctx, m.Book.DB, setups, o.Checks, alone)
+	if err != nil {
+		return err
+	}
+	var units []*unit
+	for _, id := range slices.Sorted(maps.Keys(t.ended)) {
+		s := t.ended[id]
+		c := m.inForce(s)
+		if s.Evaluated == 0 || c == nil || c.Broken != "" {
+			continue
+		}
+		if i := slices.IndexFunc(setups, func(x Setup) bool { return x.ID == id }); i >= 0 { // what is said of it in findings is no logic
+			x := setups[i]
+			c.Title, c.Severity, c.Why, c.Controls = x.Title, x.Severity, x.Why, x.Controls
+		}
+		u, err := m.unit(ctx, c, s, o)
+		if err != nil {
+			return err
+		}
+		units = append(units, u)
+	}
+	if len(units) == 0 {
+		return nil
+	}
+	return m.evaluate(ctx, o, units, report)
+}
+
+// evaluate judges for some series.
+func (m *Monitor) evaluate(ctx context.Context, o Options, units []*unit, report *Evaluation) error {
+	r := &round{m: m, light: o.Light, full: o.Full, units: units, now: m.Book.Log.Clock(), report: report, past: map[store.Moment]*lookups{}, bounds: map[bound][]store.Moment{}, merged: map[string]moments{}, touched: map[string]bool{}, brief: map[string][]int64{}}
+	err := m.Book.DB.Read(ctx, func(tx *store.Tx) error {
 		head, err := m.Book.Log.Head(ctx, tx)
 		if err != nil {
 			return err
@@ -147,8 +211,7 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 	if err == nil {
 		err = m.findings(ctx, r)
 	}
-	report.Took = time.Since(begun)
-	return report, err
+	return err
 }
 
 // volatile reports whether a check reads a field kept outside the history, whose change makes no version.
@@ -196,8 +259,14 @@ func (r *round) stirred(ctx context.Context, u *unit) (bool, error) {
 
 // turns notes when an answer changes by itself. It reports whether that moment has come already.
 func (u *unit) turns(at, now time.Time) bool {
-	if at.IsZero() || !at.After(now) {
-		return !at.IsZero()
+	if at.IsZero() {
+		return false
+	}
+	if !at.After(now) {
+		if u.came == 0 || store.At(at) < u.came {
+			u.came = store.At(at)
+		}
+		return true
 	}
 	if u.flip == 0 || store.At(at) < u.flip {
 		u.flip = store.At(at)
@@ -269,14 +338,9 @@ func (r *round) newVersions(ctx context.Context, k *record.Kind) error {
 						return err
 					}
 				}
-				res, err := r.judge(ctx, u, v, v.From)
-				if err != nil {
+				if err := r.begin(ctx, u, v, v.From); err != nil {
 					return err
 				}
-				if u.turns(res.Flip, r.now) {
-					u.whole = true
-				}
-				r.become(u, v, r.since(u, v), res)
 				if v.Closed != nil {
 					if err := r.meanwhile(ctx, u, v.Record, v.To); err != nil {
 						return err
@@ -296,10 +360,11 @@ func (r *round) newVersions(ctx context.Context, k *record.Kind) error {
 	return nil
 }
 
-// since is the moment in the world from which an answer about a version holds: for an event, when it happened.
-func (r *round) since(u *unit, v record.Version) store.Moment {
-	if v.Occurred != nil {
-		return store.At(v.Occurred.At)
+// since is the moment in the world from which an answer about a version holds: for an event, when it happened, save what an
+// earlier series of the check answered about it. One that says it will happen is judged from when it was read.
+func (u *unit) since(v record.Version) store.Moment {
+	if v.Occurred != nil && v.From > u.prior {
+		return min(store.At(v.Occurred.At), v.From)
 	}
 	return max(v.From, u.series.Started)
 }
@@ -395,15 +460,23 @@ func (r *round) everything(ctx context.Context, k *record.Kind) error {
 
 // judge judges a version as of a moment; zero is now. While its source was not read, it is judged as it was last known.
 func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.Moment) (judged, error) {
+	return r.judgeAt(ctx, u, v, at, at)
+}
+
+// judgeAt is judge by the clock of one moment and the records of another, which is not before it.
+func (r *round) judgeAt(ctx context.Context, u *unit, v record.Version, clock, at store.Moment) (judged, error) {
 	r.report.Judged++
 	j := judged{}
 	moment := at
 	if at == 0 {
 		moment = store.At(r.now)
 	}
+	if clock == 0 {
+		clock = moment
+	}
 	known, until := r.knownAt(u, v, moment)
 	if j.until = until; known < moment {
-		at = known
+		at, clock = known, min(clock, known)
 	}
 	var source *lookups
 	if len(u.Joins) > 0 {
@@ -419,6 +492,7 @@ func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.M
 				}
 			}
 			source = r.m.lookups(ctx, r.q, at)
+			source.whole = r.whole
 			r.past[at] = source
 		}
 	}
@@ -429,10 +503,7 @@ func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.M
 		}
 		r.parsed = v.ID
 	}
-	now := r.now
-	if at != 0 {
-		now = at.Time()
-	}
+	now := clock.Time()
 	subject := Subject{Kind: v.Kind, Key: v.Key, Label: v.Label, Source: v.Source, Doc: &r.doc}
 	if source == nil {
 		j.Result = u.Judge(subject, now, nil)

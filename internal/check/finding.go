@@ -67,7 +67,7 @@ func (m *Monitor) findings(ctx context.Context, r *round) error {
 		return nil
 	}
 	for _, u := range r.units {
-		if !r.touched[u.ID] && !u.fresh {
+		if !r.touched[u.ID] && !u.fresh || u.Title == "" { // a check that was taken away opens none
 			continue
 		}
 		if err := m.findingsOf(ctx, u.Check, r.brief[u.ID]); err != nil {

@@ -61,7 +61,7 @@ func BenchmarkEvaluateAll(b *testing.B) {
 	db := storetest.SQLite(b)
 	t := &testing.T{}
 	d := open(t, db, multiFactor)
-	d.T = t
+	d.tester = t
 	const n = 100_000
 	body := func(i int, mfa bool) json.RawMessage {
 		j, _ := json.Marshal(map[string]any{"name": key(i), "human": i%10 > 0, "mfa": mfa, "groups": []string{"a", "b"}, "mail": key(i) + "@example.org"})

@@ -21,7 +21,16 @@ type moments struct {
 	skipped store.Moment
 }
 
+// bound is a kind since checks were last judged, which may have been at different times.
+type bound struct {
+	kind  string
+	upto  int64
+	since store.Moment
+}
+
 const (
+	tooManyMoments = "So much of what it looks up changed between two evaluations that not every moment was judged."
+
 	mostMoments = 16 // each is a reading of what is looked up
 	minute      = store.Moment(time.Minute / time.Microsecond)
 )
@@ -40,7 +49,8 @@ func (r *round) changes(ctx context.Context, u *unit) (moments, error) {
 	var all []store.Moment
 	for _, name := range u.Joins {
 		for _, k := range r.m.Words.Kinds(name) {
-			list, ok := r.bounds[k.Name]
+			since := bound{k.Name, u.series.Upto, u.series.Evaluated}
+			list, ok := r.bounds[since]
 			if !ok {
 				var err error
 				list, err = store.All[store.Moment](ctx, r.q, `SELECT DISTINCT v.valid_from FROM version v JOIN kind k ON k.id = v.kind
@@ -50,7 +60,7 @@ func (r *round) changes(ctx context.Context, u *unit) (moments, error) {
 				if err != nil {
 					return moments{}, fmt.Errorf("find when any %s changed: %w", k.Name, err)
 				}
-				r.bounds[k.Name] = list
+				r.bounds[since] = list
 			}
 			all = append(all, list...)
 		}
@@ -74,31 +84,37 @@ func (r *round) settle(ctx context.Context, u *unit, v record.Version) error {
 	if known, _ := r.knownAt(u, v, store.At(r.now)); !r.full && !u.fresh && !u.vol && v.ID <= u.series.Upto && known <= u.series.Evaluated && known < store.At(r.now) {
 		return nil // nothing more is known than when it was judged
 	}
+	if u.fresh && u.Clock {
+		return r.begin(ctx, u, v, 0)
+	}
 	final, err := r.judge(ctx, u, v, 0)
 	if err != nil {
 		return err
 	}
 	u.turns(final.Flip, r.now)
 	stands := r.stands(u, v, r.believed(u, v, final)) // what is believed in the end depends on what comes out meanwhile
-	if stands && (u.fresh || len(u.Joins) == 0) {
+	now := store.At(r.now)
+	// Of an older version it was known when its answer would turn, and whether that was before now.
+	turned := u.Clock && u.series.Flip < now || v.ID > u.series.Upto && u.turned(now)
+	if stands && (u.fresh || len(u.Joins) == 0 && !turned) {
 		return nil
 	}
 	if u.fresh || !u.Clock && len(u.Joins) == 0 {
-		at := r.since(u, v)
+		at := u.since(v)
 		if u.vol && !u.fresh && v.Occurred == nil {
-			at = max(at, store.At(r.now)) // when a volatile value changed is not known
+			at = max(at, now) // when a volatile value changed is not known
 		}
 		r.become(u, v, at, final)
 		return nil
 	}
-	from, now := max(u.series.Evaluated, r.since(u, v)), store.At(r.now)
+	from := max(u.series.Evaluated, u.since(v), v.From) // what was looked up before it was read says nothing of it
 	if stands {
 		m, err := r.changes(ctx, u)
 		if err != nil {
 			return err
 		}
 		// After the last change it is as it is now; only what was between two changes, or turned by itself, is not seen.
-		if n := len(m.within(from, now)); n == 0 && !u.turned(now) || n == 1 && m.skipped == 0 && !u.turned(now) {
+		if n := len(m.within(from, now)); !turned && (n == 0 || n == 1 && m.skipped == 0) {
 			return nil
 		}
 	}
@@ -110,7 +126,9 @@ func (r *round) settle(ctx context.Context, u *unit, v record.Version) error {
 }
 
 // turned reports whether any answer of the unit may have turned by itself before a moment.
-func (u *unit) turned(before store.Moment) bool { return u.Clock && u.series.Flip < before }
+func (u *unit) turned(before store.Moment) bool {
+	return u.Clock && (u.series.Flip < before || u.came != 0 && u.came < before)
+}
 
 // earlier are the records of a batch of new versions that had versions before it; none when no answer can have turned.
 func (r *round) earlier(ctx context.Context, units []*unit, batch []record.Version) (map[int64]bool, error) {
@@ -163,7 +181,7 @@ func (r *round) meanwhile(ctx context.Context, u *unit, id int64, until store.Mo
 	if err != nil {
 		return err
 	}
-	from := max(u.series.Evaluated, r.since(u, v), v.From)
+	from := max(u.series.Evaluated, u.since(v), v.From)
 	if v.Erased || from >= until {
 		return nil
 	}
@@ -193,7 +211,7 @@ func (r *round) walk(ctx context.Context, u *unit, v record.Version, from, until
 			next = later[0]
 		}
 		if m.skipped > at && m.skipped < next && res.Status != Fail {
-			r.become(u, v, m.skipped, judged{Result: Result{Status: Unknown, Reason: "So much of what it looks up changed between two evaluations that not every moment was judged."}})
+			r.become(u, v, m.skipped, judged{Result: Result{Status: Unknown, Reason: tooManyMoments}})
 		}
 		at = next
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"sync"
 
 	"tickmark/internal/ledger"
@@ -62,37 +63,66 @@ type turnover struct {
 	begin []Setup           // those that need one
 }
 
-func plan(ctx context.Context, q store.Q, setups []Setup) (turnover, error) {
+// plan is about the checks of some ids, none for all. Alone says that nobody else is evaluating.
+func (m *Monitor) plan(ctx context.Context, q store.Q, setups []Setup, only []string, alone bool) (turnover, error) {
 	t := turnover{right: map[string]Series{}, ended: map[string]Series{}}
 	open, err := store.All[Series](ctx, q, "SELECT "+seriesColumns+" FROM series WHERE ended = $1", store.Forever)
 	if err != nil {
 		return t, fmt.Errorf("read the open series: %w", err)
 	}
+	wanted := func(id string) bool { return len(only) == 0 || slices.Contains(only, id) }
 	for _, s := range open {
-		t.ended[s.Check] = s
+		if wanted(s.Check) {
+			t.ended[s.Check] = s
+		}
 	}
 	for _, s := range setups {
-		if s.Off {
+		if s.Off || !wanted(s.ID) {
 			continue
 		}
 		if old, ok := t.ended[s.ID]; ok && string(old.Hash) == string(s.Hash[:]) {
-			t.right[s.ID] = old
-			delete(t.ended, s.ID)
-			continue
+			broken := false
+			if old.Evaluated == 0 && alone {
+				if broken, err = m.overgrown(ctx, q, s.Check, old); err != nil {
+					return t, err
+				}
+			}
+			if !broken {
+				t.right[s.ID] = old
+				delete(t.ended, s.ID)
+				continue
+			}
 		}
 		t.begin = append(t.begin, s)
 	}
 	return t, nil
 }
 
+// overgrown reports whether records changed since a series began whose first judging was broken off: what they were in between
+// can no longer be judged in it.
+func (m *Monitor) overgrown(ctx context.Context, q store.Q, c *Check, s Series) (bool, error) {
+	for _, name := range append([]string{c.For}, c.Joins...) {
+		for _, k := range m.Words.Kinds(name) {
+			n, err := store.All[int64](ctx, q, "SELECT v.id FROM version v JOIN kind k ON k.id = v.kind WHERE k.name = $1 AND (v.valid_from > $2 OR v.valid_to > $2 AND v.valid_to < $3) LIMIT 1", k.Name, s.Started, store.Forever)
+			if err != nil {
+				return false, fmt.Errorf("see whether any %s changed since %s began: %w", k.Name, s.Check, err)
+			}
+			if len(n) > 0 {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
 // align begins and ends series as planned, and returns those in use by check.
-func (m *Monitor) align(ctx context.Context, setups []Setup) (map[string]Series, error) {
-	t, err := plan(ctx, m.Book.DB, setups)
+func (m *Monitor) align(ctx context.Context, setups []Setup, only []string, alone bool) (map[string]Series, error) {
+	t, err := m.plan(ctx, m.Book.DB, setups, only, alone)
 	if err != nil || len(t.begin) == 0 && len(t.ended) == 0 {
 		return t.right, err
 	}
 	err = m.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
-		if t, err = plan(ctx, tx, setups); err != nil { // another process may have been here
+		if t, err = m.plan(ctx, tx, setups, only, alone); err != nil { // another process may have been here
 			return err
 		}
 		for id, s := range t.ended {
@@ -143,6 +173,8 @@ func (m *Monitor) align(ctx context.Context, setups []Setup) (map[string]Series,
 
 func whyChanged(s Series, c Setup) string {
 	switch {
+	case string(s.Hash) == string(c.Hash[:]):
+		return "Its first judging was broken off, and what it judges changed since."
 	case c.Off:
 		return by("The check was turned off", c)
 	case c.Broken != "":

@@ -260,8 +260,7 @@ func (l *listing) rows(ctx context.Context, s Series, after int64, records []int
 	case l.f.To != 0:
 		where += " AND a.superseded = " + arg(store.Forever) + " AND a.valid_from < " + arg(l.f.To) + " AND a.valid_to > " + arg(l.f.From) + " AND a.status > 0"
 	case l.f.AsOf != 0:
-		t := arg(l.f.AsOf)
-		where += " AND a.known <= " + t + " AND a.superseded > " + t + " AND a.valid_from <= " + t + " AND a.valid_to > " + t + " AND a.status > 0"
+		where += " AND " + stood(arg(l.f.AsOf)) + " AND a.status > 0"
 	default:
 		where += " AND a.valid_to = " + arg(store.Forever) + " AND a.superseded = " + arg(store.Forever)
 		order = "a.record"
@@ -290,6 +289,12 @@ func (l *listing) rows(ctx context.Context, s Series, after int64, records []int
 		WHERE `+where+" ORDER BY "+order+" LIMIT "+fmt.Sprint(limit), args...)
 }
 
+// stood is the SQL of the answers that stood at a moment, as it was known then: an end that was found out later was not yet
+// there. When an end became known is kept since it is; of older rows it counts from when it was.
+func stood(t string) string {
+	return "a.known <= " + t + " AND a.superseded > " + t + " AND a.valid_to > CASE WHEN a.ended > " + t + " THEN 0 ELSE " + t + " END"
+}
+
 // intervals puts coverage over a row: at a moment one interval, in a window one for each stretch.
 func (l *listing) intervals(s Series, r resultRow) []Interval {
 	b := parseBasis(r.Basis)
@@ -301,6 +306,8 @@ func (l *listing) intervals(s Series, r resultRow) []Interval {
 		t := l.f.AsOf
 		if t == 0 {
 			t = store.At(l.m.Book.Log.Clock())
+		} else if i.To <= t {
+			i.To = store.Forever // as was known then
 		}
 		if status, reason, known := l.m.under(l.cover, check, r.Status, r.Reason, r.Kind, r.Source, r.Scope, b, t); len(broken) > 0 && t >= broken[0].From {
 			i.Status, i.Reason, i.From = Unknown, broken[0].Reason, max(i.From, broken[0].From)
@@ -440,7 +447,7 @@ func (l *listing) notApplicable(ctx context.Context) (Page, error) {
 	held, answered := "v.valid_to = $3", "a.valid_to = $3 AND a.superseded = $3"
 	if l.f.AsOf != 0 {
 		args[2] = l.f.AsOf
-		held, answered = "v.valid_from <= $3 AND v.valid_to > $3", "a.known <= $3 AND a.superseded > $3 AND a.valid_from <= $3 AND a.valid_to > $3"
+		held, answered = "v.valid_from <= $3 AND v.valid_to > $3", stood("$3")
 	}
 	where := held + " AND v.record > $2 AND k.name IN (" + store.Marks(4, len(names)) + ")"
 	args = append(args, names...)

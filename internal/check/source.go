@@ -24,6 +24,7 @@ type lookups struct {
 	read  []int64               // versions that the present judgement looked at
 	from  map[lane]store.Moment // where they come from, and when the newest of each began
 	of    record.Version        // the record that is judged
+	whole bool                  // the index is not asked
 
 	annals *annals      // what stood over a window, when more than one moment is asked for
 	next   store.Moment // of them: when the present judgement may turn by what it looked up; zero: never
@@ -86,7 +87,7 @@ func (l *lookups) find(name, field string, value any, beside bool) (docs []*expr
 		return docs, h.odd, err
 	}
 	limit := directLookups
-	if l.asked[id]++; l.asked[id] > directOfFew && l.asked[id] <= directLookups {
+	if l.asked[id]++; !l.whole && l.asked[id] > directOfFew && l.asked[id] <= directLookups {
 		isFew, err := l.few(name)
 		if err != nil {
 			return nil, nil, err
@@ -95,7 +96,7 @@ func (l *lookups) find(name, field string, value any, beside bool) (docs []*expr
 			limit = directOfFew
 		}
 	}
-	if l.asked[id] <= limit && !l.m.Words.IsView(name) {
+	if !l.whole && l.asked[id] <= limit && !l.m.Words.IsView(name) {
 		k := l.m.Words.kinds[name]
 		text, isText := value.(string)
 		if field == expr.Key && isText {

@@ -233,7 +233,7 @@ func (m *Monitor) count(ctx context.Context, l *listing, c *Check, s Series, t s
 	}
 	where, args := "a.valid_to = $2 AND a.superseded = $2 AND a.status IN (1, 2, 3)", []any{s.ID, store.Forever}
 	if l.f.AsOf != 0 {
-		where, args[1] = "a.known <= $2 AND a.superseded > $2 AND a.valid_from <= $2 AND a.valid_to > $2 AND a.status > 0", l.f.AsOf
+		where, args[1] = stood("$2")+" AND a.status > 0", l.f.AsOf
 	}
 	basisColumn := "''"
 	if len(c.Joins) > 0 || c.vague {

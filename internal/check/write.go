@@ -10,7 +10,7 @@ import (
 	"tickmark/internal/store"
 )
 
-var resultColumns = []string{"id", "series", "record", "status", "reason", "valid_from", "valid_to", "known", "superseded", "version", "basis", "entry", "salt", "commitment"}
+var resultColumns = []string{"id", "series", "record", "status", "reason", "valid_from", "valid_to", "known", "superseded", "version", "basis", "entry", "salt", "commitment", "ended"}
 
 // Flip is what the ledger holds of one changed answer, hidden where it may be personal.
 type Flip struct {
@@ -50,7 +50,7 @@ func (u *unit) write(ctx context.Context, tx *ledger.Tx, m *Monitor, next int64)
 		if o.drop {
 			_, err = tx.Exec(ctx, "UPDATE result SET superseded = $1 WHERE series = $2 AND record = $3 AND superseded = $4 AND valid_from >= $5", tx.Now, o.Series, o.Record, store.Forever, o.cut)
 		} else {
-			_, err = tx.Exec(ctx, "UPDATE result SET valid_to = $1 WHERE id = $2", o.To, o.ID)
+			_, err = tx.Exec(ctx, "UPDATE result SET valid_to = $1, ended = $2 WHERE id = $3", o.To, tx.Now, o.ID)
 		}
 		if err != nil {
 			return next, err
@@ -65,7 +65,11 @@ func (u *unit) write(ctx context.Context, tx *ledger.Tx, m *Monitor, next int64)
 		hashes = append(hashes, c)
 		next++
 		a.ID, a.Known = next, tx.Now
-		rows = append(rows, []any{a.ID, a.Series, a.Record, a.Status, a.Reason, a.From, a.To, a.Known, store.Forever, a.Version, a.Basis, int64(0), f.Salt, c[:]})
+		ended := store.Moment(0)
+		if a.To != store.Forever {
+			ended = tx.Now
+		}
+		rows = append(rows, []any{a.ID, a.Series, a.Record, a.Status, a.Reason, a.From, a.To, a.Known, store.Forever, a.Version, a.Basis, int64(0), f.Salt, c[:], ended})
 	}
 	if len(rows) > 0 {
 		entry := tx.Append(merkle.LeafResults, FlipsCommitment(u.ID, u.series.Hash, hashes))

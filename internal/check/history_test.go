@@ -1,0 +1,477 @@
+package check_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tickmark/internal/check"
+	"tickmark/internal/collect"
+	"tickmark/internal/connector"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
+	"tickmark/internal/store/storetest"
+)
+
+// try is one random history.
+type try struct {
+	*rapid.T
+	t *testing.T
+}
+
+func (t try) TempDir() string { return t.t.TempDir() }
+
+// world is a desk whose sources are read by real runs.
+type world struct {
+	*desk
+	t        *rapid.T
+	collect  *collect.Collector
+	rows     map[string]map[string]string // by kind and key: what the sources say
+	denied   map[string]bool
+	down     bool
+	checks   map[string]string // by id, the text in use
+	kept     map[int64]row     // results as they were first seen
+	asked    []asked
+	messages []string
+}
+
+// row is a row of results.
+type row struct {
+	ID      int64        `db:"id"`
+	Series  int64        `db:"series"`
+	Record  int64        `db:"record"`
+	Status  int64        `db:"status"`
+	Reason  string       `db:"reason"`
+	From    store.Moment `db:"valid_from"`
+	Known   store.Moment `db:"known"`
+	Version int64        `db:"version"`
+	Basis   string       `db:"basis"`
+	To      store.Moment `db:"valid_to"`
+	Dropped store.Moment `db:"superseded"`
+}
+
+// asked is what was answered at a moment.
+type asked struct {
+	at    store.Moment
+	lines map[string]string
+}
+
+func named(id, text string) string {
+	_, rest, _ := strings.Cut(text, "\n")
+	return "id: " + id + "\n" + rest
+}
+
+func mergeCheck(id, expect, fails, passes string) string {
+	return strings.NewReplacer("ID", id, "EXPECT", expect, "FAILS", fails, "PASSES", passes).Replace(`id: ID
+title: It was looked at
+for: merge
+expect: EXPECT
+because: '"nobody looked at " + key'
+severity: low
+why: Two see more.
+fix: {cli: look}
+examples:
+  - {name: wrong, FAILS, expect: fail}
+  - {name: right, PASSES, expect: pass}
+  - {name: not read, record: {}, expect: unknown}
+`)
+}
+
+func worldChecks() map[string]string {
+	const young, ancient = "2025-12-01T00:00:00Z", "2025-01-01T00:00:00Z"
+	return map[string]string{
+		"HOST-01": multiFactor,
+		"HOST-02": aged("r.human", "age(r.changed) < 90", ancient, young),
+		"HOST-03": named("HOST-03", gapped),
+		"HOST-04": named("HOST-04", aged("r.human", "age(r.changed) < 88 || age(r.changed) > 90", "2025-10-04T00:00:00Z", young)),
+		"JOIN-01": leavers,
+		"JOIN-02": named("JOIN-02", joiner),
+		"ACC-01":  overView,
+		"CHG-01":  mergeCheck("CHG-01", "r.reviewed", "record: {reviewed: false}", "record: {reviewed: true}"),
+		"CHG-02":  mergeCheck("CHG-02", "r.reviewed || age(r.at) < 3", `record: {reviewed: false, at: "`+ancient+`"}`, `record: {reviewed: true, at: "`+ancient+`"}`),
+		"CHG-03": mergeCheck("CHG-03", `r.reviewed || find("person", "email", r.by).exists(p, !has(p.end) || p.end == null)`,
+			`record: {reviewed: false, by: a}, others: {person: []}`, `record: {reviewed: false, by: a}, others: {person: [{email: a}]}`),
+	}
+}
+
+func newWorld(rt *rapid.T, t *testing.T, db *store.DB) *world {
+	w := &world{t: rt, desk: open(try{rt, t}, db), rows: map[string]map[string]string{}, denied: map[string]bool{}, checks: worldChecks(), kept: map[int64]row{}}
+	read := func(kinds ...string) func(context.Context, connector.Values, connector.Sink) error {
+		return func(_ context.Context, _ connector.Values, out connector.Sink) error {
+			for _, k := range kinds {
+				keys := slices.Sorted(maps.Keys(w.rows[k]))
+				if w.denied[k] {
+					keys = keys[:len(keys)/2]
+				}
+				for _, key := range keys {
+					if err := out.Item(connector.Item{Kind: k, Key: key, Raw: []byte(w.rows[k][key]), Occurred: occurred(w.rows[k][key])}); err != nil {
+						return err
+					}
+				}
+				if w.down {
+					return errors.New("the source went away")
+				}
+				if w.denied[k] {
+					out.Missing(connector.Gap{Kind: k, Denied: true, Reason: "it was refused"})
+				} else {
+					out.Complete(k, "")
+				}
+			}
+			return nil
+		}
+	}
+	kind := func(names ...string) (out []record.Kind) {
+		for _, n := range names {
+			k, err := w.book.Kinds.Named(n)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			out = append(out, *k)
+		}
+		return out
+	}
+	w.collect = &collect.Collector{Book: w.book, Connectors: []connector.Connector{
+		{Name: "host", Title: "Host", Kinds: kind("host_user", "merge"), Read: read("host_user", "merge")},
+		{Name: "git", Title: "Git", Kinds: kind("git_user"), Read: read("git_user")}}}
+	for _, c := range w.collect.Connectors {
+		w.connect(c.Name)
+	}
+	w.load()
+	return w
+}
+
+func (w *world) connect(name string) {
+	if _, err := w.collect.Add(w.ctx, record.Job("person:ada"), collect.Connection{Name: name, Connector: name, Every: "24h"}, nil); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func occurred(body string) time.Time {
+	var b struct{ At time.Time }
+	json.Unmarshal([]byte(body), &b)
+	return b.At
+}
+
+func (w *world) load() { w.use(slices.Collect(maps.Values(w.checks))...) }
+
+func (w *world) note(format string, args ...any) {
+	w.messages = append(w.messages, w.now.Format("02 15:04 ")+fmt.Sprintf(format, args...))
+}
+
+func (w *world) pick(label string, of ...string) string {
+	return rapid.SampledFrom(of).Draw(w.t, label)
+}
+
+func (w *world) days(label string, of ...int) time.Time {
+	return w.now.Add(-time.Duration(rapid.SampledFrom(of).Draw(w.t, label)) * 24 * time.Hour)
+}
+
+// body makes a body with some of the fields.
+func (w *world) body(fields ...string) string {
+	out := fields[:0]
+	for _, f := range fields {
+		if f != "" {
+			out = append(out, f)
+		}
+	}
+	return "{" + strings.Join(out, ",") + "}"
+}
+
+func (w *world) flag(name string) string {
+	return w.pick(name, fmt.Sprintf("%q:true", name), fmt.Sprintf("%q:false", name), fmt.Sprintf("%q:true", name), fmt.Sprintf("%q:false", name), "")
+}
+
+func (w *world) mail(name string) string {
+	return w.pick(name, fmt.Sprintf(`%q:"bob@example.org"`, name), fmt.Sprintf(`%q:"ada@example.org"`, name), "")
+}
+
+func (w *world) change() {
+	kind := w.pick("kind", "host_user", "host_user", "git_user", "merge", "merge")
+	key := w.pick("key", "1", "2", "3")
+	if w.rows[kind] == nil {
+		w.rows[kind] = map[string]string{}
+	}
+	if rapid.IntRange(0, 4).Draw(w.t, "gone") == 0 {
+		delete(w.rows[kind], key)
+		w.note("%s %s goes", kind, key)
+		return
+	}
+	switch kind {
+	case "host_user":
+		w.rows[kind][key] = w.body(`"name":"u`+key+`"`, w.mail("mail"), w.flag("human"), w.flag("mfa"), w.flag("locked"), fmt.Sprintf(`"changed":%q`, w.days("changed", 0, 50, 88, 89, 90, 200).Format(time.RFC3339)))
+	case "git_user":
+		w.rows[kind][key] = w.body(w.pick("login", `"login":"bob"`, `"login":"ada"`, ""), w.flag("human"), w.flag("locked"))
+	case "merge":
+		w.rows[kind][key] = w.body(fmt.Sprintf(`"at":%q`, w.days("at", 0, 0, 1, 2, 3, 5).Format(time.RFC3339)), w.flag("reviewed"), w.mail("by"))
+	}
+	w.note("%s %s becomes %s", kind, key, w.rows[kind][key])
+}
+
+func (w *world) person() {
+	key := w.pick("person", "bob", "ada")
+	end := ""
+	if rapid.Bool().Draw(w.t, "ends") {
+		end = fmt.Sprintf(`"end":%q`, w.days("end", -5, -1, 0, 1, 2, 10, 40).Format(time.DateOnly))
+	}
+	body := w.body(w.mail("email"), end)
+	if rapid.IntRange(0, 4).Draw(w.t, "gone") == 0 {
+		if _, err := w.book.Get(w.ctx, "person", key, 0); err != nil {
+			return
+		}
+		body = ""
+	}
+	w.see("person", key, body)
+	w.note("person %s: %s", key, body)
+}
+
+func (w *world) run() {
+	name := w.pick("connection", "host", "host", "git")
+	w.down = rapid.IntRange(0, 9).Draw(w.t, "down") == 0
+	for _, k := range []string{"host_user", "merge", "git_user"} {
+		w.denied[k] = rapid.IntRange(0, 6).Draw(w.t, "denied "+k) == 0
+	}
+	s, err := w.collect.Run(w.ctx, name, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.note("run %s: %s %v", name, s.Outcome, s.Missing)
+	for _, g := range s.Missing {
+		if g.Confirm && rapid.Bool().Draw(w.t, "confirm") {
+			if err := w.collect.Confirm(w.ctx, record.Job("person:ada"), name, g.Kind, g.Scope); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+}
+
+func (w *world) set() {
+	id := w.pick("check", "JOIN-01", "HOST-01", "CHG-02")
+	body := fmt.Sprintf(`{"check":%q,"off":%v,"reason":"so"}`, id, rapid.Bool().Draw(w.t, "off"))
+	if id == "JOIN-01" && rapid.Bool().Draw(w.t, "days") {
+		body = fmt.Sprintf(`{"check":%q,"settings":{"days":%d},"reason":"so"}`, id, rapid.SampledFrom([]int{1, 5, 30}).Draw(w.t, "n"))
+	}
+	w.see("check_setting", id, body)
+	w.note("setting %s", body)
+}
+
+func (w *world) edit() {
+	id := w.pick("edited", "HOST-01", "JOIN-02", "CHG-01", "CHG-02")
+	text := worldChecks()[id]
+	if w.checks[id] == text {
+		switch id {
+		case "HOST-01":
+			text = strings.NewReplacer("expect: r.mfa\n", "expect: r.mfa || r.locked\n", "mfa: false}", "mfa: false, locked: false}").Replace(text)
+		case "JOIN-02":
+			text = strings.Replace(text, "<= settings.days", "< settings.days", 1)
+		default:
+			text = strings.Replace(text, "r.reviewed", "r.reviewed == true", 1)
+		}
+	}
+	w.checks[id] = text
+	w.load()
+	w.note("edit of %s", id)
+}
+
+func (w *world) step() {
+	switch op := w.pick("step", "change", "change", "person", "run", "run", "wait", "wait", "back", "set", "edit", "judge", "judge", "reload"); op {
+	case "change":
+		w.change()
+	case "person":
+		w.person()
+	case "run":
+		w.run()
+	case "wait":
+		w.now = w.now.Add(rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 12 * time.Hour, 25 * time.Hour, 72 * time.Hour}).Draw(w.t, "for"))
+	case "back":
+		w.now = w.now.Add(-rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Minute, time.Hour}).Draw(w.t, "by"))
+	case "set":
+		w.set()
+	case "edit":
+		w.edit()
+	case "judge":
+		o := check.Options{Light: rapid.Bool().Draw(w.t, "light"), Full: rapid.IntRange(0, 5).Draw(w.t, "full") == 0}
+		if rapid.IntRange(0, 3).Draw(w.t, "some") == 0 {
+			o.Checks = rapid.SliceOfNDistinct(rapid.SampledFrom(slices.Sorted(maps.Keys(w.checks))), 1, 4, rapid.ID[string]).Draw(w.t, "checks")
+		}
+		w.judge(o)
+	case "reload":
+		w.load()
+	}
+	if rapid.Bool().Draw(w.t, "ask") {
+		w.ask()
+	}
+	w.now = w.now.Add(time.Minute)
+}
+
+// judge evaluates, and demands that it comes out as though nothing had been judged before.
+func (w *world) judge(o check.Options) {
+	e, err := w.m.Evaluate(w.ctx, o)
+	if err != nil {
+		w.fail("evaluate: %v", err)
+	}
+	w.note("judged %+v: %d flips", o, e.Flips)
+	w.same(0)
+	w.unchanged()
+}
+
+// ask notes what is answered now, to see whether that is what was known now for ever.
+func (w *world) ask() {
+	head, err := w.book.Log.Head(w.ctx, w.book.DB)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if head.At <= store.At(w.now) {
+		w.asked = append(w.asked, asked{head.At, w.answers(0)})
+	}
+}
+
+func (w *world) fail(format string, args ...any) {
+	w.t.Fatalf("%s\n\n%s", fmt.Sprintf(format, args...), strings.Join(w.messages, "\n"))
+}
+
+// same demands that judging again differs nowhere.
+func (w *world) same(at store.Moment) {
+	again, err := w.m.Recheck(w.ctx, check.RecheckOptions{AsOf: at})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if again.Differ > 0 {
+		d := again.Differences[0]
+		rows, _ := store.All[row](w.ctx, w.book.DB, "SELECT a.id, a.series, a.record, a.status, a.reason, a.valid_from, a.valid_to, a.known, a.superseded, a.version, a.basis FROM result a JOIN series s ON s.id = a.series JOIN record r ON r.id = a.record WHERE s.check_id = $1 AND r.key = $2 ORDER BY a.id", d.Check, d.Key)
+		text := ""
+		for _, r := range rows {
+			text += fmt.Sprintf("series %d: status %d %s–%s known %s dropped %s %s %s\n", r.Series, r.Status, r.From, r.To, r.Known, r.Dropped, r.Reason, r.Basis)
+		}
+		w.fail("at %s (now %s): %+v\n%s", at, store.At(w.now), d, text)
+	}
+}
+
+const rowColumns = "id, series, record, status, reason, valid_from, valid_to, known, superseded, version, basis"
+
+// unchanged demands that no row was rewritten: it ends once, and is superseded once.
+func (w *world) unchanged() {
+	rows, err := store.All[row](w.ctx, w.book.DB, "SELECT "+rowColumns+" FROM result ORDER BY id")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if len(rows) < len(w.kept) {
+		w.fail("answers were deleted")
+	}
+	for _, r := range rows {
+		old, ok := w.kept[r.ID]
+		w.kept[r.ID] = r
+		if !ok {
+			continue
+		}
+		if old.To == store.Forever {
+			old.To = r.To
+		}
+		if old.Dropped == store.Forever {
+			old.Dropped = r.Dropped
+		}
+		if old != r {
+			w.fail("an answer was rewritten: %+v, and it was %+v", r, old)
+		}
+	}
+	if _, err := w.m.Verify(w.ctx, nil); err != nil {
+		w.fail("%v", err)
+	}
+	// What happened before the logic or a setting changed is answered under those of then.
+	late, err := store.All[string](w.ctx, w.book.DB, "SELECT DISTINCT s.check_id FROM series s JOIN version v ON v.valid_from > s.evaluated AND v.valid_from < s.ended JOIN kind k ON k.id = v.kind WHERE k.name IN ('host_user', 'git_user', 'merge', 'person') AND s.ended < $1 AND s.evaluated > 0", store.Forever)
+	if err != nil || len(late) > 0 {
+		w.fail("not judged to their end: %v %v", late, err)
+	}
+	type tally struct {
+		Series int64 `db:"series"`
+		Status int64 `db:"status"`
+		N      int64 `db:"n"`
+	}
+	wrong, err := store.All[tally](w.ctx, w.book.DB, `SELECT t.series, t.status, t.n FROM result_tally t WHERE t.n <> (SELECT count(*) FROM result a
+		WHERE a.series = t.series AND a.status = t.status AND a.valid_to = $1 AND a.superseded = $1)`, store.Forever)
+	if err != nil || len(wrong) > 0 {
+		w.fail("the tallies are not the counts: %+v %v", wrong, err)
+	}
+}
+
+// answers are those known at a moment, apart from what coverage makes of them, which may be found out later.
+func (w *world) answers(at store.Moment) map[string]string {
+	out := map[string]string{}
+	for after := ""; ; {
+		page, err := w.m.Results(w.ctx, check.Filter{AsOf: at, After: after, Limit: 500})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, r := range page.Results {
+			id := fmt.Sprintf("%s %s %s", r.Check, r.Kind, r.Key)
+			if out[id] != "" {
+				w.fail("two answers at %s about %s: %+v", at, id, r)
+			}
+			out[id] = fmt.Sprint(r.Judged, " of version ", r.Version)
+		}
+		if after = page.Next; after == "" {
+			return out
+		}
+	}
+}
+
+func TestJudgingStepByStepIsJudgingFromScratch(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		tries, steps := 12, 40
+		if db.Engine == store.Postgres {
+			tries = 2
+		}
+		if os.Getenv("TICKMARK_TEST_HEAVY") != "" {
+			tries, steps = 40*tries, 80
+		}
+		before := flag.Lookup("rapid.checks").Value.String()
+		if f := flag.Lookup("rapid.checks"); before == f.DefValue {
+			flag.Set("rapid.checks", fmt.Sprint(tries))
+			defer flag.Set("rapid.checks", before)
+		}
+		fresh := storetest.SQLite
+		if db.Engine == store.Postgres {
+			fresh = storetest.Postgres
+		}
+		rapid.Check(t, func(rt *rapid.T) {
+			db := fresh(t)
+			defer db.Close()
+			w := newWorld(rt, t, db)
+			for range rapid.IntRange(1, steps).Draw(rt, "steps") {
+				w.step()
+			}
+			w.now = w.now.Add(3 * time.Hour) // however far the clock went back
+			w.judge(check.Options{})
+			var moments []store.Moment
+			for _, r := range w.kept {
+				moments = append(moments, r.From-1, r.From, r.To-1, r.To, r.From+store.Moment(time.Hour/time.Microsecond))
+			}
+			versions, err := store.All[store.Moment](w.ctx, db, "SELECT valid_from FROM version")
+			if err != nil {
+				rt.Fatal(err)
+			}
+			moments = append(moments, versions...)
+			slices.Sort(moments)
+			moments = slices.DeleteFunc(slices.Compact(moments), func(m store.Moment) bool {
+				return m > store.At(w.now) || m < store.At(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+			})
+			for range min(len(moments), 30) {
+				w.same(rapid.SampledFrom(moments).Draw(rt, "moment"))
+			}
+			for _, a := range w.asked {
+				if now := w.answers(a.at); !maps.Equal(now, a.lines) {
+					w.fail("what was known at %s is not what was known then:\n%v\nand it was\n%v", a.at, now, a.lines)
+				}
+			}
+		})
+	})
+}

@@ -100,6 +100,11 @@ func (r *round) begin(ctx context.Context, u *unit, v record.Version, until stor
 		if u.turns(j.Flip, r.now) && until != 0 {
 			u.whole = true
 		}
+		if v.Occurred == nil {
+			if err := r.reopen(ctx, u, v.Record, at); err != nil {
+				return err
+			}
+		}
 		j = r.believed(u, v, j)
 		if v.Occurred != nil && at == since {
 			if o := r.current[subjectID{u.series.ID, v.Record}]; o != nil && o.Version != v.ID && !(first == now && o.From == since && r.stands(u, v, j)) {
@@ -174,6 +179,37 @@ func (r *round) put(u *unit, o, a *answer, record int64) {
 	u.delta[a.Status]++
 	u.flips = append(u.flips, a)
 	r.current[subjectID{u.series.ID, record}] = a
+}
+
+// reopen takes back what was answered about a record from a moment on, so that it can be judged anew from there; the answer that
+// stood at the moment stands on. It does nothing when the answer that stands began before.
+func (r *round) reopen(ctx context.Context, u *unit, record int64, from store.Moment) error {
+	id := subjectID{u.series.ID, record}
+	o := r.current[id]
+	if o == nil || o.ID == 0 || o.From <= from {
+		return nil
+	}
+	rows, err := store.All[answer](ctx, r.m.Book.DB, "SELECT "+answerColumns+" FROM result a JOIN version v ON v.id = a.version WHERE a.series = $1 AND a.record = $2 AND a.superseded = $3 AND a.valid_to > $4 ORDER BY a.valid_from, a.id LIMIT 1",
+		u.series.ID, record, store.Forever, from)
+	if err != nil {
+		return fmt.Errorf("read what was answered before: %w", err)
+	}
+	stored := r.restart(u, record)
+	if len(rows) == 0 {
+		return nil
+	}
+	first := rows[0]
+	u.ended[len(u.ended)-1].cut = first.From
+	if first.From >= from {
+		return nil
+	}
+	b := parseBasis(first.Basis)
+	b.Corrects = stored
+	first.ID, first.To, first.Basis = 0, store.Forever, b.text()
+	u.delta[first.Status]++
+	u.flips = append(u.flips, &first)
+	r.current[id] = &first
+	return nil
 }
 
 // load reads the present answers about the records of a batch.

@@ -75,6 +75,7 @@ type round struct {
 }
 
 const (
+	judging   = "judging" // the lock of who evaluates
 	flipBatch = 1000
 	slip      = 60 * minute // what failed for less, and was over before anybody looked, is in the answers and opens no finding
 )
@@ -94,7 +95,7 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 	if err != nil {
 		return report, err
 	}
-	release, err := m.Book.DB.Lock(ctx, "judge")
+	release, err := m.Book.DB.Lock(ctx, judging)
 	alone := err == nil
 	if alone {
 		defer release()
@@ -345,7 +346,9 @@ func (r *round) newVersions(ctx context.Context, k *record.Kind) error {
 					if err := r.meanwhile(ctx, u, v.Record, v.To); err != nil {
 						return err
 					}
-					r.end(u, v)
+					if err := r.end(ctx, u, v); err != nil {
+						return err
+					}
 				}
 			}
 			before[v.Record] = true
@@ -403,7 +406,9 @@ func (r *round) gone(ctx context.Context, k *record.Kind) error {
 					if err := r.meanwhile(ctx, u, v.Record, v.To); err != nil {
 						return err
 					}
-					r.end(u, v)
+					if err := r.end(ctx, u, v); err != nil {
+						return err
+					}
 				}
 			}
 		}
@@ -416,10 +421,14 @@ func (r *round) gone(ctx context.Context, k *record.Kind) error {
 }
 
 // end says that a record is gone since its version ended.
-func (r *round) end(u *unit, v record.Version) {
-	if o := r.current[subjectID{u.series.ID, v.Record}]; o != nil && o.Status != 0 && o.From < v.To {
+func (r *round) end(ctx context.Context, u *unit, v record.Version) error {
+	if err := r.reopen(ctx, u, v.Record, v.To); err != nil {
+		return err
+	}
+	if o := r.current[subjectID{u.series.ID, v.Record}]; o != nil && o.Status != 0 {
 		r.put(u, o, &answer{Status: 0, From: v.To, Version: v.ID, Entry: v.Entry, Basis: basis{Ended: "gone"}.text()}, v.Record)
 	}
+	return nil
 }
 
 // everything judges all records that hold, for the checks that need it.

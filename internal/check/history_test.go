@@ -42,6 +42,7 @@ type world struct {
 	checks   map[string]string // by id, the text in use
 	kept     map[int64]row     // results as they were first seen
 	asked    []asked
+	turns    int
 	messages []string
 }
 
@@ -283,7 +284,22 @@ func (w *world) edit() {
 }
 
 func (w *world) step() {
-	switch op := w.pick("step", "change", "change", "person", "run", "run", "wait", "wait", "back", "set", "edit", "judge", "judge", "reload"); op {
+	switch op := w.pick("step", "change", "change", "person", "run", "run", "wait", "wait", "back", "set", "edit", "judge", "judge", "reload", "day", "day", "day"); op {
+	case "day": // as it mostly goes: something changes, everything is read, and judged
+		for range rapid.IntRange(1, 3).Draw(w.t, "changes") {
+			w.change()
+		}
+		w.down = false
+		clear(w.denied)
+		for _, c := range w.collect.Connectors {
+			if _, err := w.collect.Run(w.ctx, c.Name, nil); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		w.note("everything is read")
+		w.judge(check.Options{})
+		w.now = w.now.Add(rapid.SampledFrom([]time.Duration{time.Hour, 23 * time.Hour, 30 * time.Hour}).Draw(w.t, "until"))
+		w.judge(check.Options{Light: rapid.Bool().Draw(w.t, "light")})
 	case "change":
 		w.change()
 	case "person":
@@ -315,6 +331,8 @@ func (w *world) step() {
 
 // judge evaluates, and demands that it comes out as though nothing had been judged before.
 func (w *world) judge(o check.Options) {
+	w.turns++
+	w.see("control", "x", fmt.Sprintf(`{"id":"%d"}`, w.turns)) // so that the answers of now are compared
 	e, err := w.m.Evaluate(w.ctx, o)
 	if err != nil {
 		w.fail("evaluate: %v", err)

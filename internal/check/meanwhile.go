@@ -194,6 +194,14 @@ func (r *round) walk(ctx context.Context, u *unit, v record.Version, from, until
 	if err != nil {
 		return err
 	}
+	if o := r.current[subjectID{u.series.ID, v.Record}]; o != nil && o.From > from {
+		// An answer that turned by itself was judged up to when it did, unless the clock went back and something changed before.
+		if len(m.within(from, o.From)) == 0 {
+			from = o.From
+		} else if err := r.reopen(ctx, u, v.Record, from); err != nil {
+			return err
+		}
+	}
 	for at := from; at < until; {
 		res, err := r.judge(ctx, u, v, at)
 		if err != nil {

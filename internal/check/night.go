@@ -24,11 +24,11 @@ const rechecked = "check.rechecked"
 
 // Night judges everything again, apart from all that was kept of the judging before, and notes what came of it. Answers that
 // differ are then corrected, and the correction is marked as any other.
-func (m *Monitor) Night(ctx context.Context) (Recheck, error) {
+func (m *Monitor) Night(ctx context.Context, progress func(check string, done int)) (Recheck, error) {
 	if _, err := m.Evaluate(ctx, Options{}); err != nil {
 		return Recheck{}, err
 	}
-	found, err := m.Recheck(ctx, RecheckOptions{})
+	found, err := m.Recheck(ctx, RecheckOptions{Progress: progress})
 	if err != nil {
 		return found, err
 	}

@@ -2,9 +2,11 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
@@ -65,7 +67,17 @@ func (m *Monitor) Recheck(ctx context.Context, o RecheckOptions) (Recheck, error
 		return Recheck{}, fault.New(fault.Invalid, "The moment %s has not come yet.", o.AsOf).WithNext("Ask for a time in the past, or leave it out for now.")
 	}
 	again := &again{m: m, o: o, left: map[[2]string]int{}}
-	err := m.Book.DB.Read(ctx, func(tx *store.Tx) (err error) {
+	release, err := m.still(ctx)
+	if err != nil {
+		return Recheck{}, err
+	}
+	defer func() { release() }()
+	err = m.Book.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if _, err := m.Book.Log.Head(ctx, tx); err != nil { // from here on nothing that is written is seen
+			return err
+		}
+		release()
+		release = func() {}
 		again.q = tx
 		if again.cover, err = m.cover(ctx, tx); err != nil {
 			return err
@@ -80,6 +92,27 @@ func (m *Monitor) Recheck(ctx context.Context, o RecheckOptions) (Recheck, error
 	}
 	slices.SortFunc(again.out.Left, func(a, b Left) int { return strings.Compare(a.Check+a.Why, b.Check+b.Why) })
 	return again.out, err
+}
+
+// still waits until nobody evaluates, here or in another process, and keeps it so until release.
+func (m *Monitor) still(ctx context.Context) (release func(), err error) {
+	m.one.Lock()
+	for {
+		free, err := m.Book.DB.Lock(ctx, judging)
+		if err == nil {
+			return func() { free(); m.one.Unlock() }, nil
+		}
+		if errors.Is(err, store.ErrLocked) {
+			select {
+			case <-time.After(200 * time.Millisecond):
+				continue
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+		}
+		m.one.Unlock()
+		return nil, fmt.Errorf("wait for the evaluation under way: %w", err)
+	}
 }
 
 // again is one judging again.
@@ -226,12 +259,13 @@ func (a *again) versions(ctx context.Context, k *record.Kind, at, end store.Mome
 	if err := a.m.Book.EachAt(ctx, a.q, k.Name, end, fn); err != nil || end == at {
 		return err
 	}
-	ended, err := store.All[int64](ctx, a.q, `SELECT v.record FROM version v JOIN kind k ON k.id = v.kind WHERE k.name = $1 AND v.closed IS NOT NULL AND v.valid_to > $2 AND v.valid_to <= $3 ORDER BY v.valid_to`, k.Name, at, end)
+	ended, err := store.All[int64](ctx, a.q, `SELECT v.record FROM version v JOIN kind k ON k.id = v.kind WHERE k.name = $1 AND v.closed IS NOT NULL AND v.valid_to > $2 AND v.valid_to <= $3
+		AND NOT EXISTS (SELECT 1 FROM version n WHERE n.record = v.record AND n.valid_from >= v.valid_to AND n.valid_from <= $3) ORDER BY v.record`, k.Name, at, end)
 	if err != nil {
 		return err
 	}
 	for _, id := range slices.Compact(ended) {
-		to, err := store.One[store.Moment](ctx, a.q, "SELECT max(valid_to) FROM version WHERE record = $1 AND closed IS NOT NULL AND valid_to <= $2", id, end)
+		to, err := store.One[store.Moment](ctx, a.q, "SELECT max(valid_to) FROM version WHERE record = $1 AND valid_to <= $2", id, end)
 		if err != nil {
 			return err
 		}

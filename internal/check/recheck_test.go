@@ -68,13 +68,13 @@ func TestJudgingAgainNamesEveryAnswerThatDiffers(t *testing.T) {
 		if last, err := d.m.LastNight(d.ctx); err != nil || last.At != 0 {
 			t.Errorf("%+v %v", last, err)
 		}
-		if found, err := d.m.Night(d.ctx); err != nil || found.Differ != 1 {
+		if found, err := d.m.Night(d.ctx, nil); err != nil || found.Differ != 1 {
 			t.Errorf("%+v %v", found, err)
 		}
 		if last, err := d.m.LastNight(d.ctx); err != nil || last.At == 0 || last.Differ != 1 || last.Where["HOST-01"] != 1 {
 			t.Errorf("%+v %v", last, err)
 		}
-		if found, err := d.m.Night(d.ctx); err != nil || found.Differ != 0 {
+		if found, err := d.m.Night(d.ctx, nil); err != nil || found.Differ != 0 {
 			t.Errorf("%+v %v", found, err)
 		}
 	})

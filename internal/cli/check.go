@@ -25,6 +25,7 @@ type checkCommand struct {
 	Test     checkTest     `cmd:"" help:"Run the examples of check files; without paths, of the library and the workspace's own."`
 	Run      checkRun      `cmd:"" help:"Judge the records now."`
 	Backtest checkBacktest `cmd:"" help:"Judge the past with a check, in use or in a file, and say what it would have answered otherwise; nothing is written."`
+	Verify   checkVerify   `cmd:"" help:"Judge everything again from its versions and say which kept answers differ; exit 1 when one does."`
 }
 
 type checkList struct{}
@@ -175,14 +176,17 @@ type checkRun struct {
 
 func (c *checkRun) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		var err error
 		broken := len(c.IDs) == 0 && len(w.Monitor.Set.Problems()) > 0
 		for i, id := range c.IDs {
-			k := slices.IndexFunc(w.Monitor.Set.Checks(), func(x *check.Check) bool { return strings.EqualFold(x.ID, id) })
-			if k < 0 {
-				return fault.New(fault.NotFound, "There is no check %q.", id).WithNext("tickmark check list shows them.")
+			if c.IDs[i], err = checkID(w, id); err != nil {
+				return err
 			}
-			c.IDs[i] = w.Monitor.Set.Checks()[k].ID
-			broken = broken || w.Monitor.Set.Checks()[k].Broken != ""
+			k, err := w.Monitor.Set.Get(c.IDs[i])
+			if err != nil {
+				return err
+			}
+			broken = broken || k.Broken != ""
 		}
 		e, err := w.Monitor.Evaluate(s, check.Options{Checks: c.IDs, Full: c.Full})
 		if err != nil {
@@ -302,6 +306,70 @@ func set(c *check.Check, values map[string]string) (*check.Check, error) {
 		typed[name] = v
 	}
 	return c.With(typed)
+}
+
+// checkID is the id of a check as its file has it.
+func checkID(w *workspace.Workspace, id string) (string, error) {
+	for _, c := range w.Monitor.Set.Checks() {
+		if strings.EqualFold(c.ID, id) {
+			return c.ID, nil
+		}
+	}
+	return "", fault.New(fault.NotFound, "There is no check %q.", id).WithNext("tickmark check list shows them.")
+}
+
+type checkVerify struct {
+	Check string `placeholder:"ID" help:"Only this check."`
+	AsOf  string `placeholder:"TIME" help:"As everything was at a past moment, by the checks and settings in force then."`
+}
+
+func (c *checkVerify) Run(s *session) error {
+	asOf, err := moment("as-of", c.AsOf)
+	if err != nil {
+		return err
+	}
+	return s.with(func(w *workspace.Workspace, _ access.Session) error {
+		o := check.RecheckOptions{AsOf: asOf}
+		if c.Check != "" {
+			id, err := checkID(w, c.Check)
+			if err != nil {
+				return err
+			}
+			o.Checks = []string{id}
+		}
+		end := s.progress("every record again")
+		o.Progress = func(id string, done int) { end.step("", id+", answers", done, 0) }
+		found, err := w.Monitor.Recheck(s, o)
+		if err != nil {
+			end.done("it was not judged to its end")
+			return err
+		}
+		end.done(word(found.Differ == 0, "every answer is the one that its versions give", "not every answer is the one that its versions give"))
+		if s.flags.JSON {
+			if err := s.writeJSON(found); err != nil {
+				return err
+			}
+		} else {
+			var rows [][]string
+			for _, d := range found.Differences {
+				rows = append(rows, []string{d.Check, d.Kind, printable(d.Key), string(d.Stored), word(d.Since == 0, "", d.Since.String()), string(d.Judged), strings.Trim(fmt.Sprint(d.Versions), "[]"), printable(d.Reason)})
+			}
+			if err := s.table([]string{"check", "kind", "key", "kept", "since", "judged again", "versions", "reason"}, rows); err != nil {
+				return err
+			}
+			s.fact("As of %s: checks %d, answers judged again %d, differing %d.", found.At, found.Checks, found.Judged, found.Differ)
+			if found.Unread > 0 {
+				s.fact("%d answers are unknown, whatever is kept: their source was not read then.", found.Unread)
+			}
+			for _, l := range found.Left {
+				s.fact("%s: %d not judged again. %s", l.Check, l.Records, l.Why)
+			}
+		}
+		if found.Differ > 0 {
+			return fault.New(fault.Invalid, "%d answers are not those that their versions give.", found.Differ).WithNext("Keep what this says, for it is a mistake of Tickmark; tickmark check run --full corrects them and marks the corrections.")
+		}
+		return nil
+	})
 }
 
 type resultsCommand struct {

@@ -46,7 +46,7 @@ const (
 // Look examines a workspace. An error is of the looking; what is wrong with the workspace is in the lines.
 func Look(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 	var out []Line
-	for _, look := range []func(context.Context, *workspace.Workspace) ([]Line, error){database, room, keys, clock, files, backups, anchors, sources, checks, people} {
+	for _, look := range []func(context.Context, *workspace.Workspace) ([]Line, error){database, room, keys, clock, files, backups, anchors, sources, checks, answers, people} {
 		lines, err := look(ctx, w)
 		if err != nil {
 			return out, err
@@ -303,6 +303,25 @@ func checks(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 		return one("checks", Bad, "tickmark check test says where in which file.", "%s cannot be loaded, and what they judge is unknown", strings.Join(broken, ", ")), nil
 	}
 	return one("checks", Good, "", "%d are in use", len(states)), nil
+}
+
+func answers(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
+	last, err := w.Monitor.LastNight(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case last.At == 0:
+		return one("answers", Good, "", "They were not yet judged again from scratch; a server does so each night, and tickmark check verify at once"), nil
+	case last.Differ > 0:
+		var where []string
+		for id, n := range last.Where {
+			where = append(where, fmt.Sprintf("%s (%d)", id, n))
+		}
+		slices.Sort(where)
+		return one("answers", Bad, "Tell whoever makes Tickmark, with what tickmark check verify --as-of "+(last.At-1).String()+" says. They were corrected, and the corrections are marked.",
+			"Judged again on %s, %d of %d answers came out otherwise: %s", last.At, last.Differ, last.Judged, strings.Join(where, ", ")), nil
+	}
+	return one("answers", Good, "", "Judged again from scratch on %s, all %d came out the same", last.At, last.Judged), nil
 }
 
 func people(ctx context.Context, w *workspace.Workspace) ([]Line, error) {

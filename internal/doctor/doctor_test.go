@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"tickmark/internal/check"
 	"tickmark/internal/collect"
 	"tickmark/internal/doctor"
 	"tickmark/internal/ledger"
@@ -69,12 +70,15 @@ func TestWhatIsWrongIsSaidAndWhatToDo(t *testing.T) {
 			t.Fatal("a directory without a repository was read")
 		}
 		if err := w.Log.Write(t.Context(), func(tx *ledger.Tx) error {
+			if _, err := tx.Act(t.Context(), "check.rechecked", "job:check", "workspace", check.Rechecked{Judged: 9, Differ: 2, Where: map[string]int{"HOST-01": 2}}); err != nil {
+				return err
+			}
 			_, err := tx.Act(t.Context(), "workspace.backed_up", "person:ada", "workspace", nil)
 			return err
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if said, _ = look(); !strings.Contains(said, "tickmark connect test git") || !strings.Contains(said, "The last was made on") {
+		if said, _ = look(); !strings.Contains(said, "tickmark connect test git") || !strings.Contains(said, "The last was made on") || !strings.Contains(said, "2 of 9 answers came out otherwise: HOST-01 (2)") {
 			t.Error(said)
 		}
 		if err := os.MkdirAll(filepath.Join(w.Data, "checks"), 0o700); err != nil {

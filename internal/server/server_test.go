@@ -207,6 +207,9 @@ func TestOfSeveralServersOneWorks(t *testing.T) {
 		if want := []string{"collect git done", "judge  done", "night  done"}; !slices.Equal(names, want) || runs() != 1 {
 			t.Errorf("%d runs, jobs %q, want %q", runs(), names, want)
 		}
+		if last, err := w.Monitor.LastNight(t.Context()); err != nil || last.At == 0 || last.Differ != 0 {
+			t.Errorf("at night nothing was judged again: %+v %v", last, err)
+		}
 	})
 }
 

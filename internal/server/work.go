@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"tickmark/internal/check"
@@ -16,7 +17,7 @@ import (
 const (
 	collectWork = "collect" // a connection
 	judgeWork   = "judge"   // what changed
-	nightWork   = "night"   // every answer anew
+	nightWork   = "night"   // every answer again, to see whether it comes out the same
 )
 
 func (s *Server) works() map[string]queue.Work {
@@ -45,8 +46,11 @@ func (s *Server) judge(ctx context.Context, _ string, say func(queue.Progress)) 
 }
 
 func (s *Server) night(ctx context.Context, _ string, say func(queue.Progress)) error {
-	e, err := s.w.Monitor.Evaluate(store.Background(ctx), check.Options{Full: true})
-	say(queue.Progress{Said: fmt.Sprintf("%d answers turned", e.Flips)})
+	found, err := s.w.Monitor.Night(store.Background(ctx), func(id string, done int) { say(queue.Progress{Said: id, Done: done}) })
+	for _, d := range found.Differences[:min(20, len(found.Differences))] {
+		slog.Error("an answer was not the one that its versions give", "check", d.Check, "kind", d.Kind, "version", d.Versions[0], "kept", d.Stored, "judged", d.Judged)
+	}
+	say(queue.Progress{Said: fmt.Sprintf("%d answers judged again, %d differed", found.Judged, found.Differ)})
 	return err
 }
 
@@ -64,7 +68,7 @@ func (s *Server) work(ctx context.Context) {
 	}
 }
 
-// minute asks for the collection of connections by their interval and, once a night, for every answer anew, has the ledger
+// minute asks for the collection of connections by their interval and, once a night, for every answer again, has the ledger
 // stamped and judges what changed. Of several servers of one workspace one does so at a time; what is asked for any may do.
 func (s *Server) minute(ctx context.Context) error {
 	release, err := s.w.DB.Lock(ctx, "work")

@@ -31,6 +31,9 @@ func (s *site) checks(w http.ResponseWriter, r *http.Request) error {
 	}
 	q := r.URL.Query()
 	l := CheckList{Current: q.Get("status"), Broken: s.Monitor.Set.Problems()}
+	if l.Night, err = s.Monitor.LastNight(ctx); err != nil {
+		return err
+	}
 	severity := part.Choice{Name: "severity", Label: "Severity", Value: q.Get("severity"), Options: []part.Option{{Value: "", Text: "Any severity"}, {Value: "critical", Text: "Critical"}, {Value: "high", Text: "High"}, {Value: "medium", Text: "Medium"}, {Value: "low", Text: "Low"}}}
 	for _, c := range st.checks {
 		l.Counts.Add(c.status)

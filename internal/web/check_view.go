@@ -14,6 +14,7 @@ type CheckList struct {
 	Filter  part.Filter
 	Rows    []CheckRow
 	Broken  []check.Problem // the organisation's own files that are no checks
+	Night   check.Rechecked // what judging everything again found
 }
 
 // CheckRow is one check; Results counts records by their answer.

@@ -64,7 +64,7 @@ func (s *site) jobRow(ctx context.Context, j queue.Job, acts bool) JobRow {
 	case "judge":
 		row.Title = "Judge what changed"
 	case "night":
-		row.Title = "Judge everything anew"
+		row.Title = "Judge everything again"
 	}
 	if !j.Began.IsZero() {
 		row.Took = cmp.Or(j.Ended, part.Of(ctx).Moment()).Sub(j.Began)

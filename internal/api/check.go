@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"tickmark/internal/access"
+	"tickmark/internal/calendar"
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
 	"tickmark/internal/fault"
@@ -22,6 +23,8 @@ const (
 	checksPath   = "/api/v1/checks"
 	coveragePath = "/api/v1/coverage"
 	runsPath     = "/api/v1/runs"
+
+	effectivenessPath = "/api/v1/effectiveness"
 )
 
 // Status is where the programme stands.
@@ -132,6 +135,9 @@ func (s *server) checkRoutes() []route {
 		{method: "POST", path: checksPath + "/backtest", id: "backtest-file", tag: tag, summary: "The same of a check that is not in use",
 			help: "The body is the check's YAML file, whose examples must hold.", file: []string{"application/yaml", "*/*"},
 			query: []param{must(window[0]), window[1]}, answer: s.schemaOf(check.Tested{}), serve: (*call).backtestFile},
+		{method: "GET", path: effectivenessPath + "/{id}", id: "effectiveness", tag: tag, summary: "How a check, a control or a criterion went over a window",
+			help:  "Hours in pass, fail and unknown, the longest failure, the time to fix of each finding against its due date, and coverage with its gaps. There is no score.",
+			query: []param{day("from", "The first day; the current period when left out, or the last twelve months without one."), day("to", "The last day, inclusive."), asOf()}, answer: s.schemaOf(standing.Effect{}), serve: (*call).effectiveness},
 		{method: "GET", path: resultsPath, id: "list-results", tag: tag, summary: "Answers of checks about records", answer: s.schemaOf(Results{}),
 			query: append([]param{asked("check", "Only this check."), oneOf("status", "Only these answers.", "pass", "fail", "unknown", "not_applicable"), asked("kind", "Only records of this kind."),
 				asked("key", "Only this record."), asked("source", "Only what this connection saw."), asOf(), asked("after", "The next of the page before."),
@@ -249,6 +255,53 @@ func (c *call) window() (any, error) {
 		w.Gaps = []check.Gap{}
 	}
 	return w, err
+}
+
+func (c *call) effectiveness() (any, error) {
+	if err := c.workspace(access.Read); err != nil {
+		return nil, err
+	}
+	at, err := c.moment("as_of")
+	if err != nil {
+		return nil, err
+	}
+	ctx := c.r.Context()
+	st, err := standing.At(ctx, c.s.Book, c.s.Monitor, at)
+	if err != nil {
+		return nil, err
+	}
+	span := st.Window
+	if text := c.text("from"); text != "" {
+		span.From = calendar.Parse(text)
+	}
+	if text := c.text("to"); text != "" {
+		span.To = calendar.Parse(text)
+	}
+	if span.From.IsZero() || span.To.Before(span.From) {
+		return nil, fault.New(fault.Invalid, "The window ends before it begins.").WithNext("Give from and to as days, such as 2026-01-31.")
+	}
+	e, err := st.Effective(ctx, c.s.Book, c.s.Monitor, c.r.PathValue("id"), span, at)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{"control", "finding"}
+	for _, x := range e.Checks { // what is said of a record is as private as the record
+		if l, err := c.s.Monitor.Set.Get(x.Check); err == nil {
+			for _, k := range l.Reads() {
+				names = append(names, k.Name)
+			}
+		}
+	}
+	for _, name := range names {
+		k, err := c.s.Book.Kinds.Named(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.reads(k); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
 }
 
 func (c *call) backtest() (any, error) {

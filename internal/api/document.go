@@ -109,6 +109,10 @@ func moment(name, help string) param {
 	return param{name: name, help: help, schema: &huma.Schema{Type: huma.TypeString, Format: "date-time"}}
 }
 
+func day(name, help string) param {
+	return param{name: name, help: help, schema: &huma.Schema{Type: huma.TypeString, Format: "date"}}
+}
+
 func whole(name, help string, least, most float64) param {
 	p := param{name: name, help: help, schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &least}}
 	if most > 0 {

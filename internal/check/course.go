@@ -13,9 +13,10 @@ import (
 
 // Stretch is a time in which a check as a whole stood the same.
 type Stretch struct {
-	From, To store.Moment
-	Status   Status // the worst answer about any record
-	Reason   string // why it is unknown, when no record says so
+	From   store.Moment `json:"from"`
+	To     store.Moment `json:"to"`
+	Status Status       `json:"status"`           // the worst answer about any record
+	Reason string       `json:"reason,omitempty"` // why it is unknown, when no record says so
 }
 
 // Courses are how each check stood over a time in which it was in use: as its answers were known at each moment, worse where
@@ -33,41 +34,17 @@ func (m *Monitor) Courses(ctx context.Context, from, to store.Moment) (map[strin
 		return nil, err
 	}
 	err = m.Book.DB.Read(ctx, func(tx *store.Tx) error {
-		cover, err := m.cover(ctx, tx)
-		if err != nil {
-			return err
-		}
-		series, err := store.All[Series](ctx, tx, "SELECT "+seriesColumns+" FROM series WHERE started < $1 AND ended > $2 ORDER BY check_id, started, id", to, from)
-		if err != nil {
-			return err
-		}
-		turns, err := m.turns(ctx, tx, from, to)
-		if err != nil {
-			return err
-		}
-		late, err := m.foundLate(ctx, tx, series, from, to)
+		f, err := m.following(ctx, tx, nil, from, to, 0)
 		if err != nil {
 			return err
 		}
 		for _, c := range setups {
-			var own []Series
-			var course []Stretch
-			for _, s := range series {
-				if s.Check == c.ID {
-					own = append(own, s)
-					course = append(course, counted(s, turns[s.ID], from, to)...)
-				}
-			}
-			if c.Off && len(own) == 0 {
+			if c.Off && len(f.series[c.ID]) == 0 {
 				continue
 			}
-			course = found(course, late, own, from, to)
-			pieces := cut(m.unspoken(cover, own, from, to), from, to)
-			known, err := m.failing(ctx, tx, cover, own, course, pieces)
-			if err != nil {
-				return fmt.Errorf("follow %s: %w", c.ID, err)
+			if out[c.ID], _, err = f.course(ctx, c.ID); err != nil {
+				return err
 			}
-			out[c.ID] = covered(course, pieces, known)
 		}
 		return nil
 	})
@@ -75,6 +52,70 @@ func (m *Monitor) Courses(ctx context.Context, from, to store.Moment) (map[strin
 		return nil, fmt.Errorf("follow the checks over a time: %w", err)
 	}
 	return out, nil
+}
+
+// following is what courses of checks are made of, read once for all of them.
+type following struct {
+	m        *Monitor
+	q        store.Q
+	cover    *cover
+	from, to store.Moment
+	known    store.Moment // what was known of it then counts; Forever: what is known now
+	series   map[string][]Series
+	turns    map[int64][]turn
+	late     map[int64][]spell
+}
+
+// following reads what is needed of some checks, all when none is named, as it was known at a moment; zero is now. The end is cut
+// at that moment.
+func (m *Monitor) following(ctx context.Context, q store.Q, checks []string, from, to, asOf store.Moment) (*following, error) {
+	f := &following{m: m, q: q, from: from, to: to, known: store.Forever, series: map[string][]Series{}}
+	if asOf != 0 {
+		f.to, f.known = min(to, asOf), asOf
+	}
+	var err error
+	if f.cover, err = m.cover(ctx, q); err != nil {
+		return nil, err
+	}
+	where, args := "started < $1 AND ended > $2", []any{f.to, f.from}
+	if checks != nil {
+		where += " AND check_id IN (" + store.Marks(3, len(checks)) + ")"
+		for _, id := range checks {
+			args = append(args, id)
+		}
+	}
+	series, err := store.All[Series](ctx, q, "SELECT "+seriesColumns+" FROM series WHERE "+where+" ORDER BY check_id, started, id", args...)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range series {
+		f.series[s.Check] = append(f.series[s.Check], s)
+	}
+	if f.turns, err = f.readTurns(ctx, series, checks == nil); err != nil {
+		return nil, err
+	}
+	f.late, err = f.foundLate(ctx, series)
+	return f, err
+}
+
+// stands is the least that superseded is of an answer that no other had taken the place of, as far as was known.
+func (f *following) stands() store.Moment { return min(f.known, store.Forever-1) + 1 }
+
+// course is how a check stood, and what was not covered.
+func (f *following) course(ctx context.Context, id string) ([]Stretch, []Gap, error) {
+	own := f.series[id]
+	var course []Stretch
+	for _, s := range own {
+		course = append(course, counted(s, f.turns[s.ID], f.from, f.to)...)
+	}
+	course = found(course, f.late, own, f.from, f.to)
+	gaps := f.m.unspoken(f.cover, own, f.from, f.to)
+	pieces := cut(slices.Clone(gaps), f.from, f.to)
+	known, err := f.failing(ctx, own, course, pieces)
+	if err != nil {
+		return nil, nil, fmt.Errorf("follow %s: %w", id, err)
+	}
+	return covered(course, pieces, known), gaps, nil
 }
 
 // turn is a moment at which the number of answers of one status became another.
@@ -85,16 +126,28 @@ type turn struct {
 	N      int64        `db:"n"`
 }
 
-// turns are those of a time, by series, with the last before it.
-func (m *Monitor) turns(ctx context.Context, q store.Q, from, to store.Moment) (map[int64][]turn, error) {
-	rows, err := store.All[turn](ctx, q, `SELECT h.series, h.status, h.at, h.n FROM result_history h JOIN (SELECT series, status, max(at) AS at FROM result_history WHERE at <= $1 GROUP BY series, status) AS l
-		ON l.series = h.series AND l.status = h.status AND l.at = h.at WHERE h.status > 0
-		UNION ALL SELECT series, status, at, n FROM result_history WHERE at > $1 AND at < $2 AND status > 0 ORDER BY 3`, from, to)
+// readTurns are those of a time, by series, with the last before it.
+func (f *following) readTurns(ctx context.Context, series []Series, all bool) (map[int64][]turn, error) {
 	out := map[int64][]turn{}
-	for _, r := range rows {
-		out[r.Series] = append(out[r.Series], r)
+	keep := func(r turn) error { out[r.Series] = append(out[r.Series], r); return nil }
+	const before = `SELECT h.series, h.status, h.at, h.n FROM result_history h JOIN (SELECT series, status, max(at) AS at FROM result_history WHERE at <= $1%s GROUP BY series, status) AS l
+		ON l.series = h.series AND l.status = h.status AND l.at = h.at WHERE h.status > 0 UNION ALL SELECT series, status, at, n FROM result_history WHERE at > $1 AND at < $2 AND status > 0%s ORDER BY 3`
+	if all {
+		return out, store.Each(ctx, f.q, keep, fmt.Sprintf(before, "", ""), f.from, f.to)
 	}
-	return out, err
+	for len(series) > 0 {
+		n := min(len(series), 200)
+		args := []any{f.from, f.to}
+		for _, s := range series[:n] {
+			args = append(args, s.ID)
+		}
+		these := " AND series IN (" + store.Marks(3, n) + ")"
+		if err := store.Each(ctx, f.q, keep, fmt.Sprintf(before, these, these), args...); err != nil {
+			return nil, err
+		}
+		series = series[n:]
+	}
+	return out, nil
 }
 
 // spell is a time in which some record failed or was unknown.
@@ -107,17 +160,17 @@ type spell struct {
 
 // foundLate are the spells that were answered more than a minute after they began, by what is known now, by series: the counts
 // of their time do not have them.
-func (m *Monitor) foundLate(ctx context.Context, q store.Q, series []Series, from, to store.Moment) (map[int64][]spell, error) {
+func (f *following) foundLate(ctx context.Context, series []Series) (map[int64][]spell, error) {
 	out := map[int64][]spell{}
 	for len(series) > 0 {
 		n := min(len(series), 200)
-		args := []any{store.Forever, to, from}
+		args := []any{f.stands(), f.to, f.from, f.known}
 		for _, s := range series[:n] {
 			args = append(args, s.ID)
 		}
-		err := store.Each(ctx, q, func(s spell) error { out[s.Series] = append(out[s.Series], s); return nil },
-			`SELECT DISTINCT a.series, a.status, a.valid_from, a.valid_to FROM result a WHERE a.series IN (`+store.Marks(4, n)+`) AND a.status IN (2, 3) AND a.valid_to > $3
-			AND a.superseded = $1 AND a.valid_from < $2 AND a.known > a.valid_from + 60000000`, args...)
+		err := store.Each(ctx, f.q, func(s spell) error { out[s.Series] = append(out[s.Series], s); return nil },
+			`SELECT DISTINCT a.series, a.status, a.valid_from, a.valid_to FROM result a WHERE a.series IN (`+store.Marks(5, n)+`) AND a.status IN (2, 3) AND a.valid_to > $3
+			AND a.superseded >= $1 AND a.known <= $4 AND a.valid_from < $2 AND a.known > a.valid_from + 60000000`, args...)
 		if err != nil {
 			return nil, fmt.Errorf("read what was found late: %w", err)
 		}
@@ -260,7 +313,7 @@ func covered(course []Stretch, pieces []piece, known []piece) []Stretch {
 
 // failing are the times, in order and apart, in which a record failed that was read, looked for only where a course fails and
 // something was not read.
-func (m *Monitor) failing(ctx context.Context, q store.Q, cover *cover, own []Series, course []Stretch, pieces []piece) ([]piece, error) {
+func (f *following) failing(ctx context.Context, own []Series, course []Stretch, pieces []piece) ([]piece, error) {
 	from, to := store.Forever, store.Moment(0)
 	for _, p := range pieces {
 		for _, x := range course {
@@ -288,15 +341,15 @@ func (m *Monitor) failing(ctx context.Context, q store.Q, cover *cover, own []Se
 	}
 	var spans []piece
 	for _, s := range own {
-		c, broken, read := m.checkOf(s), m.unanswered(s), map[place][]piece{}
-		err := store.Each(ctx, q, func(r row) error {
+		c, broken, read := f.m.checkOf(s), f.m.unanswered(s), map[place][]piece{}
+		err := store.Each(ctx, f.q, func(r row) error {
 			b := parseBasis(r.Basis)
 			joins, _ := json.Marshal(b.Joins)
 			at := place{lane{r.Source, r.Kind, "", r.Scope}, string(joins)}
 			if read[at] == nil {
-				read[at] = slices.DeleteFunc(cut(append(m.gapsOver(cover, c, codes[Fail], r.Kind, r.Source, r.Scope, b, from, to), broken...), from, to), func(p piece) bool { return p.Reason != "" })
+				read[at] = slices.DeleteFunc(cut(append(f.m.gapsOver(f.cover, c, codes[Fail], r.Kind, r.Source, r.Scope, b, from, to), broken...), from, to), func(p piece) bool { return p.Reason != "" })
 			}
-			if r.Dropped != store.Forever { // another answer took its place
+			if r.Dropped <= f.known && r.Dropped != store.Forever { // another answer took its place
 				r.From, r.To = max(r.From, r.Known), min(r.To, r.Dropped)
 			}
 			for _, p := range read[at] {
@@ -306,7 +359,7 @@ func (m *Monitor) failing(ctx context.Context, q store.Q, cover *cover, own []Se
 			}
 			return nil
 		}, `SELECT a.valid_from, a.valid_to, a.known, a.superseded, a.basis, k.name AS kind, rc.source, v.scope FROM result a JOIN record rc ON rc.id = a.record
-			JOIN kind k ON k.id = rc.kind JOIN version v ON v.id = a.version WHERE a.series = $1 AND a.status = 2 AND a.valid_from < $2 AND a.valid_to > $3`, s.ID, to, from)
+			JOIN kind k ON k.id = rc.kind JOIN version v ON v.id = a.version WHERE a.series = $1 AND a.status = 2 AND a.valid_from < $2 AND a.valid_to > $3 AND a.known <= $4`, s.ID, to, from, f.known)
 		if err != nil {
 			return nil, fmt.Errorf("read what failed: %w", err)
 		}

@@ -20,8 +20,9 @@ type Filter struct {
 	Source    string
 	AsOf      store.Moment // zero: now
 	From, To  store.Moment
-	After     string // Page.Next of the page before
-	Limit     int    // zero: 100
+	Known     store.Moment // with From and To: as it was known then; zero: now
+	After     string       // Page.Next of the page before
+	Limit     int          // zero: 100
 }
 
 // Interval is a check's answer about one record over a time, with what is not covered unknown.
@@ -258,7 +259,11 @@ func (l *listing) rows(ctx context.Context, s Series, after int64, records []int
 	where, order := "a.series = $1 AND a.record > $2", "a.record, a.valid_from"
 	switch {
 	case l.f.To != 0:
-		where += " AND a.superseded = " + arg(store.Forever) + " AND a.valid_from < " + arg(l.f.To) + " AND a.valid_to > " + arg(l.f.From) + " AND a.status > 0"
+		known := store.Forever
+		if l.f.Known != 0 {
+			known = l.f.Known
+		}
+		where += " AND a.superseded >= " + arg(min(known, store.Forever-1)+1) + " AND a.known <= " + arg(known) + " AND a.valid_from < " + arg(l.f.To) + " AND a.valid_to > " + arg(l.f.From) + " AND a.status > 0"
 	case l.f.AsOf != 0:
 		where += " AND " + stood(arg(l.f.AsOf)) + " AND a.status > 0"
 	default:

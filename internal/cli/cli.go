@@ -32,41 +32,42 @@ type commands struct {
 	Cache    string `env:"TICKMARK_CACHE" placeholder:"DIR" help:"Where the PDF engine keeps its machine code, which several workspaces of one user may share; cache in the directory of the workspace."`
 	JSON     bool   `name:"json" help:"Print facts as JSON."`
 
-	Up      upCommand      `cmd:"" help:"Set up a workspace here, collect from this host and repository, check, serve."`
-	Demo    demoCommand    `cmd:"" help:"Make a workspace of an invented organisation, with a year behind it."`
-	Serve   serveCommand   `cmd:"" help:"Serve the pages and the API, and collect when it is time."`
-	Init    initCommand    `cmd:"" help:"Make a workspace, its keys and its first user."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
-	Backup  backupCommand  `cmd:"" help:"Copy the whole workspace into one file, also while it is served."`
-	Restore restoreCommand `cmd:"" help:"Make a workspace of a backup, on SQLite or PostgreSQL, and prove it."`
-	Doctor  doctorCommand  `cmd:"" help:"Look whether the workspace is kept safe and its sources answer; exit 1 when something is wrong."`
-	Connect connectCommand `cmd:"" help:"Add, list, test and remove connections."`
-	Collect collectCommand `cmd:"" help:"Read connections now."`
-	Check   checkCommand   `cmd:"" help:"List, test and run checks."`
-	Status  statusCommand  `cmd:"" help:"Where the programme stands: criteria, controls, checks, coverage."`
-	Start   startCommand   `cmd:"" help:"The guided start from a file: objective, report, window, boundary, controls, plan."`
-	Gaps    gapsCommand    `cmd:"" help:"What is missing for the examination, why, and what to do."`
-	Work    workCommand    `cmd:"" help:"What waits for a person, or for everybody: to fix, do, review, approve, hand in."`
-	Results resultsCommand `cmd:"" help:"Answers of checks, now, at a past moment, or over a window."`
-	Records recordsCommand `cmd:"" help:"List records of a kind, or the history of one."`
-	Put     putCommand     `cmd:"" help:"Write one record from a JSON or YAML file."`
-	Act     actCommand     `cmd:"" help:"Move a record along its life cycle: approve a control, close a finding."`
-	End     endCommand     `cmd:"" help:"End a record; its history stays."`
-	Erase   eraseCommand   `cmd:"" help:"Destroy the content of a record and its history; the proofs stay."`
-	Import  importCommand  `cmd:"" help:"Import a CSV, XLSX or JSON file into a kind, all rows or none."`
-	Export  exportCommand  `cmd:"" help:"Write the programme as YAML into a directory, or one kind as CSV, XLSX or JSON."`
-	Apply   applyCommand   `cmd:"" help:"Show what a directory of exported YAML would change, and apply it."`
-	Policy  policyCommand  `cmd:"" help:"Policies: begin one from a template."`
-	Wording wordingCommand `cmd:"" help:"Find in documents what must not be said of a SOC 2 report; exit 1 when something is found."`
-	Report  reportCommand  `cmd:"" help:"Make a report: readiness."`
-	Package packageCommand `cmd:"" help:"Make a package of evidence that anyone can verify offline."`
-	Verify  verifyCommand  `cmd:"" help:"Verify a package, without a workspace."`
-	Ledger  ledgerCommand  `cmd:"" help:"The ledger: checkpoint, proofs, verification."`
-	Anchor  anchorCommand  `cmd:"" help:"Outside anchors: authorities that stamp the ledger once a day."`
-	Monitor monitorCommand `cmd:"" help:"Follow the ledger of another server from outside; exit 1 when it was rewritten, 3 when it cannot be read."`
-	User    userCommand    `cmd:"" help:"People who can sign in."`
-	Token   tokenCommand   `cmd:"" help:"Tokens for programs."`
-	Version versionCommand `cmd:"" help:"The release of this binary."`
+	Up            upCommand            `cmd:"" help:"Set up a workspace here, collect from this host and repository, check, serve."`
+	Demo          demoCommand          `cmd:"" help:"Make a workspace of an invented organisation, with a year behind it."`
+	Serve         serveCommand         `cmd:"" help:"Serve the pages and the API, and collect when it is time."`
+	Init          initCommand          `cmd:"" help:"Make a workspace, its keys and its first user."`
+	Migrate       migrateCommand       `cmd:"" help:"Bring the database's schema up to date."`
+	Backup        backupCommand        `cmd:"" help:"Copy the whole workspace into one file, also while it is served."`
+	Restore       restoreCommand       `cmd:"" help:"Make a workspace of a backup, on SQLite or PostgreSQL, and prove it."`
+	Doctor        doctorCommand        `cmd:"" help:"Look whether the workspace is kept safe and its sources answer; exit 1 when something is wrong."`
+	Connect       connectCommand       `cmd:"" help:"Add, list, test and remove connections."`
+	Collect       collectCommand       `cmd:"" help:"Read connections now."`
+	Check         checkCommand         `cmd:"" help:"List, test and run checks."`
+	Status        statusCommand        `cmd:"" help:"Where the programme stands: criteria, controls, checks, coverage."`
+	Effectiveness effectivenessCommand `cmd:"" help:"How a check, a control or a criterion went over a window: hours by answer, the longest failure, time to fix, coverage."`
+	Start         startCommand         `cmd:"" help:"The guided start from a file: objective, report, window, boundary, controls, plan."`
+	Gaps          gapsCommand          `cmd:"" help:"What is missing for the examination, why, and what to do."`
+	Work          workCommand          `cmd:"" help:"What waits for a person, or for everybody: to fix, do, review, approve, hand in."`
+	Results       resultsCommand       `cmd:"" help:"Answers of checks, now, at a past moment, or over a window."`
+	Records       recordsCommand       `cmd:"" help:"List records of a kind, or the history of one."`
+	Put           putCommand           `cmd:"" help:"Write one record from a JSON or YAML file."`
+	Act           actCommand           `cmd:"" help:"Move a record along its life cycle: approve a control, close a finding."`
+	End           endCommand           `cmd:"" help:"End a record; its history stays."`
+	Erase         eraseCommand         `cmd:"" help:"Destroy the content of a record and its history; the proofs stay."`
+	Import        importCommand        `cmd:"" help:"Import a CSV, XLSX or JSON file into a kind, all rows or none."`
+	Export        exportCommand        `cmd:"" help:"Write the programme as YAML into a directory, or one kind as CSV, XLSX or JSON."`
+	Apply         applyCommand         `cmd:"" help:"Show what a directory of exported YAML would change, and apply it."`
+	Policy        policyCommand        `cmd:"" help:"Policies: begin one from a template."`
+	Wording       wordingCommand       `cmd:"" help:"Find in documents what must not be said of a SOC 2 report; exit 1 when something is found."`
+	Report        reportCommand        `cmd:"" help:"Make a report: readiness."`
+	Package       packageCommand       `cmd:"" help:"Make a package of evidence that anyone can verify offline."`
+	Verify        verifyCommand        `cmd:"" help:"Verify a package, without a workspace."`
+	Ledger        ledgerCommand        `cmd:"" help:"The ledger: checkpoint, proofs, verification."`
+	Anchor        anchorCommand        `cmd:"" help:"Outside anchors: authorities that stamp the ledger once a day."`
+	Monitor       monitorCommand       `cmd:"" help:"Follow the ledger of another server from outside; exit 1 when it was rewritten, 3 when it cannot be read."`
+	User          userCommand          `cmd:"" help:"People who can sign in."`
+	Token         tokenCommand         `cmd:"" help:"Tokens for programs."`
+	Version       versionCommand       `cmd:"" help:"The release of this binary."`
 }
 
 // session is what a command works with.

@@ -503,7 +503,7 @@ func checkPage(p Page, c CheckPage) templ.Component {
 				}
 				switch c.Tab {
 				case "time":
-					templ_7745c5c3_Err = checkOverTime(c.ID, c.Time).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = checkOverTime(c.Time).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -250,6 +250,11 @@ func (s *site) control(w http.ResponseWriter, r *http.Request) error {
 	c.CalledFor = s.calledFor(c.Frequency, c.Manner, body.Events)
 	c.performances(ctx, o, people)
 	c.required(ctx, o, people)
+	if tab == "time" && i >= 0 {
+		if c.Time, err = s.effect(ctx, r, key, part.Path("controls", key, "time")); err != nil {
+			return err
+		}
+	}
 	c.Tabs = controlTabsOf(key, tab, map[string]int{"checks": len(c.Checks), "occurrences": len(c.Done), "evidence": len(c.Evidence), "policies": len(c.Policies), "findings": len(c.Findings)})
 	history, err := s.Book.History(ctx, "control", key)
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 	"tickmark/internal/web/part"
 )
 
-var controlTabs = []struct{ tab, text string }{{"", "Overview"}, {"checks", "Checks"}, {"occurrences", "Occurrences"}, {"evidence", "Evidence"}, {"policies", "Policies"}, {"findings", "Findings"}}
+var controlTabs = []struct{ tab, text string }{{"", "Overview"}, {"time", "Over time"}, {"checks", "Checks"}, {"occurrences", "Occurrences"}, {"evidence", "Evidence"}, {"policies", "Policies"}, {"findings", "Findings"}}
 
 // tabs of a control's page; what belongs to its record comes after, history last but the proof.
 func controlTabsOf(key, now string, counts map[string]int) []part.Tab {

@@ -61,6 +61,7 @@ type ControlPage struct {
 	Requirements []RequirementCard
 	Offers       int // items of its evidence rule that no requirement asks for
 	Policies     []part.Link
+	Time         EffectView
 }
 
 // ReadyCard is one of the four things that a control stands on.

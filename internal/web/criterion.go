@@ -55,7 +55,10 @@ func (s *site) criteria(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) criterion(w http.ResponseWriter, r *http.Request) error {
-	ctx, id := r.Context(), segment(r, "id")
+	ctx, id, tab := r.Context(), segment(r, "id"), r.PathValue("tab")
+	if tab != "" && tab != "time" {
+		return noPage(r)
+	}
 	if err := s.may(ctx, "criterion"); err != nil {
 		return err
 	}
@@ -70,6 +73,11 @@ func (s *site) criterion(w http.ResponseWriter, r *http.Request) error {
 		v := CriterionPage{ID: c.ID, Title: c.Title, Summary: c.Summary, Intent: c.Intent, Series: c.Series, SeriesName: seriesName(c.Series), Category: c.Category}
 		if c.COSOPrinciple != nil {
 			v.Principle = *c.COSOPrinciple
+		}
+		if v.Tab = tab; tab == "time" {
+			if v.Time, err = s.effect(ctx, r, id, part.Path("criteria", id, "time")); err != nil {
+				return err
+			}
 		}
 		for _, f := range c.Focus {
 			v.Focus = append(v.Focus, Focus{Key: f.Key, Text: f.Text, OnlyFor: f.OnlyFor})

@@ -31,6 +31,9 @@ type CriterionRow struct {
 
 // CriterionPage shows one criterion: what meets it and what an auditor is after.
 type CriterionPage struct {
+	Tab  string // empty or time
+	Time EffectView
+
 	ID, Title, Summary, Intent string
 	Series, SeriesName         string
 	Category                   string

@@ -15,6 +15,8 @@ func (s *site) routes() []route {
 		{"GET /{$}", s.home, false},
 		{"GET /criteria", s.criteria, false},
 		{"GET /criteria/{id}", s.criterion, false},
+		{"GET /criteria/{id}/{tab}", s.criterion, false},
+		{"GET /effectiveness/{id}", s.effectCSV, false},
 		{"GET /work", s.work, false},
 		{"POST /notices/seen", s.noticesSeen, false},
 		{"GET /evidence", s.evidence, false},

@@ -1,0 +1,200 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tickmark/internal/store"
+)
+
+// Effect is how a check went over a time: as a whole, and the records that it failed for. A failure that was mended stays in it.
+type Effect struct {
+	Check     string
+	From, To  store.Moment
+	Stretches []Stretch // as Courses has them
+	Percent   float64   // of the time, in which everything the check rests on was read and the check was in use
+	Gaps      []Gap
+	Failed    int           // records that failed at some time
+	Failures  int           // times without a break in which a record failed, so far as it was read
+	Longest   *Failure      // of those
+	Worst     []RecordShare // the records that failed longest
+}
+
+// RecordShare is a record and for how long it failed.
+type RecordShare struct {
+	Record                   int64
+	Kind, Key, Label, Source string
+	Hours                    float64
+}
+
+// worstRecords is how many records an Effect names.
+const worstRecords = 12
+
+// Effects follows checks over a time as it was known at a moment, zero for now; the end is cut at that moment. Of a check that is
+// not and never was in use, all of the time is a gap.
+func (m *Monitor) Effects(ctx context.Context, checks []string, from, to, asOf store.Moment) ([]Effect, error) {
+	to = min(to, cmp.Or(asOf, store.At(m.Book.Log.Clock())))
+	out := make([]Effect, 0, len(checks))
+	if to <= from || len(checks) == 0 {
+		return out, nil
+	}
+	err := m.Book.DB.Read(ctx, func(tx *store.Tx) error {
+		f, err := m.following(ctx, tx, checks, from, to, asOf)
+		if err != nil {
+			return err
+		}
+		for _, id := range checks {
+			e := Effect{Check: id, From: from, To: f.to}
+			if e.Stretches, e.Gaps, err = f.course(ctx, id); err != nil {
+				return err
+			}
+			known := store.Moment(0)
+			for _, p := range cut(slices.Clone(e.Gaps), from, f.to) {
+				if p.Reason == "" {
+					known += p.To - p.From
+				}
+			}
+			e.Percent = 100 * float64(known) / float64(f.to-from)
+			if err := f.failures(ctx, &e); err != nil {
+				return fmt.Errorf("read what failed of %s: %w", id, err)
+			}
+			out = append(out, e)
+		}
+		return f.cover.failed
+	})
+	return out, err
+}
+
+// failed is a time in which a record failed.
+type failed struct {
+	ID      int64        `db:"id"`
+	Series  int64        `db:"series"`
+	Record  int64        `db:"record"`
+	From    store.Moment `db:"valid_from"`
+	To      store.Moment `db:"valid_to"`
+	Basis   string       `db:"basis"`
+	Kind    string       `db:"kind"`
+	Source  string       `db:"source"`
+	Scope   string       `db:"scope"`
+	started store.Moment
+}
+
+// failures fills in what failed. Where everything was read, only times are needed of the answers; where not, also of whom they are.
+func (f *following) failures(ctx context.Context, e *Effect) error {
+	var all []failed
+	whole := len(e.Gaps) == 0
+	for _, s := range f.series[e.Check] {
+		from, to := max(f.from, s.Started), min(f.to, s.Ended)
+		c, broken := f.m.checkOf(s), f.m.unanswered(s)
+		read := map[string][]piece{}
+		keep := func(r failed) error {
+			// An event is answered for from when it happened, which may be before the series began.
+			r.started = max(r.From, 0)
+			r.From, r.To = max(r.From, f.from), min(r.To, to)
+			if r.From >= r.To {
+				return nil
+			}
+			if whole {
+				all = append(all, r)
+				return nil
+			}
+			at := strings.Join([]string{r.Kind, r.Source, r.Scope, r.Basis}, "\x00")
+			pieces, ok := read[at]
+			if !ok {
+				pieces = cut(append(f.m.gapsOver(f.cover, c, codes[Fail], r.Kind, r.Source, r.Scope, parseBasis(r.Basis), f.from, f.to), broken...), f.from, f.to)
+				if len(read) < 10_000 {
+					read[at] = pieces
+				}
+			}
+			for _, p := range pieces {
+				if p.Reason == "" && p.From < r.To && p.To > r.From {
+					x := r
+					x.From, x.To = max(r.From, p.From), min(r.To, p.To)
+					if x.From > r.From {
+						x.started = x.From
+					}
+					all = append(all, x)
+				}
+			}
+			return nil
+		}
+		columns, joins := "a.id, a.series, a.record, a.valid_from, a.valid_to", ""
+		if !whole {
+			columns += ", a.basis, k.name AS kind, rc.source, v.scope"
+			joins = " JOIN record rc ON rc.id = a.record JOIN kind k ON k.id = rc.kind JOIN version v ON v.id = a.version"
+		}
+		err := store.Each(ctx, f.q, keep, "SELECT "+columns+" FROM result a"+joins+" WHERE a.series = $1 AND a.status = 2 AND a.valid_to > $2 AND a.valid_from < $3 AND a.superseded >= $4 AND a.known <= $5",
+			s.ID, from, to, f.stands(), f.known)
+		if err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(all, func(a, b failed) int {
+		return cmp.Or(cmp.Compare(a.Record, b.Record), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	})
+	var longest, now failed
+	var share RecordShare
+	end := func() {
+		if now.To > now.From {
+			share.Hours += float64(now.To-now.From) / hour
+			if e.Failures++; now.To-now.From > longest.To-longest.From {
+				longest = now
+			}
+		}
+	}
+	turn := func(record int64) {
+		if share.Record != 0 {
+			e.Failed++
+			e.Worst = append(e.Worst, share)
+		}
+		share = RecordShare{Record: record}
+	}
+	for _, x := range all {
+		switch {
+		case x.Record != share.Record:
+			end()
+			turn(x.Record)
+			now = x
+		case x.From <= now.To:
+			now.To = max(now.To, x.To)
+		default:
+			end()
+			now = x
+		}
+	}
+	end()
+	turn(0)
+	slices.SortStableFunc(e.Worst, func(a, b RecordShare) int { return cmp.Compare(b.Hours, a.Hours) })
+	e.Worst = e.Worst[:min(len(e.Worst), worstRecords)]
+	if longest.ID == 0 {
+		return nil
+	}
+	type row struct {
+		ID     int64  `db:"id"`
+		Kind   string `db:"kind"`
+		Key    string `db:"key"`
+		Source string `db:"source"`
+		Label  string `db:"label"`
+		Reason string `db:"reason"`
+	}
+	r, err := store.One[row](ctx, f.q, "SELECT a.id, k.name AS kind, rc.key, rc.source, v.label, a.reason FROM result a JOIN record rc ON rc.id = a.record JOIN kind k ON k.id = rc.kind JOIN version v ON v.id = a.version WHERE a.id = $1", longest.ID)
+	if err != nil {
+		return err
+	}
+	e.Longest = &Failure{Kind: r.Kind, Key: r.Key, Label: r.Label, Reason: r.Reason, From: longest.From, To: longest.To, Began: longest.started}
+	args := make([]any, len(e.Worst))
+	for i, w := range e.Worst {
+		args[i] = w.Record
+	}
+	return store.Each(ctx, f.q, func(r row) error {
+		for i := range e.Worst {
+			if w := &e.Worst[i]; w.Record == r.ID {
+				w.Kind, w.Key, w.Source, w.Label = r.Kind, r.Key, r.Source, r.Label
+			}
+		}
+		return nil
+	}, "SELECT rc.id, k.name AS kind, rc.key, rc.source, v.label, '' AS reason FROM record rc JOIN kind k ON k.id = rc.kind JOIN version v ON v.record = rc.id WHERE rc.id IN ("+store.Marks(1, len(args))+") ORDER BY v.valid_from", args...)
+}

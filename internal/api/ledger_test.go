@@ -14,6 +14,7 @@ import (
 	"tickmark/internal/check"
 	"tickmark/internal/ledger/merkle"
 	"tickmark/internal/record"
+	"tickmark/internal/standing"
 )
 
 func TestAProofHoldsWithoutTheServer(t *testing.T) {
@@ -179,6 +180,13 @@ func TestAnswersOfChecksAreListedAndSummedUp(t *testing.T) {
 		if got := status.Checks.Pass + status.Checks.Fail + status.Checks.Unknown + status.Checks.NotApplicable; got != int64(n) {
 			f.Errorf("%d checks of %v", got, n)
 		}
+		var went standing.Effect
+		f.want(200, f.send("GET", "/api/v1/effectiveness/"+r.Check, "")).into(f, &went)
+		if went.Of != "check" || went.ID != r.Check || went.Checked != 1 || went.Coverage >= 100 || len(went.Gaps) == 0 || len(went.Stretches) == 0 || went.Hours.Fail > 0 != (r.Status == check.Fail) {
+			f.Errorf("%+v", went)
+		}
+		f.want(404, f.send("GET", "/api/v1/effectiveness/NOTHING-01", ""))
+		f.want(422, f.send("GET", "/api/v1/effectiveness/"+r.Check+"?from=2026-02-01&to=2026-01-01", ""))
 		var tested check.Tested
 		begun := url.QueryEscape(r.Known.Time().Add(-time.Hour).Format(time.RFC3339Nano))
 		f.want(200, f.send("GET", "/api/v1/checks/"+r.Check+"/backtest?from="+begun, "")).into(f, &tested)

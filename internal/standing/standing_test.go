@@ -77,13 +77,33 @@ func TestAWindowOfPassingChecksAloneIsNoPassOfWhatPeopleDo(t *testing.T) {
 	span := calendar.Span{From: calendar.Parse("2026-01-01"), To: calendar.Parse("2026-01-04")}
 	begin, end := store.At(calendar.Begins(span.From, time.UTC)), store.At(calendar.Ends(span.To, time.UTC))
 	for typ, want := range map[string]check.Status{"automated": check.Pass, "hybrid": check.Unknown, "": check.Unknown} {
-		c := Control{Key: "AC-01"}
+		c := Control{Key: "AC-01", Type: typ}
 		c.Checks = []check.State{{Setup: check.Setup{Check: &check.Check{ID: "X-01"}}}}
 		s := Summary{Controls: []Control{c}, Operation: &Operation{Zone: time.UTC, bodies: []body{{key: "AC-01", Type: typ}}}}
 		for _, cell := range s.Cells("AC-01", span, Courses{"X-01": {{From: begin, To: end, Status: check.Pass}}}, 4) {
 			if cell.Status != want {
 				t.Errorf("%q: %s is drawn as %q, want %q", typ, cell.Words(), cell.Status, want)
 			}
+		}
+		e := Effect{From: begin, To: end}
+		courses := Courses{"X-01": {{From: begin, To: end, Status: check.Pass}}}
+		hours := func() Hours {
+			l, _ := s.ofControl(c, e, span, courses)
+			return hoursOf(l.Stretches, begin, end)
+		}
+		if h := hours(); h != (Hours{Pass: 96}) && want == check.Pass || want == check.Unknown && h != (Hours{Unknown: 96}) {
+			t.Errorf("%q: as a whole it stands at %+v", typ, h)
+		}
+		// What was missed stays missed, and what was done speaks from then on.
+		s.Occurrences = map[string][]Occurrence{"AC-01": {{Key: "a", Control: "AC-01", From: "2026-01-02", To: "2026-01-02", Due: "2026-01-02", State: "performed_late"}}}
+		s.Today = calendar.Parse("2026-01-05")
+		want := Hours{Pass: 72, Fail: 24}
+		if typ != "automated" {
+			want = Hours{Pass: 48, Fail: 24, Unknown: 24}
+		}
+		l, lines := s.ofControl(c, e, span, courses)
+		if h := hours(); h != want || l.Failed != 1 || len(lines) != 2 || lines[1].About != "occurrences" || lines[1].Failed != 1 {
+			t.Errorf("%q: with a late performance it stands at %+v, want %+v: %+v", typ, h, want, lines)
 		}
 	}
 }

@@ -6,6 +6,9 @@ import (
 
 	"github.com/a-h/templ"
 
+	"tickmark/internal/check"
+	stands "tickmark/internal/standing"
+	"tickmark/internal/store"
 	"tickmark/internal/web/chart"
 	"tickmark/internal/web/part"
 )
@@ -49,10 +52,15 @@ func settingFixtures() []fixture {
 }
 
 func fixtureTime() CheckTime {
-	t := CheckTime{From: ago(30 * day), To: noon, Window: "30", Windows: []part.Option{{Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days"}, {Value: "period", Text: "FY26 Type II"}}, Covered: "96.4 %", Failures: 3,
-		Shares:  []part.Fact{part.Say("Passing", "91.2 % of the time"), part.Say("Failing", "6.8 % of the time"), part.Say("Unknown", "2.0 % of the time")},
-		Longest: &Longest{Label: "build-1", Href: "/records/host_sshd/build-1", Reason: "PermitRootLogin is yes", From: ago(9 * day), Took: 9 * day},
-		Gaps:    []TimeGap{{What: "ssh daemons of web-1", Reason: "The run did not end.", From: ago(20 * day), To: ago(19 * day)}}}
+	from, to := store.At(ago(30*day)), store.At(noon)
+	e := stands.Effect{Of: "check", ID: "HOST-11", From: from, To: to, Line: stands.Line{Checked: 1, Coverage: 96.4, Failed: 2, Failures: 3, Hours: stands.Hours{Pass: 640, Fail: 60, Unknown: 20},
+		Longest: &stands.Longest{Check: "HOST-11", Kind: "host_sshd", Key: "build-1", Label: "build-1", Reason: "PermitRootLogin is yes", From: store.At(ago(9 * day)), To: to}}}
+	t := CheckTime{EffectView: EffectView{Path: "/checks/HOST-11/time", FromDay: "2026-05-01", ToDay: "2026-05-31", Windows: []part.Link{{Text: "30 days", Href: "/checks/HOST-11/time?from=2026-05-01&to=2026-05-31"}, {Text: "FY26 Type II", Href: "/checks/HOST-11/time?from=2026-01-01&to=2026-05-31"}}, E: e, CSV: "/effectiveness/HOST-11", JSON: "/api/v1/effectiveness/HOST-11", Records: true,
+		Drawing: chart.Timeline("HOST-11", ago(30*day), noon, time.Time{}, time.UTC, []chart.Row{{Label: "As a whole", Intervals: marks([]check.Stretch{{From: from, To: to, Status: check.Fail}}, "HOST-11", from, to, time.UTC)}}),
+		Lines:   []EffectLine{{Text: "HOST-11", Href: "/checks/HOST-11/time", Note: "Root does not sign in", Line: e.Line}},
+		Fixes:   []FixRow{{Fix: stands.Fix{Finding: "host-11", Title: "Root signs in by ssh", Check: "HOST-11", Severity: "high", State: "closed", Due: "2026-05-20", Late: true}, Href: "/findings/host-11", Since: ago(20 * day), Fixed: ago(2 * day), Took: 18 * day}},
+		Gaps:    []TimeGap{{What: "ssh daemons of web-1", Reason: "The run did not end.", From: ago(20 * day), To: ago(19 * day)}}},
+		Shares: []part.Fact{part.Say("Passing", "1,200"), part.Say("Failing", "60.0"), part.Say("Unknown", "20.0")}}
 	pass, fail, unsure := make([]float64, 30), make([]float64, 30), make([]float64, 30)
 	for i := range 30 {
 		t.Labels = append(t.Labels, fmt.Sprintf("%d", i+1))

@@ -71,6 +71,11 @@ func TestAControlIsPerformedOnItsPageAndThenPasses(t *testing.T) {
 		t.Errorf("asking for what the rule names answered %d", status)
 	}
 	read("/controls/X-01/evidence", "Signed list", "Minutes", "Hand in for")
+	read("/controls/X-01/time", "How it stood", "No check is about it", "Time to fix")
+	read("/criteria/CC6.1/time", "How it stood", "Rights are reviewed", "When it could not speak")
+	if _, csv := w.get(t, "/effectiveness/CC6.1?from="+w.Log.Clock().Format(time.DateOnly)); !strings.HasPrefix(csv, "about,id,title,from,to,pass_hours,") || !strings.Contains(csv, "\ncontrol,X-01,Rights are reviewed,") {
+		t.Errorf("the file says %s", csv)
+	}
 	read("/controls/map", "X-01", "Rights are reviewed")
 	read("/controls?status=unknown&family=access")
 	today := calendar.Text(calendar.Of(w.Log.Clock(), w.zoneOf(t)))

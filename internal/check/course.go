@@ -64,6 +64,17 @@ type following struct {
 	series   map[string][]Series
 	turns    map[int64][]turn
 	late     map[int64][]spell
+	bad      map[int64][]bad // by series, when some checks are followed: every answer that is a failure or unknown
+}
+
+// bad is an answer that a record failed or is unknown.
+type bad struct {
+	ID     int64        `db:"id"`
+	Record int64        `db:"record"`
+	Status int64        `db:"status"`
+	From   store.Moment `db:"valid_from"`
+	To     store.Moment `db:"valid_to"`
+	Known  store.Moment `db:"known"`
 }
 
 // following reads what is needed of some checks, all when none is named, as it was known at a moment; zero is now. The end is cut
@@ -94,9 +105,30 @@ func (m *Monitor) following(ctx context.Context, q store.Q, checks []string, fro
 	if f.turns, err = f.readTurns(ctx, series, checks == nil); err != nil {
 		return nil, err
 	}
-	f.late, err = f.foundLate(ctx, series)
-	return f, err
+	if checks == nil {
+		f.late, err = f.foundLate(ctx, series)
+		return f, err
+	}
+	f.bad, f.late = map[int64][]bad{}, map[int64][]spell{}
+	for _, s := range series {
+		spells := map[spell]bool{}
+		err := store.Each(ctx, q, func(b bad) error {
+			f.bad[s.ID] = append(f.bad[s.ID], b)
+			if x := (spell{s.ID, b.Status, b.From, b.To}); b.Known > b.From+late && !spells[x] {
+				spells[x] = true
+				f.late[s.ID] = append(f.late[s.ID], x)
+			}
+			return nil
+		}, "SELECT id, record, status, valid_from, valid_to, known FROM result WHERE series = $1 AND status IN (2, 3) AND valid_to > $2 AND valid_from < $3 AND superseded >= $4 AND known <= $5", s.ID, f.from, f.to, f.stands(), f.known)
+		if err != nil {
+			return nil, fmt.Errorf("read what failed of %s: %w", s.Check, err)
+		}
+	}
+	return f, nil
 }
+
+// late is how long after an answer began it may be known and still be in the counts of its time.
+const late = minute
 
 // stands is the least that superseded is of an answer that no other had taken the place of, as far as was known.
 func (f *following) stands() store.Moment { return min(f.known, store.Forever-1) + 1 }
@@ -170,7 +202,7 @@ func (f *following) foundLate(ctx context.Context, series []Series) (map[int64][
 		}
 		err := store.Each(ctx, f.q, func(s spell) error { out[s.Series] = append(out[s.Series], s); return nil },
 			`SELECT DISTINCT a.series, a.status, a.valid_from, a.valid_to FROM result a WHERE a.series IN (`+store.Marks(5, n)+`) AND a.status IN (2, 3) AND a.valid_to > $3
-			AND a.superseded >= $1 AND a.known <= $4 AND a.valid_from < $2 AND a.known > a.valid_from + 60000000`, args...)
+			AND a.superseded >= $1 AND a.known <= $4 AND a.valid_from < $2 AND a.known > a.valid_from + `+fmt.Sprint(int64(late)), args...)
 		if err != nil {
 			return nil, fmt.Errorf("read what was found late: %w", err)
 		}

@@ -3,9 +3,9 @@ package check
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"tickmark/internal/store"
 )
@@ -70,67 +70,32 @@ func (m *Monitor) Effects(ctx context.Context, checks []string, from, to, asOf s
 
 // failed is a time in which a record failed.
 type failed struct {
-	ID      int64        `db:"id"`
-	Series  int64        `db:"series"`
-	Record  int64        `db:"record"`
-	From    store.Moment `db:"valid_from"`
-	To      store.Moment `db:"valid_to"`
-	Basis   string       `db:"basis"`
-	Kind    string       `db:"kind"`
-	Source  string       `db:"source"`
-	Scope   string       `db:"scope"`
-	started store.Moment
+	bad
+	began store.Moment // which may be before the window
 }
 
-// failures fills in what failed. Where everything was read, only times are needed of the answers; where not, also of whom they are.
+// failures fills in what failed. Whose answer it is must be known only where it lies in a gap.
 func (f *following) failures(ctx context.Context, e *Effect) error {
 	var all []failed
-	whole := len(e.Gaps) == 0
+	gaps := slices.DeleteFunc(cut(slices.Clone(e.Gaps), f.from, f.to), func(p piece) bool { return p.Reason == "" })
 	for _, s := range f.series[e.Check] {
-		from, to := max(f.from, s.Started), min(f.to, s.Ended)
-		c, broken := f.m.checkOf(s), f.m.unanswered(s)
-		read := map[string][]piece{}
-		keep := func(r failed) error {
-			// An event is answered for from when it happened, which may be before the series began.
-			r.started = max(r.From, 0)
-			r.From, r.To = max(r.From, f.from), min(r.To, to)
-			if r.From >= r.To {
-				return nil
+		var torn []failed
+		for _, b := range f.bad[s.ID] {
+			x := failed{b, max(b.From, 0)}
+			if x.From, x.To = max(b.From, f.from, s.Started), min(b.To, f.to, s.Ended); b.Status != codes[Fail] || x.From >= x.To {
+				continue
 			}
-			if whole {
-				all = append(all, r)
-				return nil
+			if i, _ := slices.BinarySearchFunc(gaps, x.From, func(p piece, at store.Moment) int { return cmp.Compare(p.To, at+1) }); i < len(gaps) && gaps[i].From < x.To {
+				torn = append(torn, x)
+			} else {
+				all = append(all, x)
 			}
-			at := strings.Join([]string{r.Kind, r.Source, r.Scope, r.Basis}, "\x00")
-			pieces, ok := read[at]
-			if !ok {
-				pieces = cut(append(f.m.gapsOver(f.cover, c, codes[Fail], r.Kind, r.Source, r.Scope, parseBasis(r.Basis), f.from, f.to), broken...), f.from, f.to)
-				if len(read) < 10_000 {
-					read[at] = pieces
-				}
-			}
-			for _, p := range pieces {
-				if p.Reason == "" && p.From < r.To && p.To > r.From {
-					x := r
-					x.From, x.To = max(r.From, p.From), min(r.To, p.To)
-					if x.From > r.From {
-						x.started = x.From
-					}
-					all = append(all, x)
-				}
-			}
-			return nil
 		}
-		columns, joins := "a.id, a.series, a.record, a.valid_from, a.valid_to", ""
-		if !whole {
-			columns += ", a.basis, k.name AS kind, rc.source, v.scope"
-			joins = " JOIN record rc ON rc.id = a.record JOIN kind k ON k.id = rc.kind JOIN version v ON v.id = a.version"
-		}
-		err := store.Each(ctx, f.q, keep, "SELECT "+columns+" FROM result a"+joins+" WHERE a.series = $1 AND a.status = 2 AND a.valid_to > $2 AND a.valid_from < $3 AND a.superseded >= $4 AND a.known <= $5",
-			s.ID, from, to, f.stands(), f.known)
+		list, err := f.cutOut(ctx, s, torn)
 		if err != nil {
 			return err
 		}
+		all = append(all, list...)
 	}
 	slices.SortFunc(all, func(a, b failed) int {
 		return cmp.Or(cmp.Compare(a.Record, b.Record), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
@@ -184,7 +149,7 @@ func (f *following) failures(ctx context.Context, e *Effect) error {
 	if err != nil {
 		return err
 	}
-	e.Longest = &Failure{Kind: r.Kind, Key: r.Key, Label: r.Label, Reason: r.Reason, From: longest.From, To: longest.To, Began: longest.started}
+	e.Longest = &Failure{Kind: r.Kind, Key: r.Key, Label: r.Label, Reason: r.Reason, From: longest.From, To: longest.To, Began: longest.began}
 	args := make([]any, len(e.Worst))
 	for i, w := range e.Worst {
 		args[i] = w.Record
@@ -197,4 +162,50 @@ func (f *following) failures(ctx context.Context, e *Effect) error {
 		}
 		return nil
 	}, "SELECT rc.id, k.name AS kind, rc.key, rc.source, v.label, '' AS reason FROM record rc JOIN kind k ON k.id = rc.kind JOIN version v ON v.record = rc.id WHERE rc.id IN ("+store.Marks(1, len(args))+") ORDER BY v.valid_from", args...)
+}
+
+// cutOut takes out of failures the times in which their records were not read.
+func (f *following) cutOut(ctx context.Context, s Series, list []failed) (out []failed, err error) {
+	c, broken := f.m.checkOf(s), f.m.unanswered(s)
+	type place struct {
+		ID     int64  `db:"id"`
+		Basis  string `db:"basis"`
+		Kind   string `db:"kind"`
+		Source string `db:"source"`
+		Scope  string `db:"scope"`
+	}
+	read := map[place][]piece{}
+	for len(list) > 0 {
+		n := min(len(list), 200)
+		of := map[int64]place{}
+		args := make([]any, n)
+		for i, x := range list[:n] {
+			args[i] = x.ID
+		}
+		if err := store.Each(ctx, f.q, func(p place) error { of[p.ID] = p; return nil }, `SELECT a.id, a.basis, k.name AS kind, rc.source, v.scope FROM result a JOIN record rc ON rc.id = a.record JOIN kind k ON k.id = rc.kind JOIN version v ON v.id = a.version
+			WHERE a.id IN (`+store.Marks(1, n)+")", args...); err != nil {
+			return nil, err
+		}
+		for _, x := range list[:n] {
+			at := of[x.ID]
+			b := parseBasis(at.Basis)
+			joins, _ := json.Marshal(b.Joins)
+			at.ID, at.Basis = 0, string(joins)
+			pieces, ok := read[at]
+			if !ok {
+				pieces = slices.DeleteFunc(cut(append(f.m.gapsOver(f.cover, c, codes[Fail], at.Kind, at.Source, at.Scope, b, f.from, f.to), broken...), f.from, f.to), func(p piece) bool { return p.Reason != "" })
+				read[at] = pieces
+			}
+			for _, p := range pieces {
+				if y := x; p.From < x.To && p.To > x.From {
+					if y.From, y.To = max(x.From, p.From), min(x.To, p.To); y.From > x.From {
+						y.began = y.From
+					}
+					out = append(out, y)
+				}
+			}
+		}
+		list = list[n:]
+	}
+	return out, nil
 }

@@ -104,3 +104,62 @@ func BenchmarkBacktest(b *testing.B) {
 		b.ReportMetric(float64(r.Records), "records")
 	}
 }
+
+// BenchmarkEffects follows ten checks over the whole history, as the page of a control with ten checks does.
+func BenchmarkEffects(b *testing.B) {
+	w := year(b)
+	var ids []string
+	for _, c := range w.Monitor.Set.Checks()[:10] {
+		ids = append(ids, c.ID)
+	}
+	for b.Loop() {
+		list, err := w.Monitor.Effects(context.Background(), ids, store.At(corpus.Began)+1, store.At(w.Now), 0)
+		if err != nil || len(list) != 10 || list[1].Failed == 0 {
+			b.Fatalf("%+v %v", list, err)
+		}
+		b.ReportMetric(float64(list[1].Failed), "failed")
+	}
+}
+
+// BenchmarkPast asks for what was at a moment in the middle of the history: one record, a page of a kind, counts, the states of
+// the checks, and a page of a window.
+func BenchmarkPast(b *testing.B) {
+	w := year(b)
+	ctx := context.Background()
+	then := store.At(corpus.Began.Add(w.Now.Sub(corpus.Began) / 2))
+	kind := "cloud_user"
+	page, err := w.Book.List(ctx, record.Query{Kind: kind, AsOf: then, Limit: 1000})
+	if err != nil || len(page.Versions) == 0 {
+		b.Fatal(page, err)
+	}
+	key := page.Versions[len(page.Versions)/2].Key
+	for name, do := range map[string]func() error{
+		"record": func() error { _, err := w.Book.Get(ctx, kind, key, then); return err },
+		"page":   func() error { _, err := w.Book.List(ctx, record.Query{Kind: kind, AsOf: then}); return err },
+		"filter": func() error {
+			_, err := w.Book.List(ctx, record.Query{Kind: kind, AsOf: then, Where: "r.mfa_active == false"})
+			return err
+		},
+		"kind": func() error {
+			return w.Book.EachBody(ctx, w.Book.DB, kind, then, func(record.Version) error { return nil })
+		},
+		"count":  func() error { _, err := w.Book.Count(ctx, record.Query{Kind: kind, AsOf: then}); return err },
+		"checks": func() error { _, err := w.Monitor.Summary(ctx, then); return err },
+		"window": func() error {
+			_, err := w.Book.List(ctx, record.Query{Kind: kind, During: [2]store.Moment{then, store.At(w.Now)}})
+			return err
+		},
+		"window_count": func() error {
+			_, err := w.Book.Count(ctx, record.Query{Kind: kind, During: [2]store.Moment{then, store.At(w.Now)}})
+			return err
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := do(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -372,34 +372,56 @@ func (b *Book) eachAt(ctx context.Context, q store.Q, kind string, at store.Mome
 	if err != nil {
 		return err
 	}
-	cond, args := holds("v", at, 2)
-	n := len(args) + 2
-	for after := int64(0); ; {
-		rows, err := store.All[versionRow](ctx, q, columns+fmt.Sprintf("WHERE v.kind = $1 AND %s AND v.record > $%d ORDER BY v.record LIMIT 1000", cond, n),
-			append(append([]any{ki.id}, args...), after)...)
-		if err != nil {
-			return err
-		}
+	hand := func(rows []versionRow) error {
 		list, err := b.versions(rows)
-		if err != nil {
-			return err
-		}
-		if volatile {
+		if err == nil && volatile {
 			err = b.latest(ctx, q, list)
 		}
+		for _, v := range list {
+			if err == nil {
+				err = fn(v)
+			}
+		}
+		return err
+	}
+	if at != 0 {
+		return b.eachPast(ctx, q, ki, at, columns, hand)
+	}
+	for after := int64(0); ; {
+		rows, err := store.All[versionRow](ctx, q, columns+"WHERE v.kind = $1 AND v.valid_to = $2 AND v.record > $3 ORDER BY v.record LIMIT 1000", ki.id, store.Forever, after)
+		if err == nil {
+			err = hand(rows)
+		}
+		if err != nil || len(rows) < 1000 {
+			return err
+		}
+		after = rows[len(rows)-1].Record
+	}
+}
+
+// eachPast finds the versions that held at a moment at once, for no index has them in the order of their records: page by page
+// they would be found anew for each page.
+func (b *Book) eachPast(ctx context.Context, q store.Q, ki *kindInfo, at store.Moment, columns string, hand func([]versionRow) error) error {
+	ids, err := store.All[int64](ctx, q, "SELECT id FROM version WHERE kind = $1 AND valid_to > $2 AND valid_from <= $2 ORDER BY record", ki.id, at)
+	if err != nil {
+		return err
+	}
+	for len(ids) > 0 {
+		n := min(len(ids), 200)
+		args := make([]any, n)
+		for i, id := range ids[:n] {
+			args[i] = id
+		}
+		rows, err := store.All[versionRow](ctx, q, columns+"WHERE v.id IN ("+store.Marks(1, n)+") ORDER BY v.record", args...)
+		if err == nil {
+			err = hand(rows)
+		}
 		if err != nil {
 			return err
 		}
-		for _, v := range list {
-			after = v.Record
-			if err := fn(v); err != nil {
-				return err
-			}
-		}
-		if len(rows) < 1000 {
-			return nil
-		}
+		ids = ids[n:]
 	}
+	return nil
 }
 
 // Find returns the records of a kind whose indexed field equals value at the moment (zero: now), by record number.

@@ -149,8 +149,13 @@ func cluster(t *testing.T) (url string, crash func()) {
 	if bin == "" {
 		t.Skip("TICKMARK_TEST_POSTGRES_BIN names no directory with initdb and pg_ctl; scripts/test does")
 	}
-	dir := filepath.Join(t.TempDir(), "cluster")
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	above, err := os.MkdirTemp("", "tickmark-postgres-") // the test's own directory is closed to other users
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(above) })
+	dir := filepath.Join(above, "cluster")
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(above, 0o711)); err != nil {
 		t.Fatal(err)
 	}
 	var as *syscall.SysProcAttr

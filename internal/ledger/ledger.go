@@ -336,12 +336,12 @@ func (l *Log) Tile(ctx context.Context, q store.Q, level, index int64, width int
 
 // reader reads stored hashes of the log for tlog's proof code.
 func (l *Log) reader(ctx context.Context, q store.Q, size int64) tlog.HashReader {
-	cache := map[place][]byte{}
+	cache := map[tileAt][]byte{}
 	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		out := make([]tlog.Hash, len(indexes))
 		for i, x := range indexes {
 			t := tlog.TileForIndex(8, x) // as narrow as x allows: several may lie in one stored tile
-			at := place{int64(t.L), t.N}
+			at := tileAt{int64(t.L), t.N}
 			b, ok := cache[at]
 			if !ok {
 				var err error

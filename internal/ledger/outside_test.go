@@ -111,6 +111,40 @@ func TestADatabaseThatWentBackIsNoticed(t *testing.T) {
 	})
 }
 
+// Each server of a workspace has its own memory; what one signed the others know too.
+func TestAServerThatSignedNothingNoticesToo(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		one, two := t.TempDir(), t.TempDir()
+		signer := openLog(t, db, one)
+		fill(t, signer, 1, 200)
+		sign(t, signer)
+		key, err := os.ReadFile(filepath.Join(one, "ledger.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(two, "ledger.key"), key, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		other := openLog(t, db, two)
+		for range 2 { // it starts, and a minute passes
+			if err := other.Notice(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			fill(t, signer, 1, 100)
+			sign(t, signer)
+		}
+		old := twin(t, two)
+		fill(t, old, 1, 250) // the database as it was before the last of these
+		back := openLog(t, old.DB, two)
+		if err := back.Notice(t.Context()); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "over 300 entries was signed here, the database has 250") {
+			t.Errorf("%v", err)
+		}
+		if loss, err := back.Lost(t.Context()); err != nil || loss == nil || loss.Seen.Size != 300 {
+			t.Errorf("%+v, %v", loss, err)
+		}
+	})
+}
+
 func TestAnExportedLogIsReadByStrangersAndGoesOn(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx, dir, out := context.Background(), t.TempDir(), filepath.Join(t.TempDir(), "log")

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger/merkle"
+	"tickmark/internal/store"
 )
 
 // seenFile keeps, apart from the database, the newest checkpoint that was signed here: a database that does not hold its
@@ -66,6 +68,29 @@ func (l *Log) Lost(ctx context.Context) (*Loss, error) {
 		return loss, nil
 	}
 	return nil, nil
+}
+
+// Notice keeps the newest checkpoint of the database, whichever server signed it, so that this one too notices when the database
+// goes back. It refuses as Lost does.
+func (l *Log) Notice(ctx context.Context) error {
+	loss, err := l.Lost(ctx)
+	if err != nil {
+		return err
+	}
+	if loss != nil {
+		return loss.Refusal()
+	}
+	signed, _, err := l.LastCheckpoint(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the newest checkpoint: %w", err)
+	}
+	if known, err := os.ReadFile(l.seen); err == nil && bytes.Equal(known, signed) {
+		return nil
+	}
+	return l.remember(signed)
 }
 
 // Accept goes on from the database as it is, and writes down which part of the log was lost. An outsider who knew that part

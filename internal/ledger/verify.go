@@ -19,7 +19,7 @@ func (l *Log) Verify(ctx context.Context, q store.Q, progress func(done, total i
 	if err != nil {
 		return 0, err
 	}
-	a := &audit{vkey: l.VKey, above: map[place][32]byte{}}
+	a := &audit{vkey: l.VKey, above: map[tileAt][32]byte{}}
 	if a.points, err = store.All[point](ctx, q, "SELECT size, note FROM checkpoint ORDER BY size"); err != nil {
 		return 0, err
 	}
@@ -74,7 +74,7 @@ type point struct {
 	Note []byte `db:"note"`
 }
 
-type place struct{ level, index int64 }
+type tileAt struct{ level, index int64 }
 
 // block is a stretch of the log as the database has it.
 type block struct {
@@ -122,10 +122,10 @@ func (b *block) read(ctx context.Context, q store.Q, from, to int64) error {
 type audit struct {
 	vkey   string
 	tree   merkle.Tree
-	points []point            // still to be reached
-	above  map[place][32]byte // SHA-256 of the tiles above the leaves' hashes
-	tiles  map[int64][]byte   // of the block under way
-	last   int64              // recorded time
+	points []point             // still to be reached
+	above  map[tileAt][32]byte // SHA-256 of the tiles above the leaves' hashes
+	tiles  map[int64][]byte    // of the block under way
+	last   int64               // recorded time
 	bad    error
 }
 
@@ -133,7 +133,7 @@ func broken(format string, args ...any) error {
 	return fault.New(fault.Invalid, "The ledger does not hold: "+format, args...).WithNext("Compare with a checkpoint that left this machine, and restore from a backup.")
 }
 
-func wrongTile(at place) error {
+func wrongTile(at tileAt) error {
 	return broken("tile %d/%d is not the one that its entries give.", at.level, at.index)
 }
 
@@ -165,7 +165,7 @@ func (a *audit) add(b *block) error {
 
 // tile compares a tile with the stored one; those above the leaves' hashes wait for the end.
 func (a *audit) tile(made merkle.Tile) {
-	at := place{made.Level, made.Index}
+	at := tileAt{made.Level, made.Index}
 	if at.level > 0 {
 		a.above[at] = sha256.Sum256(made.Data)
 	} else if a.bad == nil && !bytes.Equal(a.tiles[at.index], made.Data) {
@@ -206,7 +206,7 @@ func (a *audit) end(ctx context.Context, q store.Q, h Head) error {
 		Data  []byte `db:"data"`
 	}
 	err := store.Each(ctx, q, func(r row) error {
-		at := place{r.Level, r.Index}
+		at := tileAt{r.Level, r.Index}
 		if want, ok := a.above[at]; !ok || sha256.Sum256(r.Data) != want {
 			return wrongTile(at)
 		}

@@ -71,6 +71,7 @@ func (s *Server) work(ctx context.Context) {
 // minute asks for the collection of connections by their interval and, once a night, for every answer again, has the ledger
 // stamped and judges what changed. Of several servers of one workspace one does so at a time; what is asked for any may do.
 func (s *Server) minute(ctx context.Context) error {
+	s.try(ctx, "compare the ledger with what was signed before", s.w.Log.Notice) // on each server: each keeps its own memory
 	release, err := s.w.DB.Lock(ctx, "work")
 	if errors.Is(err, store.ErrLocked) {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"os/user"
@@ -199,6 +200,10 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 		w.Lost, err = w.Log.Accept(ctx, "person:"+osUser())
 	} else if w.Lost, err = w.Log.Lost(ctx); err == nil && w.Lost != nil {
 		err = w.Lost.Refusal()
+	} else if err == nil {
+		if wrong := w.Log.Notice(ctx); wrong != nil { // a full disk is no reason not to read
+			slog.WarnContext(ctx, "keep the newest checkpoint", "err", wrong)
+		}
 	}
 	if err != nil {
 		return err
@@ -216,7 +221,7 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 	}
 	w.Words = words
 	w.Monitor = check.NewMonitor(w.Book, words, set)
-	w.Anchors = &anchor.Keeper{Book: w.Book}
+	w.Anchors = &anchor.Keeper{Book: w.Book, Dir: filepath.Join(w.Data, "mirror")}
 	w.Collect = &collect.Collector{Book: w.Book, Keys: w.Keys, Connectors: Connectors(), Release: Release()}
 	w.Gate, err = access.Open(access.Options{Book: w.Book, Log: w.Log, Keys: w.Keys, BaseURL: w.BaseURL})
 	return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,13 +15,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/transparency-dev/tessera/client"
+
+	"tickmark/internal/anchor"
 	"tickmark/internal/backup"
 	"tickmark/internal/blob"
 	"tickmark/internal/blob/blobtest"
 	"tickmark/internal/bucket"
 	"tickmark/internal/doctor"
 	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
 	"tickmark/internal/record"
+	"tickmark/internal/store/storetest"
 	"tickmark/internal/workspace"
 )
 
@@ -58,6 +66,30 @@ func s3(t *testing.T) (endpoint, root string) {
 			t.Fatalf("versitygw does not answer: %s", said.String())
 		}
 	}
+}
+
+// ask sends a signed request of which our own code has no need.
+func ask(t *testing.T, method, url string, header http.Header) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range header {
+		r.Header[k] = v
+	}
+	none := fmt.Sprintf("%x", sha256.Sum256(nil))
+	r.Header.Set("X-Amz-Content-Sha256", none)
+	c := aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY")}
+	if err := v4.NewSigner().SignHTTP(t.Context(), c, r, none, "s3", "us-east-1", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	return answer
 }
 
 func opened(t *testing.T, address string) *bucket.Bucket {
@@ -203,5 +235,71 @@ func TestAWorkspaceWithItsFilesInABucket(t *testing.T) {
 	}
 	if all := said(w); !strings.Contains(all, "bad 1 that records name are missing: "+h.String()+" of evidence e1") {
 		t.Error(all)
+	}
+}
+
+func TestAMirrorInABucketUnderLock(t *testing.T) {
+	endpoint, root := s3(t)
+	if r := ask(t, http.MethodPut, endpoint+"/locked", http.Header{"X-Amz-Bucket-Object-Lock-Enabled": {"true"}}); r.StatusCode != 200 {
+		t.Fatal(r.Status)
+	}
+	address := "s3://locked/log?retain=1d&endpoint=" + endpoint
+	l, err := ledger.Open(t.Context(), storetest.SQLite(t), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := keeper(t, l)
+	mirror := anchor.Authority{Key: "copy", Title: "Copy", Method: anchor.ByMirror, URL: address}
+	body, err := json.Marshal(mirror)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Book.Put(t.Context(), record.Job("job:test"), record.Change{Kind: anchor.AuthorityKind, Key: mirror.Key, Body: body}); err != nil {
+		t.Fatal(err)
+	}
+	for i, more := range []int{3000, 10, 500} {
+		grow(t, l, more)
+		s, err := k.Stamp(t.Context(), mirror)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sound(t, l.VKey, client.FileFetcher{Root: filepath.Join(root, "locked", "log")}); err != nil {
+			t.Errorf("the copy of %d entries: %v", s.Size, err)
+		}
+		acts, err := l.Actions(t.Context(), l.DB, 0, 1)
+		if err != nil || acts[0].Verb != "anchor.mirrored" {
+			t.Fatal(acts, err)
+		}
+		var d struct{ Size, Files int64 }
+		if err := json.Unmarshal(acts[0].Detail, &d); err != nil || d.Size != s.Size || i > 0 && d.Files > 12 {
+			t.Errorf("%d more entries are copied as %+v, %v", more, d, err)
+		}
+	}
+	version := ask(t, http.MethodHead, endpoint+"/locked/log/tile/0/000", nil).Header.Get("X-Amz-Version-Id")
+	if version == "" {
+		t.Fatal("the bucket keeps no versions")
+	}
+	if r := ask(t, http.MethodDelete, endpoint+"/locked/log/tile/0/000?versionId="+version, nil); r.StatusCode/100 != 4 {
+		t.Errorf("what is under lock was deleted: %s", r.Status)
+	}
+	k2 := keeper(t, filled(t))
+	if _, err := k2.Book.Put(t.Context(), record.Job("job:test"), record.Change{Kind: anchor.AuthorityKind, Key: mirror.Key, Body: body}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k2.Stamp(t.Context(), mirror); !fault.Is(err, fault.Conflict) {
+		t.Errorf("another log over this one: %v", err)
+	}
+
+	// In a bucket that keeps versions, nothing is erased: that is said.
+	files, err := blob.OpenAt("", "s3://locked/files?endpoint="+endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, _, err := files.Put(t.Context(), strings.NewReader("x"), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := files.Remove(h); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "keeps older versions") {
+		t.Errorf("erased from a bucket that keeps versions: %v", err)
 	}
 }

@@ -37,6 +37,7 @@ const (
 const (
 	ByAuthority = "authority" // an RFC 3161 time-stamp authority; also where none is named
 	ByWitness   = "witness"   // a C2SP witness
+	ByMirror    = "mirror"    // a copy of the log elsewhere: a bucket of S3, or a git repository
 )
 
 const (
@@ -50,11 +51,11 @@ const (
 func Kinds() []record.Kind {
 	return []record.Kind{
 		{Name: AuthorityKind, Title: "Outside anchor", Plural: "Outside anchors", Group: "System", Label: "title",
-			Help: "Somebody outside who signs, once a day, that they have seen the ledger's checkpoint: an RFC 3161 time-stamp authority, or a C2SP witness.",
+			Help: "Somebody outside who signs, once a day, that they have seen the ledger's checkpoint: an RFC 3161 time-stamp authority or a C2SP witness; or a place elsewhere that the ledger is copied to once a day.",
 			Fields: []record.Field{
 				{Name: "title", Type: record.Text, Required: true},
-				{Name: "method", Type: record.Choice, Choices: []string{ByAuthority, ByWitness}, Help: "A time-stamp authority signs when it saw the checkpoint. A witness also refuses one that does not go on from what it saw before. An authority when left out."},
-				{Name: "url", Title: "Address", Type: record.URL, Required: true, Help: "Where it is asked by POST. An authority gets a SHA-256, a witness the checkpoint and hashes."},
+				{Name: "method", Type: record.Choice, Choices: []string{ByAuthority, ByWitness, ByMirror}, Help: "A time-stamp authority signs when it saw the checkpoint. A witness also refuses one that does not go on from what it saw before. A mirror is a copy of the whole log, which holds no data. An authority when left out."},
+				{Name: "url", Title: "Address", Type: record.Text, Required: true, Help: "Where it is asked by POST: an authority gets a SHA-256, a witness the checkpoint and hashes. Of a mirror: s3://BUCKET/PREFIX, or git+https:// or git+ssh:// and the repository."},
 				{Name: "certificates", Type: record.Long, Hidden: true, Help: "Of an authority: its root certificates in PEM, from the authority itself. A stamp that does not lead to one of them is refused."},
 				{Name: "vkey", Title: "Verifier key", Type: record.Text, Hidden: true, Help: "Of a witness: its verifier key, name+hash+key, from the witness itself."},
 				{Name: "paused", Type: record.Bool},
@@ -77,7 +78,12 @@ func Kinds() []record.Kind {
 
 // written refuses an authority that could never be asked or never be trusted.
 func written(_, after map[string]any, _ record.Actor) error {
-	if method, _ := after["method"].(string); method == ByWitness {
+	at, _ := after["url"].(string)
+	method, _ := after["method"].(string)
+	if method == ByMirror {
+		return goodMirror(at)
+	}
+	if method == ByWitness {
 		key, _ := after["vkey"].(string)
 		if _, err := stamp.ParseWitness(key); err != nil {
 			return fault.New(fault.Invalid, "vkey: %w.", err).WithNext("Take the verifier key from the witness itself; it says for what it is a key.")
@@ -88,7 +94,6 @@ func written(_, after map[string]any, _ record.Actor) error {
 			return fault.New(fault.Invalid, "certificates: %w.", err).WithNext("Paste the authority's root certificate as PEM, from BEGIN CERTIFICATE to END CERTIFICATE.")
 		}
 	}
-	at, _ := after["url"].(string)
 	if u, err := url.Parse(at); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
 		return fault.New(fault.Invalid, "url: %q is not an address that begins with https:// or http:// and holds no password.", at)
 	}
@@ -126,6 +131,7 @@ func (s Stamp) Key() string { return fmt.Sprintf("%s-%d", s.Anchor, s.Size) }
 type Keeper struct {
 	Book *record.Book
 	HTTP *http.Client // nil: one of its own
+	Dir  string       // where working copies of git mirrors are kept; empty: they are made anew each time
 
 	failed map[string]time.Time // when an authority last failed, by key; used by one goroutine
 }
@@ -201,26 +207,22 @@ func (k *Keeper) States(ctx context.Context) ([]State, error) {
 	out := make([]State, 0, len(list))
 	for _, a := range list {
 		s := State{Authority: a}
-		if s.Last, _, err = Last(ctx, k.Book, a.Key, 0); err != nil {
+		if s.Last, err = k.last(ctx, a); err != nil {
 			return nil, err
 		}
-		type row struct {
-			At     store.Moment `db:"at"`
-			Detail []byte       `db:"detail"`
-		}
-		r, err := store.One[row](ctx, k.Book.DB, "SELECT at, detail FROM action WHERE subject = $1 AND verb = 'anchor.failed' ORDER BY entry DESC LIMIT 1", AuthorityKind+"/"+a.Key)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		at, detail, err := k.lastAct(ctx, a, "anchor.failed")
+		if err != nil {
 			return nil, err
 		}
-		if err == nil && r.At.Time().After(s.Last.At) {
+		if at.After(s.Last.At) {
 			var d struct {
 				Reason string
 				Fork   bool
 			}
-			if err := json.Unmarshal(r.Detail, &d); err != nil {
+			if err := json.Unmarshal(detail, &d); err != nil {
 				return nil, fmt.Errorf("read why the outside anchor %s failed: %w", a.Key, err)
 			}
-			s.Failed, s.Why, s.Fork = r.At.Time(), d.Reason, d.Fork
+			s.Failed, s.Why, s.Fork = at, d.Reason, d.Fork
 		}
 		out = append(out, s)
 	}
@@ -239,11 +241,11 @@ func (k *Keeper) Due(ctx context.Context) error {
 		if a.Paused || now.Sub(k.failed[a.Key]) < again {
 			continue
 		}
-		last, ok, err := Last(ctx, k.Book, a.Key, 0)
+		last, err := k.last(ctx, a)
 		if err != nil {
 			return err
 		}
-		if ok && now.Sub(last.At) < every {
+		if now.Sub(last.At) < every {
 			continue
 		}
 		if _, err := k.Stamp(ctx, a); err != nil {
@@ -284,9 +286,13 @@ func (k *Keeper) Stamp(ctx context.Context, a Authority) (Stamp, error) {
 func (k *Keeper) stamp(ctx context.Context, a Authority) (s Stamp, err error) {
 	refused := func(err error) error {
 		if fork := (*refusal)(nil); errors.As(err, &fork) {
-			return fault.New(fault.Conflict, "%s (%s) did not sign: %w.", a.Title, a.URL, err).WithNext("Run tickmark ledger verify, and find out who put back or rewrote what. Do not remove the anchor: what it saw is the evidence.")
+			return fault.New(fault.Conflict, "%s (%s) did not go along: %w.", a.Title, a.URL, err).WithNext("Run tickmark ledger verify, and find out who put back or rewrote what. Do not remove the anchor: what it saw is the evidence.")
 		}
-		return fault.New(fault.Unavailable, "%s (%s) did not stamp the ledger: %w.", a.Title, a.URL, err).WithNext("Check its address and its key or root certificate under Outside anchors; it is asked again within the hour.")
+		did := "did not stamp the ledger"
+		if a.Method == ByMirror {
+			did = "has no new copy of the ledger"
+		}
+		return fault.New(fault.Unavailable, "%s (%s) %s: %w.", a.Title, a.URL, did, err).WithNext("Check its address and its key or credentials under Outside anchors; it is asked again within the hour.")
 	}
 	signed, err := k.Book.Log.Checkpoint(ctx)
 	if err != nil {
@@ -296,13 +302,19 @@ func (k *Keeper) stamp(ctx context.Context, a Authority) (s Stamp, err error) {
 	if err != nil {
 		return s, err
 	}
-	if a.Method == ByWitness {
+	switch a.Method {
+	case ByWitness:
 		s, err = k.cosign(ctx, a, signed, c)
-	} else {
+	case ByMirror:
+		s, err = k.copyTo(ctx, a)
+	default:
 		s, err = k.timestamp(ctx, a, signed, c)
 	}
 	if err != nil {
 		return s, refused(err)
+	}
+	if a.Method == ByMirror {
+		return s, nil
 	}
 	if off := s.At.Sub(k.Book.Log.Clock()); off.Abs() > maxOffset {
 		return s, refused(fmt.Errorf("its clock says %s, which is %s from this machine's; one of the two is wrong", s.At.Format(time.RFC3339), off.Abs().Round(time.Minute)))

@@ -21,8 +21,8 @@ type anchorCommand struct {
 
 type anchorAdd struct {
 	Name         string `arg:"" help:"A short name."`
-	Kind         string `enum:"authority,witness" default:"authority" help:"authority: signs when it saw the ledger's checkpoint. witness: also refuses one that does not go on from what it saw before."`
-	URL          string `required:"" placeholder:"URL" help:"Where it answers. An authority gets a SHA-256, a witness the checkpoint and hashes."`
+	Kind         string `enum:"authority,witness,mirror" default:"authority" help:"authority: signs when it saw the ledger's checkpoint. witness: also refuses one that does not go on from what it saw before. mirror: a place that the log is copied to."`
+	URL          string `required:"" placeholder:"URL" help:"Where it answers. An authority gets a SHA-256, a witness the checkpoint and hashes. Of a mirror: s3://BUCKET/PREFIX?endpoint=…&retain=30d, or git+https://… or git+ssh://…"`
 	Certificates string `type:"existingfile" placeholder:"FILE" help:"Of an authority: its root certificates in PEM, from the authority itself."`
 	Key          string `placeholder:"VKEY" help:"Of a witness: its verifier key, from the witness itself."`
 	Title        string `help:"What to show; the name when left out."`
@@ -36,6 +36,8 @@ func (c *anchorAdd) Run(s *session) error {
 		return fault.New(fault.Usage, "An authority is known by its root certificates.").WithNext("Give them with --certificates FILE; a witness is added with --kind witness --key VKEY.")
 	case a.Method == anchor.ByWitness && (c.Key == "" || c.Certificates != ""):
 		return fault.New(fault.Usage, "A witness is known by its verifier key.").WithNext("Give it with --key VKEY; an authority is added with --certificates FILE.")
+	case a.Method == anchor.ByMirror && (c.Key != "" || c.Certificates != ""):
+		return fault.New(fault.Usage, "A mirror signs nothing, so that it has neither key nor certificates.")
 	}
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
 		if c.Certificates != "" {
@@ -93,9 +95,9 @@ func (anchorList) Run(s *session) error {
 			return s.writeJSON(rows)
 		}
 		for _, r := range rows {
-			said := "no stamp yet"
+			said := "nothing yet"
 			if r.Last != nil {
-				said = "last stamp " + r.Last.Format(time.RFC3339)
+				said = word(r.Kind == anchor.ByMirror, "last copy ", "last stamp ") + r.Last.Format(time.RFC3339)
 			}
 			s.fact("%s  %s  %s  %s%s", r.Name, r.Kind, r.URL, said, word(r.Paused, ", paused", ""))
 			if r.Failed != "" {
@@ -139,7 +141,9 @@ func (c *anchorStamp) Run(s *session) error {
 				continue
 			}
 			made = append(made, stamped)
-			if !s.flags.JSON {
+			if !s.flags.JSON && a.Method == anchor.ByMirror {
+				s.fact("%s (%s) holds the first %d entries.", a.Title, a.URL, stamped.Size)
+			} else if !s.flags.JSON {
 				s.fact("%s (%s) saw the first %d entries at %s.", a.Title, stamped.Authority, stamped.Size, stamped.At.Format(time.RFC3339))
 			}
 		}

@@ -230,15 +230,15 @@ func anchors(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 	}
 	var out []Line
 	for _, s := range states {
-		l := Line{What: "outside anchor", State: Good, Said: fmt.Sprintf("%s stamped on %s", s.Title, s.Last.At.Format(time.RFC3339))}
+		l := Line{What: "outside anchor", State: Good, Said: fmt.Sprintf("%s last saw the ledger on %s", s.Title, s.Last.At.Format(time.RFC3339))}
 		switch {
 		case s.Fork:
-			l.State, l.Said, l.Next = Bad, s.Title+" did not sign: "+s.Why, "tickmark ledger verify, and find out who put back or rewrote what."
+			l.State, l.Said, l.Next = Bad, s.Title+" has seen another ledger: "+s.Why, "tickmark ledger verify, and find out who put back or rewrote what."
 		case s.Paused:
 			l.State, l.Said = Warn, s.Title+" is paused"
 		case s.Late(w.Log.Clock()):
 			l.State, l.Next = Warn, "tickmark anchor stamp "+s.Key
-			if l.Said = s.Title + " has stamped nothing for two days"; s.Why != "" {
+			if l.Said = s.Title + " has seen nothing new for two days"; s.Why != "" {
 				l.Said += ": " + s.Why
 			}
 		}

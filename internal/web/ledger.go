@@ -94,7 +94,10 @@ func (s *site) anchors(ctx context.Context, l *LedgerPage) error {
 	}
 	for _, a := range states {
 		row := AnchorRow{Title: a.Title, Href: recordPath(anchor.AuthorityKind, a.Key), Last: a.Last.At, Size: a.Last.Size, Paused: a.Paused, Late: a.Late(s.Book.Log.Clock()), Fork: a.Fork, Why: a.Why}
-		if a.Last.Size > 0 {
+		if a.Last.At.After(l.Anchor) {
+			l.Anchor = a.Last.At
+		}
+		if row.Mirror = a.Method == anchor.ByMirror; a.Last.Size > 0 && !row.Mirror {
 			row.Stamp = recordPath(anchor.StampKind, a.Last.Key())
 		}
 		l.Anchors = append(l.Anchors, row)

@@ -39,6 +39,7 @@ type AnchorRow struct {
 	Size        int64     // entries that it has seen
 	Paused      bool
 	Late        bool
+	Mirror      bool   // a copy, and no signature
 	Fork        bool   // it has seen another log than this one
 	Why         string // of its newest failure
 }

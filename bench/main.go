@@ -27,7 +27,7 @@ func bench() error {
 	records := flag.Int("records", 12_000, "records that every engine in a process judges")
 	million := flag.Int("million", 1_000_000, "records that Tickmark judges once for their total; 0: none")
 	few := flag.Int("few", 6_000, "records that programs judge, which take so much longer")
-	stored := flag.Int("stored", 10_000, "records of the workspace in which changes are followed")
+	stored := flag.Int("stored", 40_000, "records of the workspace in which changes are followed")
 	rounds := flag.Int("rounds", 7, "rounds, in which the engines take turns; medians are told")
 	seed := flag.Uint64("seed", 1, "of the records")
 	bin := flag.String("bin", "bin", "where opa and conftest are kept, and put when they are missing")
@@ -109,7 +109,7 @@ func bench() error {
 	if err != nil {
 		return err
 	}
-	inOurs, inAged, inFull, err := history(dir, corpus(*stored, *seed), files, *rounds, *seed)
+	inOurs, inAged, inFull, err := history(dir, corpus(*stored, *seed), files, min(*rounds, 3), *seed)
 	if err != nil {
 		return fmt.Errorf("history: %w", err)
 	}

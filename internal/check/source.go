@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,9 +42,26 @@ const (
 
 // hashed is the records of a kind or view by a field's value.
 type hashed struct {
-	rows map[any][]row
-	odd  error // a record cannot be told to belong here: a lookup could miss it, so that the answer is unknown
+	rows map[any][]held
+	view string           // empty for a kind
+	size int              // of the bodies in it
+	read map[int64][]byte // bodies that were read when they were hit, by version
+	odd  error            // a record cannot be told to belong here: a lookup could miss it, so that the answer is unknown
 }
+
+// held is a record that may be hit.
+type held struct {
+	body    []byte // nil beyond maxHeld
+	version int64
+	record  int64
+	since   store.Moment
+	from    *lane
+}
+
+// maxHeld is how many bytes of bodies are kept for one field of what is looked up, and mostRead how many bodies of those beyond.
+var maxHeld = 16 << 20
+
+const mostRead = 2000
 
 type row struct {
 	body    []byte
@@ -175,17 +193,51 @@ func (l *lookups) hit(h *hashed, value any, beside bool) ([]*expr.Doc, error) {
 	}
 	var out []*expr.Doc
 	for _, r := range h.rows[hashKey(value)] {
-		if beside && !l.near(r.source, r.scope) {
+		if beside && !l.near(r.from.connection, r.from.scope) {
 			continue
 		}
-		d, err := expr.Parse(r.body)
+		body, err := l.body(h, r)
 		if err != nil {
 			return nil, err
 		}
-		l.saw(lane{r.source, r.kind, "", r.scope}, r.version, r.since)
+		d, err := expr.Parse(body)
+		if err != nil {
+			return nil, err
+		}
+		l.saw(*r.from, r.version, r.since)
 		out = append(out, d)
 	}
 	return out, nil
+}
+
+// body is that of a record that was hit; of a kind with very many it is read now.
+func (l *lookups) body(h *hashed, r held) ([]byte, error) {
+	if r.body != nil {
+		return r.body, nil
+	}
+	if body := h.read[r.version]; body != nil {
+		return body, nil
+	}
+	v, err := l.m.Book.ByRecord(l.ctx, l.q, r.record, l.at)
+	if err != nil {
+		return nil, err
+	}
+	body := []byte(v.Full())
+	if h.view != "" {
+		var doc expr.Doc
+		if err := doc.Parse(body); err != nil {
+			return nil, err
+		}
+		var odd error
+		if body, odd, err = l.m.Words.belongs(h.view, v.Kind, v, &doc); err != nil || body == nil {
+			return nil, fmt.Errorf("read %s %s again as %s: %w", v.Kind, v.Key, h.view, errors.Join(err, odd))
+		}
+	}
+	if len(h.read) >= mostRead {
+		clear(h.read)
+	}
+	h.read[r.version] = body
+	return body, nil
 }
 
 // hashKey makes numbers equal by value.
@@ -197,8 +249,12 @@ func hashKey(v any) any {
 }
 
 func (l *lookups) build(name, field string) (*hashed, error) {
-	h := &hashed{rows: map[any][]row{}}
+	h := &hashed{rows: map[any][]held{}, read: map[int64][]byte{}}
 	view := l.m.Words.IsView(name)
+	if view {
+		h.view = name
+	}
+	from := map[lane]*lane{}
 	var doc expr.Doc
 	for _, k := range l.m.Words.Kinds(name) {
 		err := l.m.Book.EachAt(l.ctx, l.q, k.Name, l.at, func(v record.Version) error {
@@ -223,8 +279,16 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 					}
 				}
 			}
+			at := lane{v.Source, v.Kind, "", v.Scope}
+			if from[at] == nil {
+				from[at] = &at
+			}
+			x := held{nil, v.ID, v.Record, v.From, from[at]}
+			if h.size < maxHeld || v.Volatile != nil { // what is kept outside the history is not read one by one
+				x.body, h.size = body, h.size+len(body)
+			}
 			if field == expr.Key {
-				h.rows[v.Key] = append(h.rows[v.Key], row{body, v.ID, v.From, v.Kind, v.Source, v.Scope})
+				h.rows[v.Key] = append(h.rows[v.Key], x)
 				return nil
 			}
 			for _, value := range doc.Scalars(field) {
@@ -232,7 +296,7 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 				if list := h.rows[key]; len(list) > 0 && list[len(list)-1].version == v.ID {
 					continue
 				}
-				h.rows[key] = append(h.rows[key], row{body, v.ID, v.From, v.Kind, v.Source, v.Scope})
+				h.rows[key] = append(h.rows[key], x)
 			}
 			return nil
 		})

@@ -1,11 +1,16 @@
 package check_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"tickmark/internal/check"
+	"tickmark/internal/collect"
+	"tickmark/internal/connector"
+	"tickmark/internal/record"
 	"tickmark/internal/store"
 	"tickmark/internal/store/storetest"
 )
@@ -93,6 +98,117 @@ func TestJudgingAgainFindsAnswersAboutWhatIsGone(t *testing.T) {
 		d.run("DELETE FROM result WHERE status = 0")
 		if _, lines := d.again(""); lines != "HOST-01 1: pass since 01 00:00, judged not_applicable by 1 versions" {
 			t.Error(lines)
+		}
+	})
+}
+
+// An outage writes as little about many records as about few: nothing.
+func TestAnOutageWritesNoAnswerHoweverManyRecordsThereAre(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, multiFactor)
+		refused := false
+		c := &collect.Collector{Book: d.book, Connectors: []connector.Connector{{Name: "host", Title: "Host", Kinds: []record.Kind{*kinds()[0]}, Read: func(_ context.Context, _ connector.Values, out connector.Sink) error {
+			if refused {
+				out.Missing(connector.Gap{Kind: "host_user", Denied: true, Reason: "it was refused"})
+				return nil
+			}
+			for i := range 1200 {
+				if err := out.Item(connector.Item{Kind: "host_user", Key: fmt.Sprint(i), Raw: fmt.Appendf(nil, `{"name":"u%d","human":true,"mfa":%t}`, i, i%2 == 0)}); err != nil {
+					return err
+				}
+			}
+			out.Complete("host_user", "")
+			return nil
+		}}}}
+		if _, err := c.Add(d.ctx, record.Job("person:ada"), collect.Connection{Name: "host", Connector: "host", Every: "24h"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		round := func() (rows int64) {
+			if _, err := c.Run(d.ctx, "host", nil); err != nil {
+				t.Fatal(err)
+			}
+			d.now = d.now.Add(time.Minute)
+			for _, o := range []check.Options{{}, {Light: true}, {Full: true}} {
+				if _, err := d.m.Evaluate(d.ctx, o); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, sql := range []string{"SELECT count(*) FROM result", "SELECT count(*) FROM version v JOIN kind k ON k.id = v.kind WHERE k.name = 'host_user'", "SELECT count(*) FROM value x JOIN field f ON f.id = x.field JOIN kind k ON k.id = f.kind WHERE k.name = 'host_user'"} {
+				n, err := store.One[int64](d.ctx, db, sql)
+				if err != nil {
+					t.Fatal(err)
+				}
+				rows += n
+			}
+			return rows
+		}
+		before := round()
+		d.goTo("2026-01-03 00:00")
+		refused = true
+		if after := round(); after != before || before < 2400 {
+			t.Errorf("the outage wrote %d rows, beside %d", after-before, before)
+		}
+		if sum, err := d.m.Summary(d.ctx, 0); err != nil || sum[0].Counts != (check.Counts{Unknown: 1200}) {
+			t.Errorf("%+v %v", sum, err)
+		}
+		d.goTo("2026-01-04 00:00")
+		refused = false
+		if after := round(); after != before {
+			t.Errorf("its end wrote %d rows", after-before)
+		}
+		if sum, err := d.m.Summary(d.ctx, 0); err != nil || sum[0].Counts != (check.Counts{Pass: 600, Fail: 600}) {
+			t.Errorf("%+v %v", sum, err)
+		}
+	})
+}
+
+func TestAFirstJudgingThatWasBrokenOffAnswersNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, multiFactor)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.see("host_user", "1", `{"name":"ada","human":true,"mfa":true}`)
+		d.see("host_user", "2", `{"name":"bob","human":true,"mfa":true}`)
+		d.evaluate()
+		d.run("UPDATE series SET evaluated = 0, upto = 0, flip = 0") // as though it had been killed before its end
+		d.goTo("2026-01-01 00:05")
+		why := "The check was not judged to its end."
+		d.want(check.Filter{}, "1 unknown 01 00:00– "+why, "2 unknown 01 00:00– "+why)
+		if got := d.control("AC-06"); got != check.Unknown {
+			t.Errorf("half a judging makes its control %s", got)
+		}
+		d.goTo("2026-01-02 00:00")
+		d.see("host_user", "1", "")
+		d.see("host_user", "2", `{"name":"bob","human":true,"mfa":false}`)
+		d.goTo("2026-01-03 00:00")
+		d.evaluate()
+		d.want(check.Filter{}, "2 fail 03 00:00– User bob can sign in without a second factor.")
+		if _, lines := d.again(""); lines != "" {
+			t.Error(lines)
+		}
+		courses, err := d.m.Courses(d.ctx, d.at("2026-01-01 00:00"), d.at("2026-01-03 00:00"))
+		for _, s := range courses["HOST-01"] {
+			if s.Status != check.Unknown && s.To > d.at("2026-01-01 00:01") {
+				t.Errorf("the time that was not judged to its end: %+v", s)
+			}
+		}
+		if err != nil || len(courses["HOST-01"]) == 0 {
+			t.Errorf("%+v %v", courses, err)
+		}
+	})
+}
+
+func TestALateEventIsJudgedAtEachMomentSinceItHappened(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, worldChecks()["CHG-02"])
+		d.covered("merge", "2025-01-01 00:00", "", "")
+		d.evaluate()
+		d.goTo("2026-01-10 00:00")
+		d.see("merge", "1", `{"at":"2026-01-02T00:00:00Z","reviewed":false}`)
+		d.evaluate()
+		d.want(check.Filter{From: d.at("2026-01-01 00:00"), To: d.at("2026-01-10 00:00")}, "1 pass 02 00:00–05 00:00", "1 fail 05 00:00– Nobody looked at 1.")
+		page, err := d.m.Results(d.ctx, check.Filter{})
+		if err != nil || len(page.Results) != 1 || page.Results[0].From != d.at("2026-01-05 00:00") || page.Results[0].Known < d.at("2026-01-10 00:00") {
+			t.Errorf("when it was, and when it was known: %+v %v", page.Results, err)
 		}
 	})
 }

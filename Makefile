@@ -18,7 +18,7 @@ test-heavy: # what is too dear for every run: a million records, killed processe
 	TICKMARK_TEST_HEAVY=1 scripts/test -timeout 120m ./...
 
 bench: # Tickmark beside what else could judge the same records; writes its part of docs/performance.md
-	cd bench && CGO_ENABLED=0 go run . -write ../docs/performance.md
+	cd bench && CGO_ENABLED=0 go run -mod=mod . -write ../docs/performance.md
 
 bench-go: # the benchmarks beside the code, for the other figures of docs/performance.md
 	scripts/test -run '^$$' -bench . -benchmem -timeout 120m ./...

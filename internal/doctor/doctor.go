@@ -4,7 +4,6 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +17,7 @@ import (
 	"tickmark/internal/collect"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
+	"tickmark/internal/report/verify"
 	"tickmark/internal/store"
 	"tickmark/internal/workspace"
 )
@@ -129,7 +129,7 @@ func keys(_ context.Context, w *workspace.Workspace) ([]Line, error) {
 func files(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 	named := map[blob.Hash]string{} // by which record
 	for _, k := range w.Book.Kinds.All() {
-		if _, ok := k.FieldNamed("sha256"); !ok || k.Collected {
+		if !verify.NamesFile(k.Name) {
 			continue
 		}
 		q := record.Query{Kind: k.Name, During: [2]store.Moment{-1, store.Forever - 1}, Limit: 1000, Room: k.Room}
@@ -139,11 +139,7 @@ func files(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 				return nil, err
 			}
 			for _, v := range page.Versions {
-				var b struct{ SHA256 string }
-				if json.Unmarshal(v.Body, &b) != nil { // erased
-					continue
-				}
-				if h, err := blob.Parse(b.SHA256); err == nil {
+				if h, err := blob.Parse(verify.FileOf(v.Body)); err == nil { // or it names none, or was erased
 					named[h] = k.Name + " " + v.Key
 				}
 			}
@@ -238,7 +234,11 @@ func anchors(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 			l.State, l.Said = Warn, s.Title+" is paused"
 		case s.Late(w.Log.Clock()):
 			l.State, l.Next = Warn, "tickmark anchor stamp "+s.Key
-			if l.Said = s.Title + " has seen nothing new for two days"; s.Why != "" {
+			l.Said = s.Title + " has seen nothing new for two days"
+			if s.Last.At.IsZero() {
+				l.Said = s.Title + " has seen nothing yet"
+			}
+			if s.Why != "" {
 				l.Said += ": " + s.Why
 			}
 		}

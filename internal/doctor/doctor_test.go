@@ -143,6 +143,15 @@ func TestFilesThatAreMissingOrThatNoRecordNamesAreSaid(t *testing.T) {
 		}
 	}
 	line(doctor.Good, "1 with 7 B")
+	too, n, err := w.Blobs.Put(t.Context(), strings.NewReader("attached"), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Book.Put(t.Context(), record.Job("job:test"), record.Change{Kind: "attachment", Key: "a1",
+		Body: json.RawMessage(fmt.Sprintf(`{"on":"evidence/e1","on_kind":"evidence","name":"a.txt","sha256":%q,"size":%d}`, too, n))}); err != nil {
+		t.Fatal(err)
+	}
+	line(doctor.Good, "2 with 15 B")
 	if err := w.Blobs.Remove(h); err != nil {
 		t.Fatal(err)
 	}

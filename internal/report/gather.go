@@ -229,7 +229,7 @@ func (p *packing) version(s *record.Sealed) error {
 		p.m.Counts.Current++
 		p.current(s)
 	}
-	if s.Kind == "evidence" || s.Kind == "attachment" || s.Kind == KeptKind {
+	if verify.NamesFile(s.Kind) {
 		if sum := verify.FileOf(s.Body); sum != "" {
 			p.files[sum] = true
 		}

@@ -304,6 +304,11 @@ func (v *reading) withheldAction(b []byte, _ int) error {
 	return nil
 }
 
+// NamesFile says whether records of a kind name a file by its SHA-256; a policy's version has one too, of its text.
+func NamesFile(kind string) bool {
+	return kind == "evidence" || kind == "attachment" || kind == "report"
+}
+
 // FileOf is the SHA-256 of the file that an evidence's or attachment's body names; empty when it names none.
 func FileOf(body []byte) string {
 	if !bytes.Contains(body, []byte(`"sha256"`)) {

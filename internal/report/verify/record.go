@@ -128,7 +128,7 @@ func (h *history) judge(o *opened) error {
 		k.Current++
 		v.counts.Current++
 	}
-	if r.Kind == "evidence" || r.Kind == "attachment" || r.Kind == "report" {
+	if NamesFile(r.Kind) {
 		if sum := FileOf(r.Body); sum != "" {
 			v.wanted[sum] = r.Kind + " " + r.Key
 		}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -71,6 +72,15 @@ func TestChangesThroughForms(t *testing.T) {
 		edit.Set("name", "Carol C")
 		status, page = w.post(t, "/records/person/carol/edit", edit)
 		says(t, status, http.StatusConflict, page, "Carol C")
+		// Over a window every version is there, with when it held.
+		day := w.Log.Clock().Format(time.DateOnly)
+		_, window := w.get(t, "/records/person?from="+day+"&to="+day)
+		if said := plainText(window); strings.Count(window, "/records/person/carol\"") < 2 || !strings.Contains(said, "Until") || !strings.Contains(said, "Still so") {
+			t.Errorf("the window says %s", said)
+		}
+		if status, _ := w.get(t, "/records/person?from=2999-01-01"); status != http.StatusBadRequest {
+			t.Errorf("a window that has not begun answers %d", status)
+		}
 		status, page = w.get(t, "/records/person/carol/history")
 		says(t, status, 200, page, "2 versions", "new name", "First seen")
 	})

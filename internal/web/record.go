@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"tickmark/internal/access"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
+	"tickmark/internal/store"
 	"tickmark/internal/web/part"
 )
 
@@ -134,11 +136,14 @@ func (s *site) records(w http.ResponseWriter, r *http.Request) error {
 	l := RecordList{Kind: k.Name, Title: cmp.Or(k.Plural, k.Title), Help: k.Help}
 	l.Makes = !k.Collected && !k.System && session(ctx).May(ctx, access.Write, k) == nil
 	query := record.Query{Kind: k.Name, AsOf: at(ctx), Sort: q.Get("sort"), After: q.Get("after"), Limit: 50, Source: q.Get("source")}
+	if err := s.during(ctx, q, &query, &l); err != nil {
+		return err
+	}
 	query.Where, l.Filter.Groups = filters(k, q)
 	l.Filtered = query.Where != "" || query.Source != ""
 	l.Filter.Action, l.Filter.CEL, l.Filter.Where = base, true, q.Get("where")
 	l.Filter.Q, l.Filter.Hint, l.Filter.NoWords = q.Get("q"), "Filter by name", k.Label == ""
-	l.Filter.Keep = map[string]string{"sort": query.Sort, "source": query.Source}
+	l.Filter.Keep = map[string]string{"sort": query.Sort, "source": query.Source, "from": l.From, "to": l.To}
 	l.Filter.Columns = q["col"]
 	page, err := s.Book.List(ctx, query)
 	if fault.Is(err, fault.Invalid) {
@@ -164,7 +169,14 @@ func (s *site) records(w http.ResponseWriter, r *http.Request) error {
 	}
 	l.Shown = choices
 	l.Columns = heads(k, cols, base, q)
-	if l.Bulk, err = s.bulkOf(r, k); err != nil {
+	if l.From != "" {
+		for i := range l.Columns {
+			l.Columns[i].Sort, l.Columns[i].Dir = "", ""
+		}
+		last := len(l.Columns) - 2 // since when, and the quick look
+		l.Columns[last].Text = "From"
+		l.Columns = slices.Insert(l.Columns, last+1, part.Column{Text: "Until"})
+	} else if l.Bulk, err = s.bulkOf(r, k); err != nil {
 		return err
 	}
 	if l.Bulk != nil {
@@ -172,6 +184,11 @@ func (s *site) records(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, v := range page.Versions {
 		row := recordRow(k, cols, v)
+		if l.From != "" {
+			if row.Since = v.From.Time(); !v.Open() {
+				row.Until = v.To.Time()
+			}
+		}
 		if l.Bulk != nil && v.Source == record.Program && !v.Erased {
 			row.Pick = pickValue(v)
 		}
@@ -180,6 +197,29 @@ func (s *site) records(w http.ResponseWriter, r *http.Request) error {
 	l.Exports = exports(k.Name, query)
 	p := Page{Title: l.Title, Section: sectionOf(k.Name), Crumbs: []part.Crumb{{Text: "Records", Href: "/records"}, {Text: l.Title}}}
 	return s.show(w, r, p, func(p Page) templ.Component { return recordsPage(p, l) })
+}
+
+// during reads a window of days from the address: every version that held at some time in it is listed, until the reader's moment at
+// most.
+func (s *site) during(ctx context.Context, q url.Values, query *record.Query, l *RecordList) error {
+	from, to := q.Get("from"), q.Get("to")
+	if from == "" {
+		return nil
+	}
+	zone, end := part.Of(ctx).Zone, part.Of(ctx).Moment()
+	begins, err := time.ParseInLocation(time.DateOnly, from, zone)
+	if err == nil && to != "" {
+		var last time.Time
+		if last, err = time.ParseInLocation(time.DateOnly, to, zone); err == nil {
+			end = earlier(end, last.AddDate(0, 0, 1))
+		}
+	}
+	if err != nil || !begins.Before(end) {
+		return fault.New(fault.Usage, "The window from %q to %q is none.", from, to).WithNext("Give its first and last day as 2026-01-31, the first not in the future.")
+	}
+	l.From, l.To = from, to
+	query.AsOf, query.Sort, query.During = 0, "", [2]store.Moment{store.At(begins), store.At(end)}
+	return nil
 }
 
 // sectionOf is the sidebar's entry that records of a kind belong to.
@@ -370,6 +410,16 @@ func linksTo(kind string, keys []string) []part.Link {
 // exports lead to the whole list of the filter, in open formats.
 func exports(kind string, q record.Query) []part.Link {
 	var out []part.Link
+	if q.During != [2]store.Moment{} { // files of a kind have no times; the API has
+		v := url.Values{"from": {q.During[0].String()}, "to": {q.During[1].String()}, "limit": {"1000"}, "count": {"true"}}
+		if q.Where != "" {
+			v.Set("where", q.Where)
+		}
+		if q.Source != "" {
+			v.Set("source", q.Source)
+		}
+		return []part.Link{{Text: "JSON, a thousand a page", Href: "/api/v1/records/" + kind + "?" + v.Encode()}}
+	}
 	for _, f := range []struct{ name, text string }{{"csv", "CSV"}, {"xlsx", "Excel (XLSX)"}, {"json", "JSON"}, {"jsonl", "JSON lines"}} {
 		v := url.Values{"format": {f.name}}
 		if q.Where != "" {

@@ -42,6 +42,7 @@ type RecordList struct {
 	Filtered          bool
 	Bulk              *Bulk // what can be done with chosen rows; nil: nothing
 	Shown             []ColumnChoice
+	From, To          string // days of a window; empty for a moment
 }
 
 // ColumnChoice is a column that the list may show.
@@ -57,6 +58,7 @@ type RecordRow struct {
 	Cells            []Cell
 	Source           string
 	Since            time.Time
+	Until            time.Time // over a window: when it ceased to hold; zero while it holds
 }
 
 // Cell is one value in the list.

@@ -28,6 +28,7 @@ type CheckTime struct {
 type TimeGap struct {
 	What, Reason string
 	From, To     time.Time
+	Alike        int // how many others at the same time differ only in what exactly was not read
 }
 
 const (

@@ -124,7 +124,13 @@ func (s *site) effect(ctx context.Context, r *http.Request, id, path string) (v 
 		}
 		v.Fixes = append(v.Fixes, row)
 	}
+	var last check.Gap
 	for _, g := range v.E.Gaps {
+		if n := len(v.Gaps); n > 0 && v.MoreGaps == 0 && g.From == last.From && g.To == last.To && g.Kind == last.Kind && g.Source == last.Source {
+			v.Gaps[n-1].Alike++
+			continue
+		}
+		last = g
 		if len(v.Gaps) == mostGaps {
 			v.MoreGaps++
 			continue

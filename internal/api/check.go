@@ -131,7 +131,7 @@ func (s *server) checkRoutes() []route {
 			query: []param{must(window[0]), window[1]}, answer: s.schemaOf(check.Window{}), serve: (*call).window},
 		{method: "GET", path: checksPath + "/{check}/backtest", id: "backtest", tag: tag, summary: "What a check would have answered over a past window, and what otherwise than was answered",
 			help:  "It is computed from the versions that are kept; nothing is written. All of it is sent, however much it is.",
-			query: []param{must(window[0]), window[1], asked("settings", `Thresholds other than those in use, as {"max_age_days": 30}.`)}, answer: s.schemaOf(check.Tested{}), serve: (*call).backtest},
+			query: []param{must(window[0]), window[1], moment("as_of", "The window ends there at the latest."), asked("settings", `Thresholds other than those in use, as {"max_age_days": 30}.`)}, answer: s.schemaOf(check.Tested{}), serve: (*call).backtest},
 		{method: "POST", path: checksPath + "/backtest", id: "backtest-file", tag: tag, summary: "The same of a check that is not in use",
 			help: "The body is the check's YAML file, whose examples must hold.", file: []string{"application/yaml", "*/*"},
 			query: []param{must(window[0]), window[1]}, answer: s.schemaOf(check.Tested{}), serve: (*call).backtestFile},
@@ -349,6 +349,11 @@ func (c *call) test(x *check.Check) (any, error) {
 	from, to, err := c.during()
 	if err != nil {
 		return nil, err
+	}
+	if at, err := c.moment("as_of"); err != nil {
+		return nil, err
+	} else if at != 0 {
+		to = min(to, at)
 	}
 	out := &begun{ResponseWriter: c.w}
 	c.w.Header().Set("Content-Type", "application/json")

@@ -89,9 +89,6 @@ func (s *site) effect(ctx context.Context, r *http.Request, id, path string) (v 
 		}
 	}
 	ask := url.Values{"from": {v.FromDay}, "to": {v.ToDay}}
-	if m := at(ctx); m != 0 {
-		ask.Set(part.AsOfName, part.Stamp(m.Time()))
-	}
 	v.JSON, v.CSV = "/api/v1/effectiveness/"+url.PathEscape(id)+"?"+ask.Encode(), part.Path("effectiveness", id)+"?"+ask.Encode()
 	from, to := v.E.From.Time(), v.E.To.Time()
 	rows := []chart.Row{{Label: "As a whole", Intervals: marks(v.E.Stretches, v.E.ID, v.E.From, v.E.To, zone)}}

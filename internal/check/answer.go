@@ -128,7 +128,7 @@ func (r *round) restart(u *unit, record int64) int64 {
 	if _, again := u.expect[record]; !again {
 		u.expect[record] = o.ID
 	}
-	u.delta[o.Status]--
+	u.count(record, o.Status, -1)
 	about := func(a *answer) bool { return a.Record == record }
 	u.flips = slices.DeleteFunc(u.flips, about)
 	u.ended = slices.DeleteFunc(u.ended, about)
@@ -141,6 +141,18 @@ func (r *round) restart(u *unit, record int64) int64 {
 	return stored
 }
 
+// count notes that there are more answers of a status, or fewer, and about which record that is.
+func (u *unit) count(record, status, n int64) {
+	u.delta[status] += n
+	if len(u.moved) > maxMoved {
+		return // so many that nobody asks which
+	}
+	if status != codes[Fail] {
+		n = 0
+	}
+	u.moved[record] += n
+}
+
 // put replaces the answer o, which may be nil, by a.
 func (r *round) put(u *unit, o, a *answer, record int64) {
 	a.Series, a.Record, a.To, a.Dropped = u.series.ID, record, store.Forever, store.Forever
@@ -151,7 +163,7 @@ func (r *round) put(u *unit, o, a *answer, record int64) {
 		}
 	}
 	if o != nil {
-		u.delta[o.Status]--
+		u.count(record, o.Status, -1)
 		switch {
 		case o.ID == 0 && o.From >= a.From:
 			// Not yet written, and nothing is left of it.
@@ -176,7 +188,7 @@ func (r *round) put(u *unit, o, a *answer, record int64) {
 			}
 		}
 	}
-	u.delta[a.Status]++
+	u.count(record, a.Status, 1)
 	u.flips = append(u.flips, a)
 	r.current[subjectID{u.series.ID, record}] = a
 }
@@ -206,7 +218,7 @@ func (r *round) reopen(ctx context.Context, u *unit, record int64, from store.Mo
 	b := parseBasis(first.Basis)
 	b.Corrects = stored
 	first.ID, first.To, first.Basis = 0, store.Forever, b.text()
-	u.delta[first.Status]++
+	u.count(record, first.Status, 1)
 	u.flips = append(u.flips, &first)
 	r.current[id] = &first
 	return nil

@@ -45,6 +45,7 @@ type unit struct {
 	flips  []*answer
 	ended  []*answer       // stored rows to close or supersede
 	delta  map[int64]int64 // by status: how many more answers there are
+	moved  map[int64]int64 // by record that was answered otherwise in this evaluation: one more that fails, one fewer, or as many
 	expect map[int64]int64 // by record: the result that stands in the database, 0 for none
 	unread map[lane]unread // by where a subject comes from: when that was not read
 	others map[lane]unread // and the same of what is looked up, a whole kind or view without a connection
@@ -72,6 +73,7 @@ type round struct {
 	cover   *cover
 	touched map[string]bool    // checks with flips
 	brief   map[string][]int64 // by check: records that were found to have failed for a time that is over
+	known   *memory            // what is known of the findings
 }
 
 const (
@@ -128,7 +130,7 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 }
 
 func (m *Monitor) unit(ctx context.Context, c *Check, s Series, o Options) (*unit, error) {
-	u := &unit{Check: c, series: s, fresh: s.Evaluated == 0, delta: map[int64]int64{}, expect: map[int64]int64{}}
+	u := &unit{Check: c, series: s, fresh: s.Evaluated == 0, delta: map[int64]int64{}, moved: map[int64]int64{}, expect: map[int64]int64{}}
 	if u.fresh {
 		n, err := store.All[int64](ctx, m.Book.DB, "SELECT id FROM result WHERE series = $1 LIMIT 1", s.ID)
 		if err != nil {
@@ -178,6 +180,8 @@ func (m *Monitor) finish(ctx context.Context, setups []Setup, o Options, alone b
 // evaluate judges for some series.
 func (m *Monitor) evaluate(ctx context.Context, o Options, units []*unit, report *Evaluation) error {
 	r := &round{m: m, light: o.Light, full: o.Full, units: units, now: m.Book.Log.Clock(), report: report, past: map[store.Moment]*lookups{}, bounds: map[bound][]store.Moment{}, merged: map[string]moments{}, touched: map[string]bool{}, brief: map[string][]int64{}}
+	known := m.known
+	m.known = nil // until this evaluation comes to its end
 	err := m.Book.DB.Read(ctx, func(tx *store.Tx) error {
 		head, err := m.Book.Log.Head(ctx, tx)
 		if err != nil {
@@ -187,6 +191,9 @@ func (m *Monitor) evaluate(ctx context.Context, o Options, units []*unit, report
 			return err
 		}
 		r.last, r.q = head.At, tx
+		if r.known, err = m.remember(ctx, tx, known); err != nil {
+			return fmt.Errorf("see what is known of the findings: %w", err)
+		}
 		if r.cover, err = m.cover(ctx, tx); err != nil {
 			return err
 		}
@@ -211,6 +218,9 @@ func (m *Monitor) evaluate(ctx context.Context, o Options, units []*unit, report
 	}
 	if err == nil {
 		err = m.findings(ctx, r)
+	}
+	if err == nil {
+		m.known = r.known
 	}
 	return err
 }
@@ -558,6 +568,10 @@ func (r *round) flush(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if next != r.known.results { // somebody else wrote answers
+			clear(r.known.checks)
+		}
+		defer func() { r.known.results = next }()
 		for _, u := range r.units {
 			if len(u.flips)+len(u.ended) == 0 {
 				continue

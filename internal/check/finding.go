@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ func (m *Monitor) dueDays(ctx context.Context) (map[string]int, error) {
 }
 
 // maxItems is how many failing records a finding lists; the results have them all.
-const maxItems = 200
+var maxItems = 200
 
 // item is a time in which a record failed.
 type item struct {
@@ -66,22 +67,42 @@ func (m *Monitor) findings(ctx context.Context, r *round) error {
 	if _, err := m.Book.Kinds.Named(findingKind); err != nil {
 		return nil
 	}
+	tallies, err := m.tallies(ctx, m.Book.DB, 0)
+	if err != nil {
+		return err
+	}
 	for _, u := range r.units {
-		if !r.touched[u.ID] && !u.fresh || u.Title == "" { // a check that was taken away opens none
-			continue
+		t := r.known.checks[u.ID]
+		if r.touched[u.ID] || u.fresh {
+			delete(r.known.checks, u.ID)
+			if u.Title == "" { // a check that was taken away opens none
+				continue
+			}
+			done := false
+			if t != nil {
+				done, err = m.follow(ctx, r, u, t, tallies[[2]int64{u.series.ID, codes[Fail]}])
+			}
+			if err == nil && !done {
+				t, err = m.findingsOf(ctx, u.Check, r.brief[u.ID])
+			}
+			if err != nil {
+				return fmt.Errorf("keep the findings of %s: %w", u.ID, err)
+			}
 		}
-		if err := m.findingsOf(ctx, u.Check, r.brief[u.ID]); err != nil {
-			return fmt.Errorf("keep the findings of %s: %w", u.ID, err)
+		if t != nil && (r.touched[u.ID] || u.fresh || t.series.ID == u.series.ID && t.series.Upto == u.series.Upto && t.series.Evaluated == u.series.Evaluated) {
+			t.series.ID, t.series.Upto, t.series.Evaluated = u.series.ID, r.upto, r.last
+			r.known.checks[u.ID] = t
 		}
 	}
 	return nil
 }
 
-// findingsOf keeps those of a check; brief are records that failed for a time that was over before anybody looked.
-func (m *Monitor) findingsOf(ctx context.Context, c *Check, brief []int64) error {
+// findingsOf keeps those of a check; brief are records that failed for a time that was over before anybody looked. It gives what
+// the next evaluation may go on from, or nil.
+func (m *Monitor) findingsOf(ctx context.Context, c *Check, brief []int64) (*tended, error) {
 	known, err := m.Book.Find(ctx, m.Book.DB, findingKind, "check", c.ID, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	type failing struct {
 		Source string `db:"source"`
@@ -90,7 +111,7 @@ func (m *Monitor) findingsOf(ctx context.Context, c *Check, brief []int64) error
 	sources, err := store.All[failing](ctx, m.Book.DB, `SELECT rc.source, count(*) AS n FROM result a JOIN series s ON s.id = a.series JOIN record rc ON rc.id = a.record
 		WHERE s.check_id = $1 AND s.ended = $2 AND a.status = 2 AND a.valid_to = $2 AND a.superseded = $2 GROUP BY rc.source ORDER BY rc.source`, c.ID, store.Forever)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	fails := map[string]int64{}
 	for _, s := range sources {
@@ -98,16 +119,17 @@ func (m *Monitor) findingsOf(ctx context.Context, c *Check, brief []int64) error
 	}
 	past, err := m.sourcesOf(ctx, brief)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for source := range past {
 		fails[source] += 0
 	}
+	t := &tended{findings: map[int64]int64{}, fails: fails, lists: map[string]*list{}}
 	scopes := map[string]*findingBody{}
 	for _, v := range known {
 		b, err := readFinding(v)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if old := scopes[b.Scope]; old == nil || old.final() && (!b.final() || b.version.From > old.version.From) {
 			scopes[b.Scope] = b
@@ -115,18 +137,43 @@ func (m *Monitor) findingsOf(ctx context.Context, c *Check, brief []int64) error
 		if _, ok := fails[b.Scope]; !ok {
 			fails[b.Scope] = 0
 		}
+		t.findings[v.Record] = v.ID
 	}
 	names := make([]string, 0, len(fails))
 	for s := range fails {
 		names = append(names, s)
 	}
 	slices.Sort(names)
+	whole := true
 	for _, s := range names {
-		if err := m.keep(ctx, c, s, scopes[s], fails[s], past[s]); err != nil {
-			return err
+		f := scopes[s]
+		if fails[s] == 0 && len(past[s]) == 0 && (f == nil || f.final()) {
+			continue
 		}
+		var before []item
+		if f != nil {
+			before = f.Items
+		}
+		l, err := m.items(ctx, c, s, before, past[s], since(f))
+		if err != nil {
+			return nil, err
+		}
+		l.finding = f
+		kept, err := m.keep(ctx, c, s, f, fails[s], past[s], l)
+		if err != nil {
+			return nil, err
+		}
+		if !kept {
+			whole = false
+			continue
+		}
+		t.lists[s] = l
+		t.findings[l.finding.version.Record] = l.finding.version.ID
 	}
-	return nil
+	if !whole {
+		return nil, nil
+	}
+	return t, nil
 }
 
 // sourcesOf are records by their source.
@@ -177,33 +224,30 @@ func (f *findingBody) final() bool {
 
 var checkJob = record.Job("job:check")
 
-// keep brings the finding of a check and connection up to date. f is nil when there was none.
-func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBody, fails int64, brief []int64) error {
-	if fails == 0 && len(brief) == 0 && (f == nil || f.final()) {
-		return nil
+// since is the moment from which failures count as those of a finding, which may be nil, or of the one that follows it.
+func since(f *findingBody) store.Moment {
+	switch {
+	case f == nil:
+		return 0
+	case f.State == "closed":
+		return f.version.From
+	case f.final():
+		// Somebody decided that these are no findings: only a record they did not see opens another.
+		return 0
 	}
-	var before []item
-	since := store.Moment(0)
-	if f != nil {
-		before = f.Items
-		if t, err := time.Parse(time.RFC3339Nano, f.FirstSeen); err == nil {
-			since = store.At(t)
-		}
+	if t, err := time.Parse(time.RFC3339Nano, f.FirstSeen); err == nil {
+		return store.At(t)
 	}
+	return 0
+}
+
+// keep brings the finding of a check and connection up to date. f is nil when there was none. It reports whether the list is
+// what the finding lists by now, and nothing else was done to it: the next evaluation may go on from there.
+func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBody, fails int64, brief []int64, l *list) (bool, error) {
+	items, read := l.items(), since(f)
 	if f != nil && f.final() {
-		since = f.version.From
-		if f.State != "closed" {
-			// Somebody decided that these are no findings: only a record they did not see opens another.
-			since = 0
-		}
-	}
-	items, err := m.items(ctx, c, scope, before, brief, since)
-	if err != nil {
-		return err
-	}
-	if f != nil && f.final() {
-		if f.State != "closed" && !slices.ContainsFunc(items, func(i item) bool { return i.To == "" && !mentions(before, i) }) {
-			return nil
+		if f.State != "closed" && !slices.ContainsFunc(items, func(i item) bool { return i.To == "" && !mentions(f.Items, i) }) {
+			return false, nil
 		}
 		if len(brief) == 0 {
 			items = slices.DeleteFunc(items, func(i item) bool { return i.To != "" })
@@ -211,34 +255,55 @@ func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBo
 		f = nil
 	}
 	if f == nil && len(items) == 0 {
-		return nil
+		return false, nil
 	}
 	if f == nil {
-		key, err := m.openFinding(ctx, c, scope, items, fails)
-		if err != nil || fails > 0 || !proven(items) {
-			return err
+		v, err := m.openFinding(ctx, c, scope, items, fails)
+		if err != nil {
+			return false, err
 		}
-		return m.fixed(ctx, c, key)
+		if fails == 0 && proven(items) {
+			return false, m.fixed(ctx, c, v.Key)
+		}
+		return read == 0, l.opened(v)
 	}
+	kept := true
 	if fails > 0 && (f.State == "fixed" || f.State == "verified") {
 		_, err := m.Book.Put(ctx, checkJob, record.Change{Kind: findingKind, Key: f.version.Key, Move: "reopen", Reason: "The check fails again.",
 			Said: map[string]any{"reopened_reason": fmt.Sprintf("The check %s fails again for %s.", c.ID, many(fails))}})
 		if err != nil {
-			return err
+			return false, err
 		}
+		kept = false
 	}
-	if !slices.Equal(f.Items, items) {
-		f.body["items"] = items
-		f.body["description"] = describe(c, fails)
-		if err := m.write(ctx, f.version.Key, f.body, "The answers of the check changed."); err != nil {
-			return err
+	now := *f
+	if now.body = nil; !slices.Equal(f.Items, items) {
+		body := f.body
+		if body == nil {
+			v, err := m.Book.ByRecord(ctx, m.Book.DB, f.version.Record, 0)
+			if err != nil {
+				return false, err
+			}
+			if err := json.Unmarshal(v.Body, &body); err != nil {
+				return false, fmt.Errorf("read the finding %s: %w", v.Key, err)
+			}
 		}
+		body["items"] = items
+		body["description"] = describe(c, fails)
+		v, err := m.write(ctx, f.version.Key, body, "The answers of the check changed.")
+		if err != nil {
+			return false, err
+		}
+		now.version, now.Items = v, items
 	}
+	now.version.Body = nil
+	l.finding = &now
+	l.narrow()
 	open := f.State == "open" || f.State == "assigned" || f.State == "in_progress"
 	if open && fails == 0 && len(items) > 0 && proven(items) {
-		return m.fixed(ctx, c, f.version.Key)
+		return false, m.fixed(ctx, c, f.version.Key)
 	}
-	return nil
+	return kept, nil
 }
 
 // proven reports whether every failure is over, and not only out of sight.
@@ -264,26 +329,29 @@ func many(n int64) string {
 }
 
 func describe(c *Check, fails int64) string {
-	if fails > maxItems {
+	if fails > int64(maxItems) {
 		return fmt.Sprintf("%s\n\nIt fails for %d records; the first %d are listed here, the results of %s have all.", c.Why, fails, maxItems, c.ID)
 	}
 	return c.Why
 }
 
-func (m *Monitor) write(ctx context.Context, key string, body map[string]any, reason string) error {
+func (m *Monitor) write(ctx context.Context, key string, body map[string]any, reason string) (record.Version, error) {
 	j, err := json.Marshal(body)
 	if err != nil {
-		return err
+		return record.Version{}, err
 	}
-	_, err = m.Book.Put(ctx, checkJob, record.Change{Kind: findingKind, Key: key, Body: j, Reason: reason})
-	return err
+	v, err := m.Book.Put(ctx, checkJob, record.Change{Kind: findingKind, Key: key, Body: j, Reason: reason})
+	if err != nil {
+		return record.Version{}, err
+	}
+	return v[0], nil
 }
 
-func (m *Monitor) openFinding(ctx context.Context, c *Check, scope string, items []item, fails int64) (key string, err error) {
+func (m *Monitor) openFinding(ctx context.Context, c *Check, scope string, items []item, fails int64) (record.Version, error) {
 	now := m.Book.Log.Clock().UTC()
 	days, err := m.dueDays(ctx)
 	if err != nil {
-		return "", err
+		return record.Version{}, err
 	}
 	first := now.Format(time.RFC3339Nano)
 	for _, i := range items {
@@ -294,28 +362,28 @@ func (m *Monitor) openFinding(ctx context.Context, c *Check, scope string, items
 	if len(c.Controls) > 0 {
 		body["controls"] = c.Controls
 	}
-	key = strings.ToLower(c.ID) + "-" + scope
+	key := strings.ToLower(c.ID) + "-" + scope
 	for n := 2; ; n++ {
 		_, err := m.Book.Get(ctx, findingKind, key, 0)
 		if fault.Is(err, fault.NotFound) {
 			break
 		}
 		if err != nil {
-			return "", err
+			return record.Version{}, err
 		}
 		key = fmt.Sprintf("%s-%s-%d", strings.ToLower(c.ID), scope, n)
 	}
-	return key, m.write(ctx, key, body, "The check "+c.ID+" fails.")
+	return m.write(ctx, key, body, "The check "+c.ID+" fails.")
 }
 
 // items are the times in which records of a connection failed, since a moment: of the records that fail now and of those that
 // failed briefly, at most maxItems each, and of those listed before.
-func (m *Monitor) items(ctx context.Context, c *Check, scope string, before []item, brief []int64, since store.Moment) ([]item, error) {
-	ids, err := store.All[int64](ctx, m.Book.DB, `SELECT a.record FROM result a JOIN series s ON s.id = a.series JOIN record rc ON rc.id = a.record
-		WHERE s.check_id = $1 AND s.ended = $2 AND a.status = 2 AND a.valid_to = $2 AND a.superseded = $2 AND rc.source = $3 ORDER BY a.record LIMIT `+fmt.Sprint(maxItems), c.ID, store.Forever, scope)
+func (m *Monitor) items(ctx context.Context, c *Check, scope string, before []item, brief []int64, since store.Moment) (*list, error) {
+	first, err := m.failing(ctx, c, scope, 0, maxItems)
 	if err != nil {
 		return nil, err
 	}
+	ids := slices.Clone(first)
 	listed := map[string][]any{}
 	for _, i := range before {
 		listed[i.Kind] = append(listed[i.Kind], i.Key)
@@ -332,21 +400,51 @@ func (m *Monitor) items(ctx context.Context, c *Check, scope string, before []it
 	ids = append(ids, brief[:min(maxItems, len(brief))]...)
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
+	l := &list{first: first, times: map[int64][]item{}}
+	return l, m.failures(ctx, c, ids, since, l.times)
+}
+
+// items are those a finding shows of the list.
+func (l *list) items() []item {
 	var out []item
-	for len(ids) > 0 {
-		n := min(len(ids), 100)
-		list, err := m.failures(ctx, c, ids[:n], since)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, list...)
-		ids = ids[n:]
+	for _, id := range slices.Sorted(maps.Keys(l.times)) {
+		out = append(out, l.times[id]...)
 	}
 	out = latest(out)
 	slices.SortStableFunc(out, func(a, b item) int {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Key, b.Key), strings.Compare(a.From, b.From))
 	})
-	return out, nil
+	return out
+}
+
+// opened makes it the list of a finding that was just opened, which counts failures since it was first seen.
+func (l *list) opened(v record.Version) error {
+	f, err := readFinding(v)
+	if err != nil {
+		return err
+	}
+	f.body, f.version.Body = nil, nil
+	l.finding = f
+	for id, times := range l.times {
+		l.times[id] = slices.DeleteFunc(times, func(i item) bool {
+			to, err := time.Parse(time.RFC3339Nano, i.To)
+			return err == nil && store.At(to) <= since(f)
+		})
+	}
+	l.narrow()
+	return nil
+}
+
+// narrow forgets the records that the finding does not show.
+func (l *list) narrow() {
+	type name struct{ kind, key string }
+	shown := map[name]bool{}
+	for _, i := range l.finding.Items {
+		shown[name{i.Kind, i.Key}] = true
+	}
+	maps.DeleteFunc(l.times, func(_ int64, times []item) bool {
+		return len(times) == 0 || !shown[name{times[0].Kind, times[0].Key}]
+	})
 }
 
 // latest keeps every failure that goes on or was never shown to be over, and of the others the maxItems that ended last: a finding that stays open for
@@ -372,8 +470,17 @@ func latest(list []item) []item {
 	})
 }
 
-// failures are the times in which the records failed. Answers that differ only in their sentence are one time.
-func (m *Monitor) failures(ctx context.Context, c *Check, records []int64, since store.Moment) ([]item, error) {
+// failures puts the times in which the records failed into a map. Answers that differ only in their sentence are one time.
+func (m *Monitor) failures(ctx context.Context, c *Check, records []int64, since store.Moment, into map[int64][]item) error {
+	for some := range slices.Chunk(records, 100) {
+		if err := m.failuresOf(ctx, c, some, since, into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Monitor) failuresOf(ctx context.Context, c *Check, records []int64, since store.Moment, into map[int64][]item) error {
 	type row struct {
 		Record int64        `db:"record"`
 		Status int64        `db:"status"`
@@ -388,15 +495,15 @@ func (m *Monitor) failures(ctx context.Context, c *Check, records []int64, since
 	}
 	args := []any{c.ID, store.Forever}
 	for _, r := range records {
+		delete(into, r)
 		args = append(args, r)
 	}
 	rows, err := store.All[row](ctx, m.Book.DB, `SELECT a.record, a.status, a.reason, a.valid_from, a.valid_to, s.ended, a.basis, k.name AS kind, rc.key, v.label
 		FROM result a JOIN series s ON s.id = a.series JOIN record rc ON rc.id = a.record JOIN kind k ON k.id = rc.kind JOIN version v ON v.id = a.version
 		WHERE s.check_id = $1 AND a.superseded = $2 AND a.record IN (`+store.Marks(3, len(records))+") ORDER BY a.record, a.valid_from, a.id", args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []item
 	for i := 0; i < len(rows); i++ {
 		r := rows[i]
 		if r.Status != codes[Fail] {
@@ -431,7 +538,7 @@ func (m *Monitor) failures(ctx context.Context, c *Check, records []int64, since
 				break // or it fails again, which is another item: this one was never shown to be fixed
 			}
 		}
-		out = append(out, it)
+		into[r.Record] = append(into[r.Record], it)
 	}
-	return out, nil
+	return nil
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
+	"tickmark/internal/check"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
 	"tickmark/internal/store/storetest"
@@ -159,4 +162,82 @@ func TestAFindingThatStaysOpenDoesNotGrowWithoutEnd(t *testing.T) {
 	if len(f.Items) != 201 || days["u000"] != 1 || days["2026-01-04"] != 90 || days["2026-01-03"] != 90 || days["2026-01-02"] != 20 {
 		t.Errorf("%d items: %v", len(f.Items), days)
 	}
+}
+
+// A finding that is kept by what changed is the one that comes of reading everything; the package's tests compare the two
+// wherever that is done (export_test.go). Here many records turn, more than are listed, and people step in between.
+func TestAFindingIsKeptByWhatChanged(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		defer check.List(check.List(3))
+		checks := []string{multiFactor, overView}
+		d := open(t, db, checks...)
+		for _, kind := range []string{"host_user", "git_user"} {
+			d.covered(kind, "2026-01-01 00:00", "", "")
+		}
+		d.see("person", "ada", `{"email":"ada@example.org"}`)
+		dice := rand.New(rand.NewPCG(1, 2))
+		state := func(i int, body string) {
+			kind, source := "host_user", "host"
+			if i >= 10 {
+				kind, source = "git_user", "git"
+			}
+			c := record.Change{Kind: kind, Key: fmt.Sprintf("u%02d", i), Source: source, Origin: record.Collected, Body: json.RawMessage(body), Reason: "read"}
+			if body == "" {
+				c.Body, c.Delete = nil, true
+			}
+			if _, err := d.book.Put(d.ctx, record.Job("connection:"+source), c); err != nil && body != "" {
+				t.Fatal(err)
+			}
+		}
+		body := func(i int) string {
+			if i >= 10 {
+				return fmt.Sprintf(`{"login":%q,"human":true,"locked":%t}`, []string{"ada@example.org", "bob"}[dice.IntN(2)], dice.IntN(3) == 0)
+			}
+			if dice.IntN(9) == 0 {
+				return ""
+			}
+			return fmt.Sprintf(`{"name":"u%02d","mail":"u@example.%s","human":true,"mfa":%t}`, i, []string{"org", "com"}[dice.IntN(2)], dice.IntN(2) == 0)
+		}
+		state(0, `{"name":"always","human":true,"mfa":false}`)
+		for i := 1; i < 17; i++ {
+			state(i, body(i))
+		}
+		d.evaluate()
+		before := check.Followed
+		for step := range 80 {
+			for range 1 + dice.IntN(4) {
+				d.now = d.now.Add(time.Duration(1+dice.IntN(200)) * time.Minute)
+				i := 1 + dice.IntN(16)
+				state(i, body(i))
+			}
+			if i := 1 + dice.IntN(9); step%3 == 0 { // it fails for a while, and is over before anybody looks
+				for _, mfa := range []bool{true, false, true} {
+					d.now = d.now.Add(90 * time.Minute)
+					state(i, fmt.Sprintf(`{"name":"u%02d","mail":"u@example.org","human":true,"mfa":%t}`, i, mfa))
+				}
+			}
+			switch step {
+			case 20:
+				d.move("host-01-host", "assign", map[string]any{"owner": "ada", "due": "2026-02-01"}, "ada")
+			case 34:
+				if err := d.book.Erase(d.ctx, record.Job("job:try"), "host_user", "u00", "asked"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if step%9 == 8 { // another process
+				mine := d.m
+				d.use(checks...)
+				d.evaluate()
+				d.m = mine
+				continue
+			}
+			d.evaluate()
+			if step == 34 && strings.Contains(fmt.Sprint(d.finding("host-01-host")), "always") {
+				t.Error("the finding names what was erased")
+			}
+		}
+		if n := check.Followed - before; n < 20 {
+			t.Errorf("%d findings were kept by what changed", n)
+		}
+	})
 }

@@ -466,6 +466,7 @@ func TestJudgingStepByStepIsJudgingFromScratch(t *testing.T) {
 			if rapid.Bool().Draw(rt, "much to look up") {
 				defer check.Hold(check.Hold(0))
 			}
+			defer check.List(check.List(rapid.SampledFrom([]int{1, 2, 200}).Draw(rt, "listed")))
 			w := newWorld(rt, t, db)
 			for range rapid.IntRange(1, steps).Draw(rt, "steps") {
 				w.step()

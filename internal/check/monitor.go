@@ -22,7 +22,8 @@ type Monitor struct {
 	old     sync.Mutex
 	revived map[string]*Check // by hash of a series whose logic is no longer in use
 
-	one sync.Mutex // one evaluation at a time in this process; series.upto guards against another's
+	one   sync.Mutex // one evaluation at a time in this process; series.upto guards against another's
+	known *memory    // of the last evaluation
 }
 
 // NewMonitor makes a monitor of the set's checks over the book.

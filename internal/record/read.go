@@ -437,9 +437,7 @@ func (b *Book) Find(ctx context.Context, q store.Q, kind, field string, value an
 	if n, isInt := value.(int); isInt {
 		value = int64(n)
 	}
-	cond, args := holds("d", at, 3)
-	ids, err := store.All[int64](ctx, q, "SELECT d.record FROM value d WHERE d.field = $1 AND d.value = $2 AND "+cond,
-		append([]any{ki.fields[field], indexValue(f, value)}, args...)...)
+	ids, err := b.with(ctx, q, ki, f, value, at)
 	if err != nil {
 		return nil, err
 	}
@@ -453,6 +451,46 @@ func (b *Book) Find(ctx context.Context, q store.Q, kind, field string, value an
 	}
 	slices.SortFunc(out, func(x, y Version) int { return cmp.Compare(x.Record, y.Record) })
 	return out, b.latest(ctx, q, out)
+}
+
+// with are the numbers of the records with a value in an indexed field.
+func (b *Book) with(ctx context.Context, q store.Q, ki *kindInfo, f Field, value any, at store.Moment) ([]int64, error) {
+	cond, args := holds("d", at, 3)
+	return store.All[int64](ctx, q, "SELECT d.record FROM value d WHERE d.field = $1 AND d.value = $2 AND "+cond,
+		append([]any{ki.fields[f.Name], indexValue(f, value)}, args...)...)
+}
+
+// Holding are the versions that Find finds now, by the number of their record, without reading them.
+func (b *Book) Holding(ctx context.Context, q store.Q, kind, field, value string) (map[int64]int64, error) {
+	ki, err := b.kind(kind)
+	if err != nil {
+		return nil, err
+	}
+	f, ok := ki.FieldNamed(field)
+	if !ok || !f.Indexed {
+		return nil, fmt.Errorf("find %s by %s: the field is not indexed", kind, field)
+	}
+	ids, err := b.with(ctx, q, ki, f, value, 0)
+	if err != nil {
+		return nil, err
+	}
+	type row struct {
+		Record int64 `db:"record"`
+		ID     int64 `db:"id"`
+	}
+	out := map[int64]int64{}
+	for some := range slices.Chunk(ids, 200) {
+		args := []any{store.Forever}
+		for _, id := range some {
+			args = append(args, id)
+		}
+		err := store.Each(ctx, q, func(r row) error { out[r.Record] = r.ID; return nil },
+			"SELECT record, id FROM version WHERE valid_to = $1 AND record IN ("+store.Marks(2, len(some))+")", args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // Tallies are the present numbers of records by the value of an indexed yes/no or choice field.

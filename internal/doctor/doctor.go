@@ -318,7 +318,7 @@ func answers(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 			where = append(where, fmt.Sprintf("%s (%d)", id, n))
 		}
 		slices.Sort(where)
-		return one("answers", Bad, "Tell whoever makes Tickmark, with what tickmark check verify --as-of "+(last.At-1).String()+" says. They were corrected, and the corrections are marked.",
+		return one("answers", Bad, "Run tickmark ledger verify: if it fails, somebody changed the database. If it holds, tell whoever makes Tickmark what tickmark check verify --as-of "+(last.At-1).String()+" says. They were corrected, and the corrections are marked.",
 			"Judged again on %s, %d of %d answers came out otherwise: %s", last.At, last.Differ, last.Judged, strings.Join(where, ", ")), nil
 	}
 	return one("answers", Good, "", "Judged again from scratch on %s, all %d came out the same", last.At, last.Judged), nil

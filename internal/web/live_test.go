@@ -29,7 +29,7 @@ func key(name string) chromedp.Action[chromedp.Void] {
 // until waits for a condition in the page.
 func until(condition string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		ctx, stop := context.WithTimeout(ctx, 20*time.Second)
+		ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
 		defer stop()
 		for { // a page that goes away under the question is asked again as the page that came
 			_, err := chromedp.Run(ctx, chromedp.Poll[bool](condition))

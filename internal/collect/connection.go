@@ -143,7 +143,7 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 				return err
 			}
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM connection_state WHERE connection = $1", conn.Name); err != nil { // it is of the settings before
+		if err := forget(ctx, tx, conn.Name); err != nil { // it is of the settings before
 			return err
 		}
 		_, err := c.Book.PutIn(ctx, tx, onBehalf(by), record.Change{Kind: ConnectionKind, Key: conn.Name, Body: body, Reason: "connection set up"})
@@ -182,14 +182,25 @@ func (c *Collector) Remove(ctx context.Context, by record.Authority, name, reaso
 		if _, err := c.Book.PutIn(ctx, tx, onBehalf(by), record.Change{Kind: ConnectionKind, Key: name, Delete: true, Reason: reason}); err != nil {
 			return err
 		}
-		for _, sql := range []string{"DELETE FROM sealed WHERE connection = $1", "DELETE FROM connection_state WHERE connection = $1"} {
-			if _, err := tx.Exec(ctx, sql, name); err != nil {
-				return err
-			}
+		if _, err := tx.Exec(ctx, "DELETE FROM sealed WHERE connection = $1", name); err != nil {
+			return err
+		}
+		if err := forget(ctx, tx, name); err != nil {
+			return err
 		}
 		_, err := tx.Exec(ctx, "UPDATE coverage SET valid_to = $1, ended = $2 WHERE connection = $3 AND valid_to > $1", tx.Now, "the connection was removed", name)
 		return err
 	})
+}
+
+// forget drops what spares a connection work.
+func forget(ctx context.Context, tx *ledger.Tx, name string) error {
+	for _, table := range []string{"connection_state", "event_mark"} {
+		if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE connection = $1", name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Connections returns every connection, by name.

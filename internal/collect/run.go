@@ -163,9 +163,11 @@ type reading struct {
 	pending   []*record.Observed
 	complete  map[string]bool // scopes
 	unchanged map[string]bool
-	found     map[string]int64 // by scope
-	parts     map[string]bool  // parts read for every object
-	learnt    bool             // what its bodies have in common
+	through   map[string]time.Time // by scope: up to when its events are known
+	spoilt    map[string]bool      // scopes of which an object could not be kept: it must be asked for again
+	found     map[string]int64     // by scope
+	parts     map[string]bool      // parts read for every object
+	learnt    bool                 // what its bodies have in common
 }
 
 func (r *run) begin() error {
@@ -243,7 +245,7 @@ func (k *reading) see(n *record.Known) {
 
 // unread begins the reading of a kind without loading what is known of it.
 func (r *run) unread(kind string) *reading {
-	k := &reading{tally: Tally{Kind: kind}, complete: map[string]bool{}, unchanged: map[string]bool{}, found: map[string]int64{}, parts: map[string]bool{}}
+	k := &reading{tally: Tally{Kind: kind}, complete: map[string]bool{}, unchanged: map[string]bool{}, through: map[string]time.Time{}, spoilt: map[string]bool{}, found: map[string]int64{}, parts: map[string]bool{}}
 	r.kinds[kind] = k
 	return k
 }
@@ -265,6 +267,7 @@ func (r *run) Item(it connector.Item) error {
 	o := record.Observation{Kind: it.Kind, Key: it.Key, Scope: it.Scope, Label: it.Label, Raw: it.Raw, Body: it.Body, Occurred: it.Occurred}
 	known := k.known[it.Key]
 	if known != nil && known.Seen {
+		k.spoilt[it.Scope] = true
 		r.gap(Missing{Kind: it.Kind, Scope: it.Scope, Reason: fmt.Sprintf("The source named two objects %q.", it.Key)})
 		return nil
 	}
@@ -277,6 +280,7 @@ func (r *run) Item(it connector.Item) error {
 	}
 	if err != nil {
 		if f := (*fault.Fault)(nil); errors.As(err, &f) && (f.Kind == fault.Invalid || f.Kind == fault.TooLarge) {
+			k.spoilt[it.Scope] = true
 			r.gap(Missing{Kind: it.Kind, Scope: it.Scope, Reason: fmt.Sprintf("The object %q cannot be kept: %s", it.Key, f.Message)})
 			if known != nil {
 				k.see(known) // it is there, only unreadable: it must not be closed
@@ -336,6 +340,7 @@ func (r *run) compose(k *reading, o *record.Observation, parts []connector.Part)
 		switch {
 		case p.Gap != "":
 			k.parts[p.Name] = false
+			k.spoilt[o.Scope] = true
 			r.gap(Missing{Kind: o.Kind, Scope: o.Scope, Part: p.Name, Reason: p.Gap})
 			if before, err := r.c.Book.GetFrom(r.ctx, o.Kind, o.Key, r.conn.Name, 0, record.Company); err == nil {
 				var old map[string]json.RawMessage
@@ -469,6 +474,32 @@ func (r *run) Complete(kind, scope string) {
 	k.complete[scope] = true
 }
 
+// Through implements connector.Sink.
+func (r *run) Through(kind, scope string, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k, err := r.reading(kind)
+	if err != nil {
+		r.broken = cmp.Or(r.broken, err)
+		return
+	}
+	k.through[scope] = until
+}
+
+// Since implements connector.Sink.
+func (r *run) Since(kind, scope string) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	until, err := store.One[store.Moment](r.ctx, r.c.Book.DB, "SELECT until FROM event_mark WHERE connection = $1 AND kind = $2 AND scope = $3", r.conn.Name, kind, scope)
+	if err != nil {
+		if !errors.Is(err, store.ErrNotFound) {
+			r.broken = cmp.Or(r.broken, err)
+		}
+		return time.Time{}
+	}
+	return until.Time()
+}
+
 // Missing implements connector.Sink.
 func (r *run) Missing(g connector.Gap) {
 	r.mu.Lock()
@@ -541,6 +572,7 @@ func (r *run) end(failed error) error {
 			for _, k := range r.kinds {
 				clear(k.complete)
 				clear(k.unchanged)
+				clear(k.through)
 			}
 		} else if err != nil {
 			return err

@@ -33,6 +33,7 @@ type shelf struct {
 }
 
 var box = record.Kind{Name: "box", Label: "id", Collected: true, Fields: []record.Field{{Name: "id", Type: record.Text, Indexed: true}, {Name: "full", Type: record.Bool, Indexed: true}}}
+var event = record.Kind{Name: "event", Label: "id", Collected: true, Fields: []record.Field{{Name: "id", Type: record.Text}}}
 var item = record.Kind{Name: "item", Label: "id", Collected: true, Fields: []record.Field{{Name: "id", Type: record.Text}}}
 
 func (s *shelf) read(_ context.Context, v connector.Values, out connector.Sink) error {
@@ -79,7 +80,7 @@ func collectorOf(t testing.TB, db *store.DB, s *shelf, box record.Kind) *collect
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds, err := record.NewKinds(append(append(record.Builtin(), collect.Kinds()...), box, item)...)
+	kinds, err := record.NewKinds(append(append(record.Builtin(), collect.Kinds()...), box, item, event)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,6 +209,78 @@ func TestAFailedRunVouchesForNothing(t *testing.T) {
 	if !s.used {
 		t.Error("after a complete run the proof of no change was refused")
 	}
+}
+
+// A service forgets its events: what it no longer lists stays, and is asked for again only as far as something was missing.
+func TestEventsAreReadOnAndNeverClosed(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		var ring func(connector.Sink) error
+		c := collector(t, db, &shelf{})
+		c.Connectors = append(c.Connectors, connector.Connector{Name: "bell", Title: "Bell", Kinds: []record.Kind{event},
+			Read: func(_ context.Context, _ connector.Values, out connector.Sink) error { return ring(out) }})
+		add := func() {
+			t.Helper()
+			if _, err := c.Add(t.Context(), record.Job("person:ada"), collect.Connection{Name: "bell", Connector: "bell"}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		add()
+		day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+		var since time.Time
+		read := func(until time.Time, then func(connector.Sink) error, keys ...string) collect.Summary {
+			t.Helper()
+			ring = func(out connector.Sink) error {
+				since = out.Since("event", "")
+				for _, k := range keys {
+					if err := out.Item(connector.Item{Kind: "event", Key: k, Raw: []byte(`{"id":"` + k + `"}`)}); err != nil {
+						return err
+					}
+				}
+				out.Through("event", "", until)
+				if then != nil {
+					return then(out)
+				}
+				return nil
+			}
+			got, err := c.Run(t.Context(), "bell", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		if got := read(day, nil, "a", "b"); got.Outcome != collect.Complete || !since.IsZero() {
+			t.Fatalf("%+v, since %s", got, since)
+		}
+		if cs := covered(t, c, "event"); len(cs) != 1 || cs[0].Ended != "" {
+			t.Errorf("coverage %+v", cs)
+		}
+		// Half of it, then nothing more: no coverage, but no need to read that half again.
+		broke := func(out connector.Sink) error {
+			out.Missing(connector.Gap{Kind: "event", Reason: "busy"})
+			return nil
+		}
+		if got := read(day.AddDate(0, 0, 1), broke, "c"); got.Outcome != collect.Incomplete || !since.Equal(day) || count(t, c, "event") != 3 {
+			t.Errorf("%+v, since %s, %d events", got, since, count(t, c, "event"))
+		}
+		if cs := covered(t, c, "event"); cs[len(cs)-1].Ended == "" {
+			t.Errorf("a gap is covered: %+v", cs)
+		}
+		// One that cannot be kept must be asked for again.
+		spoilt := func(out connector.Sink) error {
+			return out.Item(connector.Item{Kind: "event", Key: "d", Raw: []byte("[]")})
+		}
+		if got := read(day.AddDate(0, 0, 9), spoilt); got.Outcome != collect.Incomplete || !since.Equal(day.AddDate(0, 0, 1)) {
+			t.Errorf("%+v, since %s", got, since)
+		}
+		if got := read(day.AddDate(0, 0, 2), nil); got.Outcome != collect.Complete || !since.Equal(day.AddDate(0, 0, 1)) || count(t, c, "event") != 3 {
+			t.Errorf("%+v, since %s, %d events", got, since, count(t, c, "event"))
+		}
+		// Set up anew, perhaps to look further back.
+		add()
+		if read(day, nil, "a"); !since.IsZero() || count(t, c, "event") != 3 {
+			t.Errorf("since %s, %d events", since, count(t, c, "event"))
+		}
+	})
 }
 
 // A source may send anything. What cannot be kept is named with its reason, everything else is kept and nothing is closed, and once

@@ -21,7 +21,7 @@ func (r *run) settle(failed error) {
 		}
 	}
 	for _, k := range r.k.Kinds {
-		whole := r.kinds[k.Name] != nil && len(r.kinds[k.Name].complete)+len(r.kinds[k.Name].unchanged) > 0
+		whole := r.kinds[k.Name] != nil && r.kinds[k.Name].vouched()
 		named := slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.Name && g.Part == "" })
 		if !whole && !named {
 			r.gap(Missing{Kind: k.Name, Reason: why})
@@ -32,13 +32,21 @@ func (r *run) settle(failed error) {
 	}
 	for _, k := range r.kinds {
 		for scope := range k.complete {
-			if slices.ContainsFunc(r.gaps, func(g Missing) bool {
-				return g.Kind == k.tally.Kind && g.Part == "" && (g.Scope == scope || g.Scope == "")
-			}) {
+			if r.missed(k.tally.Kind, scope) {
 				delete(k.complete, scope)
 			}
 		}
 	}
+}
+
+// vouched says that something of the kind was read to its end.
+func (k *reading) vouched() bool { return len(k.complete)+len(k.unchanged)+len(k.through) > 0 }
+
+// missed says that a kind was not wholly read in a scope.
+func (r *run) missed(kind, scope string) bool {
+	return slices.ContainsFunc(r.gaps, func(g Missing) bool {
+		return g.Kind == kind && g.Part == "" && (g.Scope == scope || g.Scope == "")
+	})
 }
 
 // settleKind closes what is gone and extends coverage for the scopes that are complete.
@@ -81,7 +89,20 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 		fresh = 2 * r.conn.Interval()
 	}
 	to := tx.Now + store.Moment(fresh.Microseconds())
-	for _, scopes := range []map[string]bool{k.complete, k.unchanged} {
+	events := map[string]bool{}
+	for scope, until := range k.through {
+		if !r.missed(k.tally.Kind, scope) {
+			events[scope] = true
+		}
+		if k.spoilt[scope] {
+			continue
+		}
+		if err := store.InsertOr(r.ctx, tx, "event_mark", []string{"connection", "kind", "scope", "until"},
+			"ON CONFLICT (connection, kind, scope) DO UPDATE SET until = excluded.until", [][]any{{r.conn.Name, k.tally.Kind, scope, store.At(until)}}); err != nil {
+			return err
+		}
+	}
+	for _, scopes := range []map[string]bool{k.complete, k.unchanged, events} {
 		for scope := range scopes {
 			if err := r.cover(tx, k.tally.Kind, "", scope, to); err != nil {
 				return err
@@ -95,8 +116,8 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 			}
 		}
 	}
-	k.tally.Complete = len(k.complete)+len(k.unchanged) > 0 && !slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.tally.Kind })
-	if len(k.complete) > 0 {
+	k.tally.Complete = k.vouched() && !slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.tally.Kind })
+	if len(k.complete)+len(events) > 0 {
 		k.tally.Population = k.census.digest()
 	}
 	return nil

@@ -54,6 +54,12 @@ type Sink interface {
 	Unchanged(kind, scope string) bool
 	// Complete says that every object of the kind in this scope was handed over or Seen: what is missing is closed.
 	Complete(kind, scope string)
+	// Through says that all events of the kind in this scope up to the moment were handed over, now or by earlier runs. It
+	// closes nothing, because a service forgets its events; with no gap in the scope it counts as a complete read.
+	Through(kind, scope string, until time.Time)
+	// Since is the moment of the last Through, whether the rest of that run was complete or not: events before it need not be
+	// asked for again. It is zero when there was none, or when the connection was set up anew since.
+	Since(kind, scope string) time.Time
 	// Missing says that a kind (or, with part, one part of it) could not be read in this scope, fully or at all.
 	Missing(Gap)
 	// Exchange records one question asked of the source, with its answer, for provenance.

@@ -116,7 +116,7 @@ func part(table string) string {
 		return "ledger"
 	case "series", "result", "result_tally", "result_history":
 		return "answers of checks"
-	case "exchange", "coverage", "connection_state", "confirmation":
+	case "exchange", "coverage", "connection_state", "event_mark", "confirmation":
 		return "runs and coverage"
 	}
 	return "everything else"

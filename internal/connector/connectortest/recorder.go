@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type Recorder struct {
 	keys      map[place]map[string]bool
 	complete  map[place]bool
 	unchanged map[place]bool
+	through   map[place]time.Time
 	gaps      []connector.Gap
 	exchanges []connector.Exchange
 	seen      map[string]int
@@ -46,6 +48,7 @@ type place struct{ kind, scope string }
 type past struct {
 	keys     map[place]map[string]bool
 	complete map[place]bool
+	through  map[place]time.Time
 	state    []byte
 }
 
@@ -120,6 +123,30 @@ func (r *Recorder) Complete(kind, scope string) {
 	r.complete[place{kind, scope}] = true
 }
 
+// Through notes up to when events are known; what stood before stands.
+func (r *Recorder) Through(kind, scope string, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.start()
+	p := place{kind, scope}
+	if r.before != nil {
+		for key := range r.before.keys[p] {
+			r.hold(p, key)
+		}
+	}
+	r.through[p] = until
+}
+
+// Since answers the last Through of the runs before.
+func (r *Recorder) Since(kind, scope string) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.before == nil {
+		return time.Time{}
+	}
+	return r.before.through[place{kind, scope}]
+}
+
 // Missing notes a gap.
 func (r *Recorder) Missing(g connector.Gap) {
 	r.mu.Lock()
@@ -181,9 +208,14 @@ func (r *Recorder) Next() *Recorder {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.start()
-	next := &past{keys: map[place]map[string]bool{}, complete: map[place]bool{}}
+	next := &past{keys: map[place]map[string]bool{}, complete: map[place]bool{}, through: maps.Clone(r.through)}
 	if r.before != nil {
 		next.state = r.before.state
+		for p, until := range r.before.through {
+			if _, ok := next.through[p]; !ok {
+				next.through[p] = until
+			}
+		}
 		for p, keys := range r.before.keys {
 			if !r.complete[p] {
 				add(next.keys, p, keys)
@@ -290,7 +322,8 @@ func (r *Recorder) Exchanges() []connector.Exchange { return r.exchanges }
 // Completed says that a kind and scope was read whole or proven unchanged, with no gap in it.
 func (r *Recorder) Completed(kind, scope string) bool {
 	p := place{kind, scope}
-	return (r.complete[p] || r.unchanged[p]) && !r.gapAt(p)
+	_, events := r.through[p]
+	return (r.complete[p] || r.unchanged[p] || events) && !r.gapAt(p)
 }
 
 // SaidUnchanged says that a kind and scope was proven unchanged.
@@ -340,6 +373,9 @@ func (r *Recorder) Problems(c connector.Connector) []string {
 		}
 	}
 	for p := range r.unchanged {
+		note(p.kind)
+	}
+	for p := range r.through {
 		note(p.kind)
 	}
 	for _, g := range r.gaps {
@@ -393,7 +429,7 @@ func (r *Recorder) start() {
 	}
 	r.count, r.at = map[string]int{}, map[[2]string]int{}
 	r.keys = map[place]map[string]bool{}
-	r.complete, r.unchanged = map[place]bool{}, map[place]bool{}
+	r.complete, r.unchanged, r.through = map[place]bool{}, map[place]bool{}, map[place]time.Time{}
 	r.seen, r.progress = map[string]int{}, map[string]int{}
 }
 

@@ -7,9 +7,11 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -36,15 +38,40 @@ const (
 type client struct {
 	http    *http.Client
 	base    *url.URL
+	moved   bool // the connection names the endpoint, so that every declared host is there
 	sign    func(http.Header) error
+	failed  func([]byte) (string, bool)
+	fetch   func(context.Context) (Token, error) // nil: the credential is at hand
 	out     Sink
 	every   time.Duration
 	backoff time.Duration
+
+	mu      sync.Mutex
+	last    time.Time // when the last request left
+	met     bool      // the service has answered once
 	secrets []string
 
-	mu   sync.Mutex
-	last time.Time // when the last request left
-	met  bool      // the service has answered once
+	fetching sync.Mutex
+	token    Token
+	fetched  int // how many tokens there were
+}
+
+// question is one request: a GET, or a POST with a body that only reads.
+type question struct {
+	*url.URL
+	body  []byte
+	mime  string      // of body; JSON when empty
+	grant http.Header // of a question for a token, which is signed by these alone; its answer is a secret
+}
+
+// id tells questions apart.
+func (q question) id() string { return q.URL.String() + " " + string(q.body) }
+
+func (q question) method() string {
+	if q.body != nil || q.grant != nil {
+		return http.MethodPost
+	}
+	return http.MethodGet
 }
 
 // dial settles where the service is. Nothing is sent.
@@ -52,17 +79,23 @@ func (s Service) dial(v Values, out Sink) (*client, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	at := strings.TrimRight(cmp.Or(v["endpoint"], s.Base(v)), "/")
-	base, err := url.Parse(at)
-	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
-		return nil, fault.New(fault.Invalid, "%q is not an address that starts with https:// or http://.", printable(at)).
-			WithNext("Correct the connection's endpoint.")
+	base, err := origin(cmp.Or(v["endpoint"], s.Base(v)), "endpoint")
+	if err != nil {
+		return nil, err
 	}
-	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, fault.New(fault.Invalid, "The address of %s holds a user, a query or a fragment.", base.Host).
-			WithNext("Give the address alone, and the credential in its own setting.")
+	c := &client{base: base, moved: v["endpoint"] != "", failed: s.Failed, out: out, every: s.Every, backoff: cmp.Or(s.Backoff, time.Second)}
+	if s.Token != nil {
+		from := &Issuer{c: c, base: base}
+		if at := v["token_endpoint"]; at != "" || s.TokenAt != nil {
+			if at == "" {
+				at = s.TokenAt(v)
+			}
+			if from.base, err = origin(at, "token_endpoint"); err != nil {
+				return nil, err
+			}
+		}
+		c.fetch = func(ctx context.Context) (Token, error) { return s.Token(ctx, v, from) }
 	}
-	c := &client{base: base, out: out, every: s.Every, backoff: cmp.Or(s.Backoff, time.Second)}
 	c.sign = func(h http.Header) error {
 		if s.Sign == nil {
 			return nil
@@ -77,21 +110,11 @@ func (s Service) dial(v Values, out Sink) (*client, error) {
 	for name, value := range v {
 		for _, header := range signed {
 			if name != "endpoint" && len(value) >= 6 && strings.Contains(strings.Join(header, "\n"), value) {
-				c.secrets = append(c.secrets, value)
+				c.conceal(value)
 			}
 		}
 	}
-	for name, header := range signed {
-		if name == "Authorization" || strings.Contains(strings.ToLower(name), "token") || strings.Contains(strings.ToLower(name), "key") {
-			for _, h := range header {
-				_, credential, _ := strings.Cut(h, " ")
-				if credential = cmp.Or(credential, h); len(credential) >= 6 {
-					c.secrets = append(c.secrets, credential)
-				}
-			}
-		}
-	}
-	slices.SortFunc(c.secrets, func(a, b string) int { return len(b) - len(a) })
+	c.guard(signed)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	c.http = &http.Client{Transport: transport, Timeout: askTimeout,
@@ -99,30 +122,127 @@ func (s Service) dial(v Values, out Sink) (*client, error) {
 	return c, nil
 }
 
+// origin reads the address of a host, and of a path there.
+func origin(at, setting string) (*url.URL, error) {
+	at = strings.TrimRight(at, "/")
+	base, err := url.Parse(at)
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
+		return nil, fault.New(fault.Invalid, "%q is not an address that starts with https:// or http://.", printable(at)).
+			WithNext("Correct the connection's %s.", setting)
+	}
+	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, fault.New(fault.Invalid, "The address of %s holds a user, a query or a fragment.", base.Host).
+			WithNext("Give the address alone, and the credential in its own setting.")
+	}
+	return base, nil
+}
+
+// guard hides from now on what headers carry as a credential.
+func (c *client) guard(signed http.Header) {
+	for name, header := range signed {
+		lower := strings.ToLower(name)
+		if lower != "authorization" && !strings.Contains(lower, "token") && !strings.Contains(lower, "key") {
+			continue
+		}
+		for _, h := range header {
+			_, credential, _ := strings.Cut(h, " ")
+			c.conceal(cmp.Or(credential, h))
+		}
+	}
+}
+
+// conceal hides a text from now on.
+func (c *client) conceal(secret string) {
+	if len(secret) < 6 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Contains(c.secrets, secret) {
+		c.secrets = append(slices.Clone(c.secrets), secret)
+		slices.SortStableFunc(c.secrets, func(a, b string) int { return len(b) - len(a) })
+	}
+}
+
 // hide takes credentials out of a text.
 func (c *client) hide(s string) string {
-	for _, secret := range c.secrets {
+	c.mu.Lock()
+	secrets := c.secrets
+	c.mu.Unlock()
+	for _, secret := range secrets {
 		s = strings.ReplaceAll(s, secret, "…")
 		s = strings.ReplaceAll(s, url.QueryEscape(secret), "…")
 	}
 	return s
 }
 
-// address is a path of the service.
-func (c *client) address(path string) (*url.URL, error) {
+// question asks for a path of the service, or of one of its other hosts.
+func (r *rest) question(base, path string, body any, over parent) (q question, err error) {
+	if path, err = r.fill(path, over); err != nil {
+		return q, err
+	}
+	at := r.base
+	if base != "" && !r.moved {
+		if base, err = r.fill(base, over); err != nil {
+			return q, err
+		}
+		if at, err = origin(base, "endpoint"); err != nil {
+			return q, err
+		}
+	}
+	if q.URL, err = address(at, path); err != nil || body == nil {
+		return q, err
+	}
+	filled, err := r.fillBody(body, over)
+	if err != nil {
+		return q, err
+	}
+	q.body, err = json.Marshal(filled)
+	return q, err
+}
+
+// fillBody fills the texts of a body that are one hole each.
+func (r *rest) fillBody(body any, over parent) (out any, err error) {
+	switch b := body.(type) {
+	case string:
+		if h := hole.FindString(b); h != "" && h == b {
+			return r.value(h[1:len(h)-1], over)
+		}
+	case map[string]any:
+		filled := map[string]any{}
+		for name, v := range b {
+			if filled[name], err = r.fillBody(v, over); err != nil {
+				return nil, err
+			}
+		}
+		return filled, nil
+	case []any:
+		filled := make([]any, len(b))
+		for i, v := range b {
+			if filled[i], err = r.fillBody(v, over); err != nil {
+				return nil, err
+			}
+		}
+		return filled, nil
+	}
+	return body, nil
+}
+
+// address is a path below a host.
+func address(base *url.URL, path string) (*url.URL, error) {
 	if path != "" && !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "?") {
 		path = "/" + path
 	}
-	at, err := url.Parse(c.base.String() + path)
-	if err != nil || !c.own(at) {
-		return nil, fmt.Errorf("the path %s is not one of %s", path, c.base.Host)
+	at, err := url.Parse(base.String() + path)
+	if err != nil || !same(base, at) {
+		return nil, fmt.Errorf("the path %s is not one of %s", path, base.Host)
 	}
 	return at, nil
 }
 
-// own says that an address is of the service's own origin.
-func (c *client) own(at *url.URL) bool {
-	return at.Scheme == c.base.Scheme && port(at) == port(c.base) && strings.EqualFold(at.Hostname(), c.base.Hostname()) && at.User == nil
+// same says that two addresses are of one origin.
+func same(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && port(a) == port(b) && strings.EqualFold(a.Hostname(), b.Hostname()) && b.User == nil
 }
 
 func port(u *url.URL) string {
@@ -135,7 +255,7 @@ func (c *client) follow(from *url.URL, to string) (*url.URL, error) {
 	if err != nil {
 		return nil, errors.New("its address cannot be read")
 	}
-	if !c.own(at) {
+	if !same(from, at) {
 		return nil, fmt.Errorf("it leads to another place, %s://%s", printable(at.Scheme), printable(at.Host))
 	}
 	at.Fragment = ""
@@ -166,13 +286,18 @@ func refuse(format string, args ...any) error { return &refused{reason: fmt.Spri
 
 // get asks once and, where the service is busy or the network broke, again. The error is a *refused for what the service
 // would not or could not say, and otherwise ends the read.
-func (c *client) get(ctx context.Context, kind string, at *url.URL, absent []int) (answer, error) {
-	redirects := 0
+func (c *client) get(ctx context.Context, kind string, q question, absent []int) (answer, error) {
+	redirects, renewed := 0, 0
 	for try := 1; ; try++ {
+		at := q.URL
+		header, number, err := c.credential(ctx, q)
+		if err != nil {
+			return answer{}, err
+		}
 		if err := c.pace(ctx); err != nil {
 			return answer{}, err
 		}
-		resp, body, err := c.ask(ctx, kind, at)
+		resp, body, err := c.ask(ctx, kind, q, header)
 		if ctx.Err() != nil {
 			return answer{}, ctx.Err()
 		}
@@ -202,14 +327,31 @@ func (c *client) get(ctx context.Context, kind string, at *url.URL, absent []int
 			if err != nil {
 				return answer{}, refuse("%s redirects, which is not followed: %v.", where(at), err)
 			}
-			at, try = next, 0
+			if q.body != nil && resp.StatusCode != 307 && resp.StatusCode != 308 {
+				return answer{}, refuse("%s redirects a question with a body (%s), which is not followed.", where(at), status(resp))
+			}
+			q.URL, try = next, 0
+			continue
+		case resp.StatusCode == 401 && number > 0 && renewed == 0:
+			renewed++
+			c.expire(number)
+			try--
 			continue
 		case resp.StatusCode == 401 || resp.StatusCode == 403:
 			return answer{}, &refused{denied: true, reason: fmt.Sprintf("%s refused it: %s.", where(at), status(resp))}
-		case resp.StatusCode != 200:
+		case resp.StatusCode != 200 && (q.grant == nil || resp.StatusCode != 201):
+			if q.grant != nil {
+				return answer{}, &refused{denied: resp.StatusCode == 400, reason: fmt.Sprintf("%s refused it: %s%s.", where(at), status(resp), c.oauthError(body))}
+			}
 			return answer{}, refuse("%s answered %s.", where(at), status(resp))
 		default:
-			return usable(at, resp, body)
+			a, err := usable(at, resp, body)
+			if err == nil && c.failed != nil && q.grant == nil {
+				if reason, denied := c.failed(a.body); reason != "" {
+					return answer{}, &refused{denied: denied, reason: fmt.Sprintf("%s answered with an error: %s.", where(at), printable(reason))}
+				}
+			}
+			return a, err
 		}
 		if try == maxTries {
 			return answer{}, refuse("%s, also after %d tries.", strings.TrimSuffix(reason, "."), try)
@@ -261,16 +403,26 @@ func sleep(ctx context.Context, d time.Duration) error {
 var errTooLarge = errors.New("answer too large")
 
 // ask sends one request, reads the answer and records the exchange without a header.
-func (c *client) ask(ctx context.Context, kind string, at *url.URL) (*http.Response, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+func (c *client) ask(ctx context.Context, kind string, q question, header http.Header) (*http.Response, []byte, error) {
+	var content io.Reader
+	if q.body != nil {
+		content = bytes.NewReader(q.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, q.method(), q.URL.String(), content)
 	if err != nil {
 		return nil, nil, err
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "tickmark")
-	if err := c.sign(req.Header); err != nil {
-		return nil, nil, err
+	if q.body != nil {
+		req.Header.Set("Content-Type", cmp.Or(q.mime, "application/json"))
 	}
+	if q.grant == nil {
+		if err := c.sign(req.Header); err != nil {
+			return nil, nil, err
+		}
+	}
+	maps.Copy(req.Header, header)
 	began := c.out.Now()
 	var body []byte
 	said := "failed"
@@ -289,9 +441,29 @@ func (c *client) ask(ctx context.Context, kind string, at *url.URL) (*http.Respo
 		c.met = true
 		c.mu.Unlock()
 	}
-	c.out.Exchange(Exchange{Kind: kind, Request: "GET " + c.hide(at.String()), Status: said, Bytes: int64(len(body)), SHA256: sha256.Sum256(body),
+	c.out.Exchange(Exchange{Kind: kind, Request: c.hide(asked(q)), Status: said, Bytes: int64(len(body)), SHA256: sha256.Sum256(body),
 		At: began, Took: c.out.Now().Sub(began)})
 	return resp, body, err
+}
+
+// asked is a question as the run's record keeps it. What a question for a token holds is left out.
+func asked(q question) string {
+	s := q.method() + " " + q.URL.String()
+	if q.body == nil || q.grant != nil {
+		return s
+	}
+	body := string(q.body)
+	var graph map[string]any
+	if query := ""; json.Unmarshal(q.body, &graph) == nil && len(body) > 300 { // the same long text on every page
+		query, _ = graph["query"].(string)
+		if fields := strings.Fields(query); len(fields) > 8 {
+			graph["query"] = strings.Join(fields[:8], " ") + " …"
+			if short, err := json.Marshal(graph); err == nil {
+				body = string(short)
+			}
+		}
+	}
+	return s + " " + body
 }
 
 func (c *client) unmet() bool {

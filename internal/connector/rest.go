@@ -22,14 +22,22 @@ import (
 	"tickmark/internal/fault"
 )
 
-// Service declares how a REST service that speaks JSON is read; its method Read serves as a Connector's. Every request is a
-// GET to the host that the connection names: no page, part or redirect leads elsewhere. What could not be read is told to
-// the Sink, and a limit that was hit is such a thing.
+// Service declares how a service that speaks JSON over HTTP is read; its method Read serves as a Connector's. Every request
+// is a GET, or a declared question with a body that only reads, to a declared host: no page, part or redirect leads
+// elsewhere. What could not be read is told to the Sink, and a limit that was hit is such a thing.
 type Service struct {
 	Base  func(Values) string             // where the service is; the setting endpoint stands before it
 	Sign  func(Values, http.Header) error // puts the credential into headers, never into an address
 	Next  Pager                           // how lists go on; nil: one page
 	Lists []List                          // parents before what is read for each of them
+
+	// Token fetches a credential that must first be asked for: an OAuth grant, a signed JWT. It is asked when the first
+	// request leaves, kept until it expires, and asked once more when the service no longer takes it (401).
+	Token   func(ctx context.Context, v Values, from *Issuer) (Token, error)
+	TokenAt func(Values) string // where Token asks; nil: where the service is. The setting token_endpoint stands before it
+
+	// Failed finds the error in an answer of status 200, where the service has such: a reason, "" for none.
+	Failed func(body []byte) (reason string, denied bool)
 
 	Every    time.Duration // least time from one request to the next, where the service limits the rate
 	Parallel int           // requests under way at once for parts and children; 4 when zero
@@ -39,15 +47,19 @@ type Service struct {
 // List declares one list of objects.
 type List struct {
 	Kind     string
-	Path     string // {name} is filled from the parent's member, {settings.name} from the connection's settings
+	Path     string // {name} is filled from the parent's member, {parent.name} from its parent's, {settings.name} from the settings
+	Base     string // of this list alone: another host of the service, when the connection names no endpoint
+	Body     any    // when not nil, the question is a POST that only reads; each string in it that is one {hole} is filled as Path is
 	Items    string // member that holds the list; "" when the answer is the list, "." when it is the one object
-	Key      string // member that names the object, or a template: "{parent}#{number}"
+	Key      string // member that names the object, or a template: "{parent}#{number}", "{parent.id}/{id}"
 	Label    string // member, or template
 	Occurred string // member with an RFC 3339 time, for events
 	Total    string // member with the number of objects in all: fewer read is a gap
-	For      string // kind of the parent: one list for each, and its key is the scope
+	For      string // kind of the parent: one list for each, and its key is the scope; parents may have parents
+	Each     string // setting with values between commas: one list for each, which is {key} in Path, {parent} in Key, and the scope
 	Absent   []int  // statuses that say: has none
 	Next     Pager  // instead of the service's
+	NextBody BodyPager
 	Needs    string // the permission to name when it is denied
 	Parts    []Call
 }
@@ -56,6 +68,8 @@ type List struct {
 type Call struct {
 	Name   string
 	Path   string // filled from the object as List.Path is from the parent
+	Base   string // as List.Base
+	Body   any    // as List.Body
 	Member string // the member that is the part; "" for the whole answer
 	Absent []int
 	Needs  string
@@ -104,15 +118,29 @@ type listing struct {
 
 type parent struct {
 	key  string
-	body json.RawMessage // its own, when children's paths need members of it
+	body json.RawMessage // its own, when what is asked of its children needs members of it
+	over *parent
 }
+
+// of is the object that a list was read for.
+func (p *parent) of(it Item) parent { return parent{key: it.Key, body: it.Raw, over: p} }
 
 // list reads one list, or one for each parent.
 func (r *rest) list(ctx context.Context, l List) error {
-	if l.For == "" {
+	if l.For == "" && l.Each == "" {
 		return r.scope(ctx, l, parent{}, "")
 	}
 	above := r.lists[l.For]
+	if l.Each != "" {
+		above = &listing{}
+		for _, value := range values(r.values[l.Each]) {
+			above.parents = append(above.parents, parent{key: value})
+		}
+		if len(above.parents) == 0 {
+			r.missing(l.Kind, Gap{Reason: fmt.Sprintf("The setting %s names nothing to read it for.", l.Each)})
+			return nil
+		}
+	}
 	if above.gap != nil {
 		g := Gap{Kind: l.Kind, Denied: above.gap.Denied, Needs: above.gap.Needs,
 			Reason: fmt.Sprintf("It is read for each %s, and not all of those are known: %s", l.For, above.gap.Reason)}
@@ -125,6 +153,17 @@ func (r *rest) list(ctx context.Context, l List) error {
 		group.Go(func() error { return r.scope(ctx, l, p, p.key) })
 	}
 	return group.Wait()
+}
+
+// values are what a setting names, between commas or on lines of their own, each once.
+func values(setting string) []string {
+	var out []string
+	for _, v := range strings.FieldsFunc(setting, func(c rune) bool { return c == ',' || c == '\n' }) {
+		if v = strings.TrimSpace(v); v != "" && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func (r *rest) group(ctx context.Context) (*errgroup.Group, context.Context) {
@@ -165,13 +204,9 @@ var seed = maphash.MakeSeed()
 
 // pages reads one list. It returns a gap when not all of it was read.
 func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*Gap, error) {
-	path, err := r.fill(l.Path, over)
+	at, err := r.question(l.Base, l.Path, l.Body, over)
 	if err != nil {
 		return &Gap{Reason: err.Error()}, nil
-	}
-	at, err := r.address(path)
-	if err != nil {
-		return nil, err
 	}
 	next := l.Next
 	if next == nil {
@@ -181,7 +216,7 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 	visited := map[string]bool{}
 	var gap *Gap
 	for page, read := 1, 0; ; page++ {
-		visited[at.String()] = true
+		visited[at.id()] = true
 		answer, err := r.get(ctx, l.Kind, at, l.Absent)
 		if err != nil {
 			g, err := asGap(err, l.Needs)
@@ -191,14 +226,14 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 			return g, err
 		}
 		if answer.absent && page > 1 {
-			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The list goes on at %s, where the service says there is nothing.", where(at))}), nil
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The list goes on at %s, where the service says there is nothing.", where(at.URL))}), nil
 		}
 		if answer.absent {
 			return nil, nil
 		}
 		items, err := objects(answer.body, l.Items)
 		if err != nil {
-			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The answer of %s is not as expected: %v.", where(at), err)}), nil
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The answer of %s is not as expected: %v.", where(at.URL), err)}), nil
 		}
 		if g, err := r.items(ctx, l, over, scope, items, seen); err != nil {
 			return nil, err
@@ -207,29 +242,55 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 		}
 		read += len(items)
 		r.out.Progress(l.Kind, read, 0)
-		if next == nil || l.Items == "." {
-			return cmp.Or(gap, short(answer.body, l.Total, len(seen))), nil
-		}
-		to, err := next(Page{At: at, Header: answer.header, Body: answer.body, Items: len(items), Read: read})
-		if err != nil {
-			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The page after %s cannot be found: %v.", where(at), err)}), nil
-		}
-		if to == "" {
-			return cmp.Or(gap, short(answer.body, l.Total, len(seen))), nil
-		}
 		from := at
-		if at, err = r.follow(from, to); err != nil {
-			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The page after %s is not read: %v.", where(from), err)}), nil
+		p := Page{At: at.URL, Asked: at.body, Header: answer.header, Body: answer.body, Items: len(items), Read: read}
+		if at, err = r.after(p, l, next); err != nil {
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The page after %s %v.", where(from.URL), err)}), nil
+		}
+		if at.URL == nil {
+			return cmp.Or(gap, short(answer.body, l.Total, len(seen))), nil
 		}
 		switch {
-		case visited[at.String()]:
-			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The pages go round in a circle at %s.", where(at))}), nil
+		case visited[at.id()]:
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The pages go round in a circle at %s.", where(at.URL))}), nil
 		case page >= maxPages:
 			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The list has more than %d pages; the rest was not read.", maxPages)}), nil
 		case read >= maxItems:
 			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The list has more than %d objects; the rest was not read.", maxItems)}), nil
 		}
 	}
+}
+
+// after is the question for the page after p, whose URL is nil after the last.
+func (r *rest) after(p Page, l List, next Pager) (q question, err error) {
+	switch {
+	case l.Items == ".":
+		return q, nil
+	case l.NextBody != nil:
+		body, err := l.NextBody(p)
+		if err != nil || body == nil {
+			return q, found(err)
+		}
+		return question{URL: p.At, body: body}, nil
+	case next == nil:
+		return q, nil
+	}
+	to, err := next(p)
+	if err != nil || to == "" {
+		return q, found(err)
+	}
+	at, err := r.follow(p.At, to)
+	if err != nil {
+		return q, fmt.Errorf("is not read: %w", err)
+	}
+	return question{URL: at, body: p.Asked}, nil
+}
+
+func found(err error) error {
+	if err != nil {
+		err = fmt.Errorf("cannot be found: %w", err)
+	}
+	return err
 }
 
 // short is a gap when the service counts more objects than were read.
@@ -279,7 +340,7 @@ func (r *rest) items(ctx context.Context, l List, over parent, scope string, ite
 		if it.Label == "" {
 			it.Label = it.Key
 		}
-		r.keep(l.Kind, it)
+		r.keep(l.Kind, it, over)
 		if len(l.Parts) == 0 {
 			if err := r.out.Item(it); err != nil {
 				return nil, errors.Join(err, group.Wait())
@@ -288,7 +349,7 @@ func (r *rest) items(ctx context.Context, l List, over parent, scope string, ite
 		}
 		group.Go(func() error {
 			for _, call := range l.Parts {
-				part, err := r.part(ctx, l, call, it)
+				part, err := r.part(ctx, l, call, it, over)
 				if err != nil {
 					return err
 				}
@@ -301,20 +362,14 @@ func (r *rest) items(ctx context.Context, l List, over parent, scope string, ite
 }
 
 // keep holds what the children of an object need of it.
-func (r *rest) keep(kind string, it Item) {
-	children, members := false, false
-	for _, l := range r.Lists {
-		if l.For == kind {
-			children = true
-			members = members || hole.MatchString(l.Path) || hole.MatchString(l.Key) || hole.MatchString(l.Label)
-		}
-	}
+func (r *rest) keep(kind string, it Item, over parent) {
+	children, members := r.children(kind)
 	if !children {
 		return
 	}
-	p := parent{key: it.Key}
-	if members {
-		p.body = it.Raw
+	p := over.of(it)
+	if !members {
+		p.body = nil
 	}
 	own := r.lists[kind]
 	own.mu.Lock()
@@ -322,17 +377,28 @@ func (r *rest) keep(kind string, it Item) {
 	own.parents = append(own.parents, p)
 }
 
+// children says whether lists are read for each object of a kind, and whether they or theirs need members of it.
+func (r *rest) children(kind string) (children, members bool) {
+	for _, l := range r.Lists {
+		if l.For == kind {
+			_, below := r.children(l.Kind)
+			children = true
+			members = members || below || l.Body != nil || hole.MatchString(l.Path+l.Key+l.Label)
+			for _, call := range l.Parts {
+				members = members || strings.Contains(call.Path, "{parent")
+			}
+		}
+	}
+	return children, members
+}
+
 // part asks one further question about an object.
-func (r *rest) part(ctx context.Context, l List, call Call, it Item) (Part, error) {
+func (r *rest) part(ctx context.Context, l List, call Call, it Item, over parent) (Part, error) {
 	part := Part{Name: call.Name}
-	path, err := r.fill(call.Path, parent{key: it.Key, body: it.Raw})
+	at, err := r.question(call.Base, call.Path, call.Body, over.of(it))
 	if err != nil {
 		part.Gap = r.hide(err.Error())
 		return part, nil
-	}
-	at, err := r.address(path)
-	if err != nil {
-		return part, err
 	}
 	answer, err := r.get(ctx, l.Kind, at, call.Absent)
 	if err != nil {
@@ -352,7 +418,7 @@ func (r *rest) part(ctx context.Context, l List, call Call, it Item) (Part, erro
 	if part.JSON = answer.body; call.Member != "" {
 		raw, ok := pick(answer.body, call.Member)
 		if !ok {
-			part.JSON, part.Gap = nil, fmt.Sprintf("The answer of %s has no %s.", where(at), call.Member)
+			part.JSON, part.Gap = nil, fmt.Sprintf("The answer of %s has no %s.", where(at.URL), call.Member)
 			return part, nil
 		}
 		part.JSON = raw
@@ -481,7 +547,8 @@ func text(raw json.RawMessage, path string) (string, bool) {
 
 var hole = regexp.MustCompile(`\{([^{}]+)\}`)
 
-// name makes a key or label: a member, or a template over members and {parent}. It is empty when one is not there.
+// name makes a key or label: a member, or a template over members, {parent} and the parent's members. It is empty when one
+// is not there.
 func (r *rest) name(template string, raw json.RawMessage, over parent) string {
 	if !hole.MatchString(template) {
 		if template == "" {
@@ -493,10 +560,13 @@ func (r *rest) name(template string, raw json.RawMessage, over parent) string {
 	whole := true
 	out := hole.ReplaceAllStringFunc(template, func(h string) string {
 		name := h[1 : len(h)-1]
+		from := raw
 		if name == "parent" {
 			return over.key
+		} else if member, is := strings.CutPrefix(name, "parent."); is {
+			name, from = member, over.body
 		}
-		s, ok := text(raw, name)
+		s, ok := text(from, name)
 		whole = whole && ok && s != ""
 		return s
 	})
@@ -520,22 +590,38 @@ func printable(s string) string {
 func (r *rest) fill(path string, over parent) (string, error) {
 	var bad error
 	out := hole.ReplaceAllStringFunc(path, func(h string) string {
-		name := h[1 : len(h)-1]
-		value, ok := "", false
-		if setting, is := strings.CutPrefix(name, "settings."); is {
-			value, ok = r.values[setting], true
-		} else if name == "key" {
-			value, ok = over.key, true
-		} else {
-			value, ok = text(over.body, name)
-		}
-		if !ok || value == "" || value == "." || value == ".." {
-			bad = fmt.Errorf("%q has no usable %s, which is needed to ask further", over.key, name)
+		value, err := r.value(h[1:len(h)-1], over)
+		if err != nil {
+			bad = err
 			return ""
 		}
 		return escape(value)
 	})
 	return out, bad
+}
+
+// value is what stands for a hole.
+func (r *rest) value(name string, over parent) (value string, err error) {
+	ok := true
+	at, member := &over, name
+	for {
+		up, is := strings.CutPrefix(member, "parent")
+		if !is || at.over == nil || up != "" && up[0] != '.' {
+			break
+		}
+		at, member = at.over, cmp.Or(strings.TrimPrefix(up, "."), "key")
+	}
+	if setting, is := strings.CutPrefix(name, "settings."); is {
+		value = r.values[setting]
+	} else if member == "key" {
+		value = at.key
+	} else {
+		value, ok = text(at.body, member)
+	}
+	if !ok || value == "" || value == "." || value == ".." {
+		return "", fmt.Errorf("%q has no usable %s, which is needed to ask further", over.key, name)
+	}
+	return value, nil
 }
 
 // check refuses a declaration that could not work.
@@ -544,6 +630,9 @@ func (s Service) check() error {
 		return fault.New(fault.Internal, "The service declares neither where it is nor what it lists.")
 	}
 	for i, l := range s.Lists {
+		if l.For != "" && l.Each != "" || l.NextBody != nil && l.Body == nil {
+			return fault.New(fault.Internal, "The service declares %s for each of two things, or with pages in a body that it has not.", l.Kind)
+		}
 		if l.Kind == "" || l.Key == "" || slices.ContainsFunc(s.Lists[:i], func(o List) bool { return o.Kind == l.Kind }) {
 			return fault.New(fault.Internal, "The service declares the list %d (%s) without a kind or key, or twice.", i+1, l.Kind)
 		}

@@ -1,7 +1,9 @@
 package connectortest
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,14 +30,24 @@ type Reply struct {
 	Body   string
 }
 
-// Cassette is a service's recorded answers by request: "/users?limit=2". The query's order does not matter.
+// Cassette is a service's recorded answers by request: "/users?limit=2", "POST /search" whatever its body, or with the body
+// as JSON or a form, "POST /graphql {…}". The order of a query, of an object's members and of a form's fields does not matter.
 type Cassette map[string]Reply
 
 // Suite is what Run needs to try a connector.
 type Suite struct {
-	Values   connector.Values // settings that work; endpoint is set by Run
+	Values   connector.Values // settings that work; endpoint and token_endpoint are set by Run
 	Secrets  []string         // values that may be in no output
 	Cassette Cassette         // answers for a whole read, with a list of more than one page
+	Tokens   []string         // the requests of the cassette that ask for a token, such as "POST /oauth2/token"
+}
+
+// token says whether a request asks for a token.
+func (s Suite) token(request string) bool {
+	return slices.ContainsFunc(s.Tokens, func(t string) bool {
+		t = canonical(t)
+		return t == request || strings.HasPrefix(request, t+" ")
+	})
 }
 
 // Run tries a connector of a web service against its cassette: every page is followed, keys are stable, a busy service is
@@ -61,7 +73,10 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 		}
 		asked = srv.paths()
 		for path := range s.Cassette {
-			if !slices.Contains(asked, canonical(path)) {
+			path = canonical(path)
+			if !slices.ContainsFunc(asked, func(a string) bool {
+				return a == path || strings.HasPrefix(path, "POST ") && strings.HasPrefix(a, path+" ")
+			}) {
 				t.Errorf("%s was not asked for: a page or part is not followed", path)
 			}
 		}
@@ -107,6 +122,9 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 		}
 	})
 	t.Run("reports what is denied", func(t *testing.T) { s.denied(t, c, asked) })
+	if len(s.Tokens) > 0 {
+		t.Run("reads nothing without a token", func(t *testing.T) { s.untrusted(t, c) })
+	}
 	for name, spoil := range map[string]func(body string) (contentType, spoilt string){
 		"takes no web page for an answer":         func(string) (string, string) { return "text/html", "<!doctype html><title>Sign in</title>" },
 		"takes no half answer for whole":          func(b string) (string, string) { return "application/json", b[:len(b)/2] },
@@ -115,6 +133,9 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := s.serve(t, func(w http.ResponseWriter, path string) bool {
+				if s.token(path) {
+					return false
+				}
 				contentType, body := spoil(strings.ReplaceAll(s.Cassette.find(path).Body, Base, ""))
 				w.Header().Set("Content-Type", contentType)
 				io.WriteString(w, body)
@@ -139,7 +160,12 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 		}))
 		defer elsewhere.Close()
 		srv := s.serve(t, func(w http.ResponseWriter, path string) bool {
-			http.Redirect(w, &http.Request{URL: &url.URL{Path: "/"}}, elsewhere.URL+path, http.StatusTemporaryRedirect)
+			if s.token(path) {
+				return false
+			}
+			_, at, _ := strings.Cut(" "+path, "/")
+			at, _, _ = strings.Cut(at, " ")
+			http.Redirect(w, &http.Request{URL: &url.URL{Path: "/"}}, elsewhere.URL+"/"+at, http.StatusTemporaryRedirect)
 			return true
 		})
 		r := s.read(t, c, srv, &Recorder{})
@@ -152,7 +178,12 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 	})
 	t.Run("stops when the context ends", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		srv := s.serve(t, func(http.ResponseWriter, string) bool { cancel(); return false })
+		srv := s.serve(t, func(_ http.ResponseWriter, path string) bool {
+			if !s.token(path) {
+				cancel()
+			}
+			return false
+		})
 		err := c.Read(ctx, s.values(srv), &Recorder{})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error is %v", err)
@@ -167,10 +198,43 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 	})
 }
 
+// untrusted refuses the credential itself, and then its answer is no token: nothing is read, and it is said why.
+func (s Suite) untrusted(t *testing.T, c connector.Connector) {
+	for name, reply := range map[string]Reply{
+		"refused":     {Status: 400, Body: `{"error":"invalid_client","error_description":"no"}`},
+		"not a token": {Body: `{"message":"hello"}`},
+		"a web page":  {Body: "<!doctype html><title>Sign in</title>"},
+	} {
+		srv := s.serve(t, func(w http.ResponseWriter, path string) bool {
+			if !s.token(path) {
+				t.Errorf("%s: %s is asked without a credential", name, path)
+				return false
+			}
+			w.WriteHeader(cmp.Or(reply.Status, 200))
+			io.WriteString(w, reply.Body)
+			return true
+		})
+		sink := &Recorder{}
+		err := c.Read(t.Context(), s.values(srv), sink)
+		if err == nil || len(sink.Items("")) > 0 {
+			t.Errorf("%s: %d objects were read, %v", name, len(sink.Items("")), err)
+			continue
+		}
+		for _, secret := range s.Secrets {
+			if strings.Contains(err.Error(), secret) || len(sink.Leaks(secret)) > 0 {
+				t.Errorf("%s: a secret is in what is said of it", name)
+			}
+		}
+	}
+}
+
 // denied refuses each question in turn.
 func (s Suite) denied(t *testing.T, c connector.Connector, asked []string) {
 	for _, status := range []int{401, 403} {
 		for _, path := range asked {
+			if s.token(path) {
+				continue
+			}
 			t.Run(fmt.Sprintf("%d %s", status, path), func(t *testing.T) {
 				srv := s.serve(t, func(w http.ResponseWriter, p string) bool {
 					if p == path {
@@ -200,7 +264,7 @@ func (s Suite) denied(t *testing.T, c connector.Connector, asked []string) {
 
 func (s Suite) values(srv *server) connector.Values {
 	v := maps.Clone(s.Values)
-	v["endpoint"] = srv.URL
+	v["endpoint"], v["token_endpoint"] = srv.URL, srv.URL
 	return v
 }
 
@@ -240,12 +304,15 @@ type server struct {
 func (s Suite) serve(t *testing.T, before func(w http.ResponseWriter, path string) bool) *server {
 	srv := &server{}
 	srv.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := canonical(r.URL.RequestURI())
+		path, err := requested(r)
+		if err != nil {
+			t.Error(err)
+		}
 		srv.mu.Lock()
 		srv.asked = append(srv.asked, path)
 		srv.mu.Unlock()
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			t.Errorf("%s %s may change something", r.Method, path)
+		if r.Method != http.MethodGet && (r.Method != http.MethodPost || s.Cassette.find(path) == nil) {
+			t.Errorf("%s may change something", path)
 		}
 		for _, secret := range s.Secrets {
 			if strings.Contains(r.URL.String(), url.QueryEscape(secret)) {
@@ -255,25 +322,51 @@ func (s Suite) serve(t *testing.T, before func(w http.ResponseWriter, path strin
 		if before != nil && before(w, path) {
 			return
 		}
-		reply := s.Cassette.find(path)
-		if reply == nil {
-			t.Errorf("%s is not on the cassette", path)
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		for name, values := range reply.Header {
-			for _, v := range values {
-				w.Header().Add(name, strings.ReplaceAll(v, Base, srv.URL))
-			}
-		}
-		if reply.Status != 0 {
-			w.WriteHeader(reply.Status)
-		}
-		io.WriteString(w, strings.ReplaceAll(reply.Body, Base, srv.URL))
+		s.Cassette.play(t, w, path, srv.URL)
 	}))
 	t.Cleanup(srv.Close)
 	return srv
+}
+
+// Serve plays a cassette to a test of its own. What is not on it is not found, and fails the test.
+func Serve(t testing.TB, c Cassette) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		request, err := requested(r)
+		if err != nil {
+			t.Error(err)
+		}
+		c.play(t, w, request, "http://"+r.Host)
+	})
+}
+
+// requested is a request in canonical form.
+func requested(r *http.Request) (string, error) {
+	request := r.URL.RequestURI()
+	if r.Method != http.MethodGet {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return "", err
+		}
+		request = strings.TrimSpace(r.Method + " " + request + " " + string(body))
+	}
+	return canonical(request), nil
+}
+
+func (c Cassette) play(t testing.TB, w http.ResponseWriter, request, base string) {
+	reply := c.find(request)
+	if reply == nil {
+		t.Errorf("%s is not on the cassette", request)
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	for name, values := range reply.Header {
+		for _, v := range values {
+			w.Header().Add(name, strings.ReplaceAll(v, Base, base))
+		}
+	}
+	w.WriteHeader(cmp.Or(reply.Status, http.StatusOK))
+	io.WriteString(w, strings.ReplaceAll(reply.Body, Base, base))
 }
 
 func (s *server) count() int {
@@ -291,24 +384,48 @@ func (s *server) paths() []string {
 	return slices.Compact(out)
 }
 
-func (c Cassette) find(path string) *Reply {
+// find is the answer to a request in canonical form: the one for its very body before the one for any.
+func (c Cassette) find(request string) *Reply {
+	var loose *Reply
 	for at, reply := range c {
-		if canonical(at) == path {
+		switch at = canonical(at); {
+		case at == request:
 			return &reply
+		case strings.HasPrefix(at, "POST ") && strings.HasPrefix(request, at+" "):
+			loose = &reply
 		}
 	}
-	return nil
+	return loose
 }
 
-// canonical writes a query in one order.
-func canonical(uri string) string {
-	path, query, ok := strings.Cut(uri, "?")
+// canonical writes a request with its query and body in one order.
+func canonical(request string) string {
+	if rest, is := strings.CutPrefix(request, "POST "); is {
+		at, body, ok := strings.Cut(rest, " ")
+		at = "POST " + canonical(at)
+		if !ok {
+			return at
+		}
+		var v any
+		d := json.NewDecoder(strings.NewReader(body))
+		d.UseNumber()
+		if d.Decode(&v) == nil {
+			if b, err := json.Marshal(v); err == nil {
+				return at + " " + string(b)
+			}
+		}
+		if form, err := url.ParseQuery(body); err == nil {
+			body = form.Encode()
+		}
+		return at + " " + body
+	}
+	path, query, ok := strings.Cut(request, "?")
 	if !ok {
 		return path
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return uri
+		return request
 	}
 	return path + "?" + values.Encode()
 }

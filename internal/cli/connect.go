@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"io"
 	"path/filepath"
 	"slices"
@@ -15,12 +16,13 @@ import (
 )
 
 type connectCommand struct {
-	Add     connectAdd     `cmd:"" help:"Add or change a connection."`
-	List    connectList    `cmd:"" help:"List connections and their last run."`
-	Kinds   connectKinds   `cmd:"" help:"List the connectors there are, their settings and the permissions they need."`
-	Test    connectTest    `cmd:"" help:"Read a connection once and say what could not be read."`
-	Confirm connectConfirm `cmd:"" help:"Confirm that a list which came back empty really is empty."`
-	Remove  connectRemove  `cmd:"" help:"Remove a connection; its records stay, what they say from now on is unknown."`
+	Add         connectAdd         `cmd:"" help:"Add or change a connection."`
+	List        connectList        `cmd:"" help:"List connections and their last run."`
+	Kinds       connectKinds       `cmd:"" help:"List the connectors there are, their settings and the permissions they need."`
+	Permissions connectPermissions `cmd:"" help:"Show what a connector needs to be granted, ready to copy, and what it was tested against."`
+	Test        connectTest        `cmd:"" help:"Read a connection once and say what could not be read."`
+	Confirm     connectConfirm     `cmd:"" help:"Confirm that a list which came back empty really is empty."`
+	Remove      connectRemove      `cmd:"" help:"Remove a connection; its records stay, what they say from now on is unknown."`
 }
 
 type connectAdd struct {
@@ -163,6 +165,47 @@ func (connectKinds) Run(s *session) error {
 			s.fact("  permission  %s  %s (%s)", p.Name, p.Why, strings.Join(p.Kinds, ", "))
 		}
 	}
+	return nil
+}
+
+type connectPermissions struct {
+	Connector string `arg:"" help:"The connector, or a connection of it; tickmark connect kinds lists the connectors."`
+}
+
+func (c *connectPermissions) Run(s *session) error {
+	list := workspace.Connectors()
+	at := slices.IndexFunc(list, func(k connector.Connector) bool { return k.Name == c.Connector })
+	if at < 0 { // perhaps a connection; the workspace's own connectors are in it too
+		return s.with(func(w *workspace.Workspace, _ access.Session) error {
+			name := c.Connector
+			if conn, err := w.Collect.Connection(s, name); err == nil {
+				name = conn.Connector
+			}
+			k, err := w.Collect.Connector(name)
+			if err != nil {
+				return err
+			}
+			return s.permissions(k)
+		})
+	}
+	return s.permissions(list[at])
+}
+
+func (s *session) permissions(k connector.Connector) error {
+	if s.flags.JSON {
+		return s.writeJSON(map[string]any{"connector": k.Name, "permissions": k.Permissions, "grant": k.Grant, "tried": k.Tried})
+	}
+	s.fact("%s: %s", k.Name, k.Title)
+	for _, p := range k.Permissions {
+		s.fact("  %s  %s (%s)", p.Name, p.Why, strings.Join(p.Kinds, ", "))
+	}
+	if len(k.Permissions) == 0 {
+		s.fact("  It needs no permission beyond its settings.")
+	}
+	if k.Grant != "" {
+		s.fact("\n%s", strings.TrimSpace(k.Grant))
+	}
+	s.fact("\nTested against: %s", cmp.Or(k.Tried, "Its maker did not say."))
 	return nil
 }
 

@@ -35,9 +35,9 @@ type Setting struct {
 
 // Permission is what the operator must grant, and what cannot be read without it.
 type Permission struct {
-	Name  string   // as the service calls it
-	Why   string   // a sentence
-	Kinds []string // kinds (or kind.part) that need it
+	Name  string   `json:"name"`  // as the service calls it
+	Why   string   `json:"why"`   // a sentence
+	Kinds []string `json:"kinds"` // kinds (or kind.part) that need it
 }
 
 // Values are a connection's settings by name, secrets opened.

@@ -87,7 +87,12 @@ type Workspace struct {
 // Connectors are all connectors of this release.
 func Connectors() []connector.Connector {
 	machine, repository := host.Connector(), git.Connector()
-	return append([]connector.Connector{machine, repository, file.Connector(named)}, demo.Connectors(machine.Kinds, repository.Kinds)...)
+	services := []connector.Connector{ // one line each
+		machine,
+		repository,
+		file.Connector(named),
+	}
+	return append(services, demo.Connectors(machine.Kinds, repository.Kinds)...)
 }
 
 // named finds the kind that the rows of a file are.

@@ -31,6 +31,7 @@ func Connector(named func(string) (*record.Kind, error)) connector.Connector {
 			{Name: "kind", Title: "Kind", Required: true, Help: "What the rows are, such as person."},
 			{Name: "map", Title: "Map file", Help: "A YAML file that says which column gives which field. Without one the columns have the names of the fields."},
 		},
+		Tried: "Files made by spreadsheets and by hand, and such as are broken on purpose.",
 		Read: func(ctx context.Context, v connector.Values, out connector.Sink) error {
 			kind, err := named(v["kind"])
 			if err != nil {

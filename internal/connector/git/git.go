@@ -40,6 +40,7 @@ func Connector() connector.Connector {
 			Name: "read", Why: "The user Tickmark runs as must be able to read the repository's folder, and git must trust its owner.",
 			Kinds: []string{KindRepository, KindBranch, KindTag, KindCommit, KindFile},
 		}},
+		Tried: "Real repositories, made and read with git itself in every test run.",
 		Kinds: []record.Kind{repositoryKind(), branchKind(), tagKind(), commitKind(), fileKind()},
 		Read:  read,
 	}

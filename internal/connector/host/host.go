@@ -47,6 +47,8 @@ func Connector() connector.Connector {
 		Help: "Reads the machine Tickmark runs on: system, accounts, SSH, sockets, disks, updates, firewall, clock, services and logs. " +
 			"Reads only. Run as " + administrator + " to see all of it.",
 		Permissions: permissions(),
+		Tried: "Real machines with Debian. What macOS and Windows say is taken from the descriptions of their commands; " +
+			"it has not run on a machine of either.",
 		Kinds: []record.Kind{
 			hostKind(), accountKind(), groupKind(), sudoRuleKind(), sshdKind(), socketKind(), mountKind(), swapKind(), updateKind(),
 			updateStateKind(), firewallKind(), timeKind(), serviceKind(), logKind(), kernelSettingKind(), fileKind(),

@@ -17,6 +17,7 @@ type Connector struct {
 	Grant             string        // a policy or commands to copy that grant just the permissions, where the service has such; Markdown
 	Tried             string        // against what it was tested, and whether it ever ran against the real service: honest sentences
 	Kinds             []record.Kind // every kind it can hand over, Collected true
+	Local             bool          // it reads this machine's own files or settings; set up on its command line only
 	Demonstration     bool          // it reads what does not exist, in the kinds of other connectors; never offered
 	FreshFor          time.Duration // how long a complete read vouches for the state; zero: two collection intervals
 
@@ -30,6 +31,7 @@ type Connector struct {
 type Setting struct {
 	Name, Title, Help string
 	Required, Secret  bool
+	Lines             bool // of several lines, such as a private key
 	Default           string
 }
 

@@ -8,6 +8,8 @@ import (
 	"github.com/a-h/templ"
 
 	"tickmark/internal/check"
+	"tickmark/internal/collect"
+	"tickmark/internal/connector"
 	"tickmark/internal/record"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
@@ -126,6 +128,11 @@ func fixtures() []fixture {
 		{path: "/sources", page: func() templ.Component {
 			return sourcesPage(framed("Sources", "/sources"), SourceList{Rows: fixtureSources()})
 		}},
+		{path: "/connect", page: func() templ.Component {
+			return connectorsPage(framed("Connect a source", "/sources", part.Crumb{Text: "Sources", Href: "/sources"}, part.Crumb{Text: "Connect"}), ConnectorList{Filter: part.Filter{Action: "/connect", Hint: "Filter by name", Found: "2 of 2"},
+				Rows: []ConnectorRow{{Name: "shop", Title: "Shop", Help: "Reads what a shop sells.", Kinds: 4, Checks: 12}, {Name: "host", Title: "This machine", Help: "Reads the machine.", Kinds: 16, Local: true, Used: []string{"host"}}}})
+		}},
+		{path: "/connect/shop", page: func() templ.Component { return fixtureSourceForm() }},
 		{path: "/sources/host", page: func() templ.Component {
 			return sourcePage(framed("host", "/sources", part.Crumb{Text: "Sources", Href: "/sources"}, part.Crumb{Text: "host"}), SourcePage{SourceRow: fixtureSources()[0], Collects: true, Busy: true, Job: JobRow{Title: "Collect", Status: "running", Said: "Files", Done: 40, Of: 100, Stop: "/settings/jobs/1/stop"}, Answer: fixtureAnswer("incomplete"), Settings: []part.Fact{part.Say("Path", "/")},
 				Permissions: []PermissionRow{{Name: "root", Why: "Firewall rules are shown to root only.", Kinds: []string{"host_firewall"}, Missing: true}},
@@ -277,6 +284,16 @@ func fixtureSources() []SourceRow {
 		{Name: "host", Connector: "Linux host", Status: "incomplete", LastRun: ago(2 * time.Hour), Complete: ago(6 * day), Records: 412, Gaps: 1, Kinds: 14, Every: time.Hour},
 		{Name: "git", Connector: "Git repository", Status: "complete", LastRun: ago(2 * time.Hour), Complete: ago(2 * time.Hour), Records: 100231, Kinds: 5},
 	}
+}
+
+func fixtureSourceForm() templ.Component {
+	k := connector.Connector{Name: "shop", Title: "Shop", Help: "Reads what a shop sells.",
+		Settings: []connector.Setting{{Name: "organisation", Title: "Organisation", Help: "As it stands in its address.", Required: true},
+			{Name: "token", Title: "Token", Help: "One that may only read.", Required: true, Secret: true}, {Name: "key", Title: "Private key", Help: "In PEM form.", Secret: true, Lines: true}},
+		Permissions: []connector.Permission{{Name: "shop:goods:read", Why: "To read what is on sale."}}}
+	return sourceFormPage(framed("Connect Shop", "/sources", part.Crumb{Text: "Sources", Href: "/sources"}, part.Crumb{Text: "Connect", Href: "/connect"}, part.Crumb{Text: "Shop"}),
+		SourceForm{Connector: k, New: true, Conn: collect.Connection{Name: "shop", Every: "1h", Secrets: []string{"key"}}, Every: []part.Option{{Value: "1h", Text: "Every hour"}},
+			Wrong: "Shop needs the secret token.", Checks: []part.Link{{Text: "AC-06 Second factor", Href: "/checks/AC-06"}}, CheckMore: 3, Cancel: "/connect"})
 }
 
 func fixtureRun() RunRow {

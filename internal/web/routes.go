@@ -85,7 +85,13 @@ func (s *site) routes() []route {
 		{"POST /new/{kind}", s.recordCreate, false},
 
 		{"GET /sources", s.sources, false},
+		{"GET /connect", s.sourceKinds, false},
+		{"GET /connect/{connector}", s.sourceNew, false},
+		{"POST /connect/{connector}", s.sourceSave, false},
 		{"GET /sources/{name}", s.source, false},
+		{"GET /sources/{name}/edit", s.sourceEdit, false},
+		{"POST /sources/{name}/edit", s.sourceSave, false},
+		{"POST /sources/{name}/remove", s.sourceRemove, false},
 		{"POST /sources/{name}/collect", s.sourceCollect, false},
 		{"GET /sources/{name}/runs/{run}", s.run, false},
 		{"GET /ledger", s.ledger, false},

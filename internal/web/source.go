@@ -120,7 +120,7 @@ func (s *site) sources(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := Page{Title: "Sources", Section: "/sources", Crumbs: []part.Crumb{{Text: "Operations"}, {Text: "Sources"}}}
-	return s.show(w, r, p, func(p Page) templ.Component { return sourcesPage(p, SourceList{Rows: rows}) })
+	return s.show(w, r, p, func(p Page) templ.Component { return sourcesPage(p, SourceList{Rows: rows, Connects: s.connecting(r) == nil}) })
 }
 
 func (s *site) source(w http.ResponseWriter, r *http.Request) error {
@@ -143,7 +143,7 @@ func (s *site) source(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d := SourcePage{SourceRow: row, Now: part.Of(ctx).Moment(), Collects: s.Jobs != nil && session(ctx).May(ctx, access.Act, nil) == nil}
+	d := SourcePage{SourceRow: row, Now: part.Of(ctx).Moment(), Collects: s.Jobs != nil && session(ctx).May(ctx, access.Act, nil) == nil, Changes: s.connecting(r) == nil}
 	for _, k := range slices.Sorted(keysOf(c.Settings)) {
 		d.Settings = append(d.Settings, part.Say(part.Sentence(k), c.Settings[k]))
 	}
@@ -157,7 +157,7 @@ func (s *site) source(w http.ResponseWriter, r *http.Request) error {
 	}
 	d.Gaps = s.gaps(missing)
 	if k, err := s.Collector.Connector(c.Connector); err == nil {
-		d.Help = k.Help
+		d.Help, d.Local = k.Help, k.Local
 		for _, p := range k.Permissions {
 			x := PermissionRow{Name: p.Name, Why: p.Why, Kinds: p.Kinds}
 			for _, m := range missing {

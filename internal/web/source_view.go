@@ -10,7 +10,8 @@ import (
 
 // SourceList shows the connections.
 type SourceList struct {
-	Rows []SourceRow
+	Rows     []SourceRow
+	Connects bool // this reader may connect one
 }
 
 // SourceRow is one connection and how its last run went.
@@ -40,6 +41,8 @@ type SourcePage struct {
 	Gaps        []GapRow
 	Runs        []RunRow
 	Collects    bool // this reader may start a run here
+	Changes     bool // this reader may change and remove it
+	Local       bool // it is set up on the machine itself
 }
 
 // PermissionRow is what the operator must grant and what cannot be read without it.

@@ -22,7 +22,7 @@ import (
 // setting; the connector itself declares none.
 func Connector(named func(string) (*record.Kind, error)) connector.Connector {
 	return connector.Connector{
-		Name:  "file",
+		Name: "file", Local: true,
 		Title: "Files",
 		Help: "Reads a CSV, XLSX or JSON file, or every such file of a folder, into a kind of record, each time it is collected. " +
 			"What is no longer in the files is closed. A bad row refuses everything.",

@@ -27,7 +27,7 @@ import (
 // Connector returns the connector; its settings are path and branch.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name:  "git",
+		Name: "git", Local: true,
 		Title: "Git repository",
 		Help: "Reads a git repository on this machine: branches, tags, every commit with author, committer, time and signature, " +
 			"and the files that govern change. Reads only; it never fetches.",

@@ -42,7 +42,7 @@ const (
 // Connector returns the connector. It has no settings: the machine is the one it runs on.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name:  "host",
+		Name: "host", Local: true,
 		Title: "This machine",
 		Help: "Reads the machine Tickmark runs on: system, accounts, SSH, sockets, disks, updates, firewall, clock, services and logs. " +
 			"Reads only. Run as " + administrator + " to see all of it.",

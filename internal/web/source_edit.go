@@ -1,0 +1,274 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"tickmark/internal/access"
+	"tickmark/internal/collect"
+	"tickmark/internal/connector"
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/secret"
+	"tickmark/internal/web/part"
+)
+
+// ConnectorList offers what can be connected.
+type ConnectorList struct {
+	Filter part.Filter
+	Rows   []ConnectorRow
+}
+
+// ConnectorRow is one connector.
+type ConnectorRow struct {
+	Name, Title, Help string
+	Kinds, Checks     int
+	Local             bool
+	Used              []string // connections to it
+}
+
+// SourceForm sets up a connection or changes it.
+type SourceForm struct {
+	Connector connector.Connector
+	New       bool
+	Conn      collect.Connection // as typed, without secrets
+	Every     []part.Option
+	Wrong     string
+	Command   string // what to type on the server, for a connector of the machine itself
+	Checks    []part.Link
+	CheckMore int
+	Cancel    string
+}
+
+// connecting is who may give Tickmark credentials, now.
+func (s *site) connecting(r *http.Request) error {
+	ctx := r.Context()
+	k, err := s.Book.Kinds.Named(collect.ConnectionKind)
+	if err != nil {
+		return err
+	}
+	if part.Past(ctx) {
+		return fault.New(fault.Conflict, "The past cannot be changed.").WithNext("Go back to now, and do it there.")
+	}
+	return session(ctx).May(ctx, access.Connect, k)
+}
+
+// checksOf are the checks that judge what a connector reads, by their ids.
+func (s *site) checksOf(k connector.Connector) []part.Link {
+	var out []part.Link
+	for _, c := range s.Monitor.Set.Checks() {
+		if slices.ContainsFunc(k.Kinds, func(x record.Kind) bool { return x.Name == c.For || offers(x, c.For) }) {
+			out = append(out, part.Link{Text: c.ID + " " + c.Title, Href: part.Path("checks", c.ID)})
+		}
+	}
+	return out
+}
+
+func (s *site) sourceKinds(w http.ResponseWriter, r *http.Request) error {
+	if err := s.connecting(r); err != nil {
+		return err
+	}
+	ctx, q := r.Context(), r.URL.Query().Get("q")
+	used := map[string][]string{}
+	list, err := s.connections(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		used[c.Connector] = append(used[c.Connector], c.Name)
+	}
+	v := ConnectorList{}
+	all := 0
+	for _, k := range s.Collector.Connectors {
+		if k.Demonstration {
+			continue
+		}
+		all++
+		if !fits(q, k.Name, k.Title, k.Help) {
+			continue
+		}
+		v.Rows = append(v.Rows, ConnectorRow{Name: k.Name, Title: k.Title, Help: k.Help, Kinds: len(k.Kinds), Checks: len(s.checksOf(k)), Local: k.Local, Used: used[k.Name]})
+	}
+	slices.SortFunc(v.Rows, func(a, b ConnectorRow) int { return strings.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)) })
+	v.Filter = part.Filter{Action: "/connect", Q: q, Hint: "Filter by name", Found: fmt.Sprintf("%d of %d", len(v.Rows), all)}
+	p := Page{Title: "Connect a source", Section: "/sources", Crumbs: []part.Crumb{{Text: "Sources", Href: "/sources"}, {Text: "Connect"}}}
+	return s.show(w, r, p, func(p Page) templ.Component { return connectorsPage(p, v) })
+}
+
+func (s *site) sourceNew(w http.ResponseWriter, r *http.Request) error {
+	if err := s.connecting(r); err != nil {
+		return err
+	}
+	k, err := s.Collector.Connector(segment(r, "connector"))
+	if err != nil {
+		return err
+	}
+	conn := collect.Connection{Name: k.Name, Connector: k.Name, Settings: map[string]string{}, Every: "1h"}
+	list, err := s.connections(r.Context())
+	if err != nil {
+		return err
+	}
+	for n := 2; slices.ContainsFunc(list, func(c collect.Connection) bool { return c.Name == conn.Name }); n++ {
+		conn.Name = fmt.Sprintf("%s-%d", k.Name, n)
+	}
+	for _, x := range k.Settings {
+		if !x.Secret {
+			conn.Settings[x.Name] = x.Default
+		}
+	}
+	return s.showSourceForm(w, r, http.StatusOK, SourceForm{Connector: k, New: true, Conn: conn})
+}
+
+func (s *site) sourceEdit(w http.ResponseWriter, r *http.Request) error {
+	if err := s.connecting(r); err != nil {
+		return err
+	}
+	conn, err := s.Collector.Connection(r.Context(), segment(r, "name"))
+	if err != nil {
+		return err
+	}
+	k, err := s.Collector.Connector(conn.Connector)
+	if err != nil {
+		return err
+	}
+	return s.showSourceForm(w, r, http.StatusOK, SourceForm{Connector: k, Conn: conn})
+}
+
+func (s *site) showSourceForm(w http.ResponseWriter, r *http.Request, status int, f SourceForm) error {
+	k := f.Connector
+	if k.Demonstration {
+		return fault.New(fault.Denied, "%s reads what does not exist.", k.Title).WithNext("Make a demonstration with: tickmark demo --data DIR")
+	}
+	f.Every = []part.Option{{Value: "15m", Text: "Every 15 minutes"}, {Value: "1h", Text: "Every hour"}, {Value: "6h", Text: "Every 6 hours"}, {Value: "24h", Text: "Every day"}}
+	if !slices.ContainsFunc(f.Every, func(o part.Option) bool { return o.Value == f.Conn.Every }) {
+		f.Every = append(f.Every, part.Option{Value: f.Conn.Every, Text: "Every " + f.Conn.Every})
+	}
+	f.Checks = s.checksOf(k)
+	if most := 12; len(f.Checks) > most {
+		f.Checks, f.CheckMore = f.Checks[:most], len(f.Checks)-most
+	}
+	f.Cancel = "/connect"
+	title := "Connect " + k.Title
+	crumbs := []part.Crumb{{Text: "Sources", Href: "/sources"}, {Text: "Connect", Href: "/connect"}, {Text: k.Title}}
+	if !f.New {
+		f.Cancel, title = part.Path("sources", f.Conn.Name), "Change "+f.Conn.Name
+		crumbs = []part.Crumb{{Text: "Sources", Href: "/sources"}, {Text: f.Conn.Name, Href: f.Cancel}, {Text: "Change"}}
+	}
+	if k.Local {
+		f.Command = "tickmark connect add " + k.Name
+		for _, x := range k.Settings {
+			if x.Required || x.Name == "path" {
+				f.Command += " --set " + x.Name + "=" + strings.ToUpper(x.Name)
+			}
+		}
+	}
+	p := Page{Title: title, Section: "/sources", Crumbs: crumbs}
+	return s.showAs(w, r, status, p, func(p Page) templ.Component { return sourceFormPage(p, f) })
+}
+
+// sourceSave sets up a connection, or changes one, and asks for a run of it.
+func (s *site) sourceSave(w http.ResponseWriter, r *http.Request) error {
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	if err := s.connecting(r); err != nil {
+		return err
+	}
+	ctx, in := r.Context(), r.PostForm
+	f := SourceForm{New: r.PathValue("connector") != ""}
+	list, err := s.Collector.Connections(ctx)
+	if err != nil {
+		return err
+	}
+	if f.New {
+		f.Conn = collect.Connection{Name: strings.TrimSpace(in.Get("_name")), Connector: segment(r, "connector")}
+	} else if f.Conn, err = s.Collector.Connection(ctx, segment(r, "name")); err != nil {
+		return err
+	}
+	k, err := s.Collector.Connector(f.Conn.Connector)
+	if err != nil {
+		return err
+	}
+	if k.Local {
+		return fault.New(fault.Denied, "%s reads the machine that the server runs on, and is set up there.", k.Title).WithNext("Run: tickmark connect add %s", k.Name)
+	}
+	f.Connector = k
+	secrets := map[string]secret.Value{}
+	f.Conn.Settings = map[string]string{}
+	for _, x := range k.Settings {
+		given := strings.TrimSpace(strings.ReplaceAll(in.Get("set."+x.Name), "\r\n", "\n"))
+		switch {
+		case x.Secret && given != "":
+			secrets[x.Name] = secret.Of(given)
+		case !x.Secret:
+			f.Conn.Settings[x.Name] = given
+		}
+	}
+	f.Conn.Title, f.Conn.Every, f.Conn.Paused = strings.TrimSpace(in.Get("_title")), in.Get("_every"), in.Get("_paused") == "true"
+	if f.New && slices.ContainsFunc(list, func(c collect.Connection) bool { return c.Name == f.Conn.Name }) {
+		f.Wrong = fmt.Sprintf("There is a source called %q. Choose another name.", f.Conn.Name)
+		return s.showSourceForm(w, r, http.StatusConflict, f)
+	}
+	conn, err := s.Collector.Add(ctx, session(ctx), f.Conn, secrets)
+	if err != nil {
+		if !fault.Is(err, fault.Invalid) {
+			return err
+		}
+		if f.Wrong = sentenceOf(err); len(secrets) > 0 {
+			f.Wrong += " The secrets are not shown again: enter them once more."
+		}
+		return s.showSourceForm(w, r, fault.Status(err), f)
+	}
+	said := conn.Name + " is set up."
+	if s.Jobs != nil && !conn.Paused {
+		if _, err := s.Jobs.Ask(ctx, "collect", conn.Name, session(ctx).Actor().Name); err != nil {
+			return err
+		}
+		said += " Its first run is asked for."
+		if !f.New {
+			said = conn.Name + " is changed, and a run is asked for."
+		}
+	}
+	return done(w, r, part.Path("sources", conn.Name), said)
+}
+
+// sourceRemove ends a connection, with the reason.
+func (s *site) sourceRemove(w http.ResponseWriter, r *http.Request) error {
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	if err := s.connecting(r); err != nil {
+		return err
+	}
+	name, reason := segment(r, "name"), strings.TrimSpace(r.PostForm.Get("_reason"))
+	if reason == "" {
+		return fault.New(fault.Invalid, "Say why %s is removed.", name).WithNext("The reason stays on record.")
+	}
+	if _, err := s.Collector.Connection(r.Context(), name); err != nil {
+		return err
+	}
+	if err := s.Collector.Remove(r.Context(), session(r.Context()), name, reason); err != nil {
+		return err
+	}
+	return done(w, r, "/sources", name+" is removed. What it read stays; what it says from now on is unknown.")
+}
+
+func settingTitle(x connector.Setting) string { return cmp.Or(x.Title, part.Sentence(x.Name)) }
+
+func sourceAction(f SourceForm) templ.SafeURL {
+	if f.New {
+		return templ.SafeURL("/connect/" + url.PathEscape(f.Connector.Name))
+	}
+	return templ.SafeURL(part.Path("sources", f.Conn.Name, "edit"))
+}
+
+// offers says whether records of a kind are seen in a view.
+func offers(k record.Kind, view string) bool {
+	return slices.ContainsFunc(k.Views, func(v record.View) bool { return v.Name == view })
+}

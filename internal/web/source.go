@@ -120,7 +120,9 @@ func (s *site) sources(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := Page{Title: "Sources", Section: "/sources", Crumbs: []part.Crumb{{Text: "Operations"}, {Text: "Sources"}}}
-	return s.show(w, r, p, func(p Page) templ.Component { return sourcesPage(p, SourceList{Rows: rows, Connects: s.connecting(r) == nil}) })
+	return s.show(w, r, p, func(p Page) templ.Component {
+		return sourcesPage(p, SourceList{Rows: rows, Connects: s.connecting(r) == nil})
+	})
 }
 
 func (s *site) source(w http.ResponseWriter, r *http.Request) error {

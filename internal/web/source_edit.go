@@ -95,7 +95,9 @@ func (s *site) sourceKinds(w http.ResponseWriter, r *http.Request) error {
 		}
 		v.Rows = append(v.Rows, ConnectorRow{Name: k.Name, Title: k.Title, Help: k.Help, Kinds: len(k.Kinds), Checks: len(s.checksOf(k)), Local: k.Local, Used: used[k.Name]})
 	}
-	slices.SortFunc(v.Rows, func(a, b ConnectorRow) int { return strings.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)) })
+	slices.SortFunc(v.Rows, func(a, b ConnectorRow) int {
+		return strings.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title))
+	})
 	v.Filter = part.Filter{Action: "/connect", Q: q, Hint: "Filter by name", Found: fmt.Sprintf("%d of %d", len(v.Rows), all)}
 	p := Page{Title: "Connect a source", Section: "/sources", Crumbs: []part.Crumb{{Text: "Sources", Href: "/sources"}, {Text: "Connect"}}}
 	return s.show(w, r, p, func(p Page) templ.Component { return connectorsPage(p, v) })

@@ -23,7 +23,7 @@ func rooms() []string {
 		internal/standing internal/gap internal/guide internal/work internal/notice internal/programme internal/report
 		internal/corpus
 		internal/workspace internal/backup internal/doctor internal/job internal/demo internal/api internal/web internal/server internal/cli
-		internal cmd/tickmark`)
+		internal cmd/tickmark scripts/openapi`)
 }
 
 // room is the place in the line of a package path without its module; a room with a slash at its end holds only packages

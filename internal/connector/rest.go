@@ -54,6 +54,11 @@ type List struct {
 	Key      string // member that names the object, or a template: "{parent}#{number}", "{parent.id}/{id}"
 	Label    string // member, or template
 	Occurred string // member with an RFC 3339 time, for events
+
+	// Kept is how long the service keeps events: {since} and {until} in Path and Body are the span to ask for, from the end of
+	// the last that was read whole, or from when the service still has any; and what is no longer listed is not closed.
+	Kept time.Duration
+
 	Total    string // member with the number of objects in all: fewer read is a gap
 	For      string // kind of the parent: one list for each, and its key is the scope; parents may have parents
 	Each     string // setting with values between commas: one list for each, which is {key} in Path, {parent} in Key, and the scope
@@ -120,6 +125,8 @@ type parent struct {
 	key  string
 	body json.RawMessage // its own, when what is asked of its children needs members of it
 	over *parent
+
+	since, until string // of what is read for it, when those are events
 }
 
 // of is the object that a list was read for.
@@ -146,7 +153,7 @@ func (r *rest) list(ctx context.Context, l List) error {
 			Reason: fmt.Sprintf("It is read for each %s, and not all of those are known: %s", l.For, above.gap.Reason)}
 		r.missing(l.Kind, g)
 	} else if len(above.parents) == 0 {
-		r.out.Complete(l.Kind, "")
+		r.complete(l, "", r.out.Now())
 	}
 	group, ctx := r.group(ctx)
 	for _, p := range above.parents {
@@ -185,8 +192,19 @@ func (r *rest) missing(kind string, g Gap) {
 	}
 }
 
+// late is how long a service may take to list an event.
+const late = time.Hour
+
 // scope reads the pages of one list and completes it when nothing was missing.
 func (r *rest) scope(ctx context.Context, l List, over parent, scope string) error {
+	until := r.out.Now()
+	if l.Kept > 0 {
+		since := r.out.Since(l.Kind, scope).Add(-late)
+		if first := until.Add(-l.Kept); since.Before(first) {
+			since = first
+		}
+		over.since, over.until = since.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339)
+	}
 	gap, err := r.pages(ctx, l, over, scope)
 	if err != nil {
 		return err
@@ -196,8 +214,16 @@ func (r *rest) scope(ctx context.Context, l List, over parent, scope string) err
 		r.missing(l.Kind, *gap)
 		return nil
 	}
-	r.out.Complete(l.Kind, scope)
+	r.complete(l, scope, until)
 	return nil
+}
+
+func (r *rest) complete(l List, scope string, until time.Time) {
+	if l.Kept > 0 {
+		r.out.Through(l.Kind, scope, until)
+		return
+	}
+	r.out.Complete(l.Kind, scope)
 }
 
 var seed = maphash.MakeSeed()
@@ -611,7 +637,11 @@ func (r *rest) value(name string, over parent) (value string, err error) {
 		}
 		at, member = at.over, cmp.Or(strings.TrimPrefix(up, "."), "key")
 	}
-	if setting, is := strings.CutPrefix(name, "settings."); is {
+	if name == "since" && over.since != "" {
+		value = over.since
+	} else if name == "until" && over.until != "" {
+		value = over.until
+	} else if setting, is := strings.CutPrefix(name, "settings."); is {
 		value = r.values[setting]
 	} else if member == "key" {
 		value = at.key

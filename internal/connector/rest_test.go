@@ -314,6 +314,35 @@ func TestPagers(t *testing.T) {
 	}
 }
 
+func TestEventsAreReadOnFromWhereTheLastRunEnded(t *testing.T) {
+	_, s := forge()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	s.Lists = []connector.List{{Kind: "forge_event", Path: "/events?from={since}&to={until}", Key: "id", Kept: 48 * time.Hour}}
+	srv := httptest.NewServer(replay(connectortest.Cassette{
+		"/events?from=2026-02-27T12:00:00Z&to=2026-03-01T12:00:00Z": {Body: `[{"id":1}]`},
+		"/events?from=2026-03-01T11:00:00Z&to=2026-03-02T12:00:00Z": {Body: `[{"id":2}]`},
+	}))
+	defer srv.Close()
+	first := &connectortest.Recorder{Clock: now}
+	if err := s.Read(t.Context(), with(srv.URL), first); err != nil || !first.Completed("forge_event", "") {
+		t.Fatalf("%v, %v", err, first.Gaps())
+	}
+	second := first.Next()
+	second.Clock = now.Add(24 * time.Hour)
+	if err := s.Read(t.Context(), with(srv.URL), second); err != nil || second.Count("forge_event") != 1 || len(second.Keys("forge_event", "")) != 2 {
+		t.Errorf("%v, %v, %v", err, second.Gaps(), second.Keys("forge_event", ""))
+	}
+	third := second.Next() // denied: what was read before is the place to go on from
+	third.Clock = now.Add(24 * time.Hour)
+	s.Lists[0].Path = "/none"
+	if err := s.Read(t.Context(), with(srv.URL), third); err != nil || third.Completed("forge_event", "") {
+		t.Errorf("%v: a list that was not read is complete", err)
+	}
+	if at := third.Next().Since("forge_event", ""); !at.Equal(now.Add(24 * time.Hour)) {
+		t.Errorf("the next run goes on from %v", at)
+	}
+}
+
 func TestDeclarationsThatCannotWorkAreRefused(t *testing.T) {
 	_, s := forge()
 	for _, lists := range [][]connector.List{

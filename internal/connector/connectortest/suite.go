@@ -39,6 +39,8 @@ type Suite struct {
 	Values   connector.Values // settings that work; endpoint and token_endpoint are set by Run
 	Secrets  []string         // values that may be in no output
 	Cassette Cassette         // answers for a whole read, with a list of more than one page
+	Now      time.Time        // the runs' clock; the machine's time when zero
+	Again    Cassette         // what a second run asks otherwise: events from where the first left off
 	Tokens   []string         // the requests of the cassette that ask for a token, such as "POST /oauth2/token"
 }
 
@@ -59,7 +61,7 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 	var asked []string
 	ok := t.Run("reads everything", func(t *testing.T) {
 		srv := s.serve(t, nil)
-		whole = s.read(t, c, srv, &Recorder{})
+		whole = s.read(t, c, srv, s.sink())
 		if !whole.Whole() {
 			t.Fatalf("gaps: %v", whole.Gaps())
 		}
@@ -88,7 +90,10 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 		return
 	}
 	t.Run("gives the same keys again", func(t *testing.T) {
-		again := s.read(t, c, s.serve(t, nil), whole.Next())
+		second := s
+		second.Cassette = maps.Clone(s.Cassette)
+		maps.Copy(second.Cassette, s.Again)
+		again := s.read(t, c, second.serve(t, nil), whole.Next())
 		for _, k := range c.Kinds {
 			if a, b := keys(whole, k.Name), keys(again, k.Name); !slices.Equal(a, b) {
 				t.Errorf("%s: %v, then %v", k.Name, a, b)
@@ -117,7 +122,7 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 			}
 			return false
 		})
-		if r := s.read(t, c, srv, &Recorder{}); !r.Whole() {
+		if r := s.read(t, c, srv, s.sink()); !r.Whole() {
 			t.Errorf("gaps: %v", r.Gaps())
 		}
 	})
@@ -141,7 +146,7 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 				io.WriteString(w, body)
 				return true
 			})
-			r := s.read(t, c, srv, &Recorder{})
+			r := s.read(t, c, srv, s.sink())
 			for _, k := range c.Kinds {
 				if r.Completed(k.Name, "") {
 					t.Errorf("%s is complete", k.Name)
@@ -168,7 +173,7 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 			http.Redirect(w, &http.Request{URL: &url.URL{Path: "/"}}, elsewhere.URL+"/"+at, http.StatusTemporaryRedirect)
 			return true
 		})
-		r := s.read(t, c, srv, &Recorder{})
+		r := s.read(t, c, srv, s.sink())
 		if len(stray) > 0 {
 			t.Errorf("another server was asked: %v", stray)
 		}
@@ -184,14 +189,14 @@ func Run(t *testing.T, c connector.Connector, s Suite) {
 			}
 			return false
 		})
-		err := c.Read(ctx, s.values(srv), &Recorder{})
+		err := c.Read(ctx, s.values(srv), s.sink())
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error is %v", err)
 		}
 	})
 	t.Run("stops when the sink fails", func(t *testing.T) {
 		full := errors.New("disk full")
-		err := c.Read(t.Context(), s.values(s.serve(t, nil)), &Recorder{Fail: func(connector.Item) error { return full }})
+		err := c.Read(t.Context(), s.values(s.serve(t, nil)), &Recorder{Clock: s.Now, Fail: func(connector.Item) error { return full }})
 		if !errors.Is(err, full) {
 			t.Errorf("error is %v", err)
 		}
@@ -214,7 +219,7 @@ func (s Suite) untrusted(t *testing.T, c connector.Connector) {
 			io.WriteString(w, reply.Body)
 			return true
 		})
-		sink := &Recorder{}
+		sink := s.sink()
 		err := c.Read(t.Context(), s.values(srv), sink)
 		if err == nil || len(sink.Items("")) > 0 {
 			t.Errorf("%s: %d objects were read, %v", name, len(sink.Items("")), err)
@@ -243,7 +248,7 @@ func (s Suite) denied(t *testing.T, c connector.Connector, asked []string) {
 					}
 					return p == path
 				})
-				r := s.read(t, c, srv, &Recorder{})
+				r := s.read(t, c, srv, s.sink())
 				at := slices.IndexFunc(r.Gaps(), func(g connector.Gap) bool { return g.Denied })
 				if at < 0 {
 					t.Fatalf("no gap is denied: %v", r.Gaps())
@@ -261,6 +266,8 @@ func (s Suite) denied(t *testing.T, c connector.Connector, asked []string) {
 		}
 	}
 }
+
+func (s Suite) sink() *Recorder { return &Recorder{Clock: s.Now} }
 
 func (s Suite) values(srv *server) connector.Values {
 	v := maps.Clone(s.Values)
@@ -285,10 +292,15 @@ func (s Suite) read(t *testing.T, c connector.Connector, srv *server, sink *Reco
 	return sink
 }
 
+// keys are those that stand after a run, with their scopes.
 func keys(r *Recorder, kind string) []string {
 	var out []string
-	for _, it := range r.Items(kind) {
-		out = append(out, it.Scope+"\x00"+it.Key)
+	for p, at := range r.keys {
+		for key := range at {
+			if p.kind == kind {
+				out = append(out, p.scope+"\x00"+key)
+			}
+		}
 	}
 	slices.Sort(out)
 	return out

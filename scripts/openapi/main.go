@@ -1,0 +1,158 @@
+// Command openapi cuts a vendor's OpenAPI description down to the questions that a connector asks, for its tests:
+//
+//	go run ./scripts/openapi -from "okta-sdk-golang 5.0.2, Apache-2.0" openapi.yaml "GET /api/v1/users" ... >testdata/openapi.json
+//
+// Kept are the named operations' parameters, bodies and answers of status 200 and 201 with every schema they refer to, without
+// descriptions, examples and patterns, whose dialect is not Go's. What is said to be required or forbidden stays as it is.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+func main() {
+	log.SetFlags(0)
+	from := flag.String("from", "", "origin and licence of the description")
+	flag.Parse()
+	if flag.NArg() < 2 || *from == "" {
+		log.Fatal("usage: openapi -from ORIGIN FILE \"METHOD PATH\"...")
+	}
+	data, err := os.ReadFile(flag.Arg(0))
+	if err != nil {
+		log.Fatal(err)
+	}
+	var node yaml.Node
+	if err := yaml.Unmarshal(data, &node); err != nil {
+		log.Fatal(err)
+	}
+	all := plain(&node).(map[string]any)
+	paths := map[string]any{}
+	for _, name := range flag.Args()[1:] {
+		method, path, _ := strings.Cut(name, " ")
+		found, ok := all["paths"].(map[string]any)[path].(map[string]any)
+		if !ok || found[strings.ToLower(method)] == nil {
+			log.Fatalf("%s has no %s", flag.Arg(0), name)
+		}
+		op := found[strings.ToLower(method)].(map[string]any)
+		for status := range op["responses"].(map[string]any) {
+			if status != "200" && status != "201" {
+				delete(op["responses"].(map[string]any), status)
+			}
+		}
+		for _, gone := range []string{"security", "tags", "callbacks"} {
+			delete(op, gone)
+		}
+		at, _ := paths[path].(map[string]any)
+		if at == nil {
+			at = map[string]any{}
+			if p := found["parameters"]; p != nil {
+				at["parameters"] = p
+			}
+		}
+		at[strings.ToLower(method)] = op
+		paths[path] = at
+	}
+	trim(paths, false)
+	parts := map[string]any{}
+	follow(all, paths, parts)
+	info := map[string]any{"title": "Cut from " + *from + " by scripts/openapi", "version": fmt.Sprint(all["info"].(map[string]any)["version"])}
+	out, err := json.MarshalIndent(map[string]any{"openapi": "3.0.3", "info": info, "paths": paths, "components": parts}, "", " ")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(out))
+}
+
+// follow copies every component that a value refers to.
+func follow(all map[string]any, v any, parts map[string]any) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			follow(all, e, parts)
+		}
+	case map[string]any:
+		for name, e := range v {
+			ref, ok := e.(string)
+			if name != "$ref" && !(ok && strings.HasPrefix(ref, "#/components/")) || !ok {
+				follow(all, e, parts)
+				continue
+			}
+			way := strings.Split(strings.TrimPrefix(ref, "#/components/"), "/")
+			section, _ := parts[way[0]].(map[string]any)
+			if section == nil {
+				section = map[string]any{}
+				parts[way[0]] = section
+			}
+			if len(way) != 2 || section[way[1]] != nil {
+				continue
+			}
+			of, ok := all["components"].(map[string]any)[way[0]].(map[string]any)[way[1]]
+			if !ok {
+				log.Fatalf("%s leads nowhere", ref)
+			}
+			trim(of, false)
+			section[way[1]] = of
+			follow(all, of, parts)
+		}
+	}
+}
+
+// trim takes out what judges nothing. Under properties every name is a property.
+func trim(v any, properties bool) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			trim(e, false)
+		}
+	case map[string]any:
+		for name, e := range v {
+			switch {
+			case !properties && (name == "description" || name == "example" || name == "examples" || name == "externalDocs" || name == "deprecated" ||
+				name == "default" || name == "pattern" || name == "headers" || name == "summary" || strings.HasPrefix(name, "x-")):
+				delete(v, name)
+			default:
+				trim(e, name == "properties" && !properties)
+			}
+		}
+		if _, answers := v["content"]; answers && v["required"] == nil {
+			v["description"] = "" // the format asks for one
+		}
+	}
+}
+
+// plain is a YAML value as JSON has it: dates stay text, and names are text.
+func plain(n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return plain(n.Content[0])
+	case yaml.AliasNode:
+		return plain(n.Alias)
+	case yaml.MappingNode:
+		out := map[string]any{}
+		for i := 0; i < len(n.Content); i += 2 {
+			out[n.Content[i].Value] = plain(n.Content[i+1])
+		}
+		return out
+	case yaml.SequenceNode:
+		out := []any{}
+		for _, e := range n.Content {
+			out = append(out, plain(e))
+		}
+		return out
+	}
+	if n.ShortTag() == "!!timestamp" {
+		return n.Value
+	}
+	var v any
+	if err := n.Decode(&v); err != nil {
+		log.Fatalf("line %d: %v", n.Line, err)
+	}
+	return v
+}

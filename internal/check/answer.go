@@ -33,6 +33,7 @@ type answer struct {
 
 	drop bool         // supersede the stored row instead of closing it
 	cut  store.Moment // with drop: and whatever else begins from then on
+	copy int64        // the stored row that this one repeats
 }
 
 const answerColumns = "a.id, a.series, a.record, a.status, a.reason, a.valid_from, a.valid_to, a.known, a.superseded, a.version, a.basis, v.entry"
@@ -183,7 +184,7 @@ func (r *round) put(u *unit, o, a *answer, record int64) {
 			a.Basis = b.text()
 			if a.From > o.From {
 				rest := *o
-				rest.ID, rest.To, rest.drop = 0, a.From, false
+				rest.copy, rest.ID, rest.To, rest.drop = o.ID, 0, a.From, false
 				u.flips = append(u.flips, &rest)
 			}
 		}
@@ -217,7 +218,7 @@ func (r *round) reopen(ctx context.Context, u *unit, record int64, from store.Mo
 	}
 	b := parseBasis(first.Basis)
 	b.Corrects = stored
-	first.ID, first.To, first.Basis = 0, store.Forever, b.text()
+	first.copy, first.ID, first.To, first.Basis = first.ID, 0, store.Forever, b.text()
 	u.count(record, first.Status, 1)
 	u.flips = append(u.flips, &first)
 	r.current[id] = &first

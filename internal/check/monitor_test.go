@@ -468,6 +468,7 @@ func TestVerifyNamesAChangedAnswer(t *testing.T) {
 		"an end":         "UPDATE result SET valid_to = valid_from + 1 WHERE status = 2",
 		"a row gone":     "DELETE FROM result WHERE status = 2",
 		"a forged proof": "UPDATE result SET commitment = salt WHERE status = 2",
+		"its salt":       "UPDATE result SET salt = NULL, status = 1 WHERE status = 2",
 		"another salt":   "UPDATE result SET salt = NULL, commitment = hash FROM (SELECT hash FROM series LIMIT 1) AS s WHERE status = 2",
 	} {
 		t.Run(name, func(t *testing.T) {

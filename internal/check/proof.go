@@ -12,6 +12,8 @@ import (
 // CommittedFlip is a row of results with what its commitment covers.
 type CommittedFlip struct {
 	ID         int64  `db:"id"`
+	Series     int64  `db:"series"`
+	Record     int64  `db:"record"`
 	Entry      int64  `db:"entry"`
 	Check      string `db:"check_id"`
 	Hash       []byte `db:"hash"`
@@ -30,12 +32,13 @@ func (c CommittedFlip) Flip() Flip {
 	return Flip{Check: c.Check, Hash: c.Hash, Version: c.Version, Status: c.Status, From: c.From, Known: c.Known, Reason: c.Reason, Basis: c.Basis, Salt: c.Salt}
 }
 
+const committedFlips = `SELECT a.id, a.series, a.record, a.entry, s.check_id, s.hash, a.status, a.valid_from, a.known, a.reason, a.basis, a.salt, a.commitment,
+	v.entry AS version_entry FROM result a JOIN series s ON s.id = a.series JOIN version v ON v.id = a.version `
+
 // Flips hands over the rows of results in the order of their ledger entries, for verification and packages.
 func (m *Monitor) Flips(ctx context.Context, q store.Q, fn func(CommittedFlip) error) error {
 	for entry, id := int64(-1), int64(0); ; {
-		rows, err := store.All[CommittedFlip](ctx, q, `SELECT a.id, a.entry, s.check_id, s.hash, a.status, a.valid_from, a.known, a.reason, a.basis, a.salt, a.commitment,
-			v.entry AS version_entry FROM result a JOIN series s ON s.id = a.series JOIN version v ON v.id = a.version
-			WHERE (a.entry, a.id) > ($1, $2) ORDER BY a.entry, a.id LIMIT 2000`, entry, id)
+		rows, err := store.All[CommittedFlip](ctx, q, committedFlips+"WHERE (a.entry, a.id) > ($1, $2) ORDER BY a.entry, a.id LIMIT 2000", entry, id)
 		if err != nil {
 			return err
 		}
@@ -53,72 +56,128 @@ func (m *Monitor) Flips(ctx context.Context, q store.Q, fn func(CommittedFlip) e
 
 // Verify recomputes the commitments of all stored answers and compares them with the ledger. It returns how many answers it
 // proved; an error is a fault that names the first that does not hold.
-func (m *Monitor) Verify(ctx context.Context, progress func(done int64)) (int64, error) {
-	n := int64(0)
-	err := m.Book.DB.Read(ctx, func(tx *store.Tx) error {
-		var batch [][32]byte
-		var first CommittedFlip
-		check := func() error {
-			if len(batch) == 0 {
-				return nil
-			}
-			leaf, err := m.Book.Log.Leaf(ctx, first.Entry)
-			if err != nil {
-				return err
-			}
-			if leaf.Type != merkle.LeafResults || leaf.Commitment != FlipsCommitment(first.Check, first.Hash, batch) {
-				return unproved("the answers of %s in entry %d are not those that were committed to.", first.Check, first.Entry)
-			}
-			if batch = batch[:0]; progress != nil {
-				progress(n)
-			}
-			return nil
-		}
-		err := m.Flips(ctx, tx, func(f CommittedFlip) error {
-			if len(batch) > 0 && f.Entry != first.Entry {
-				if err := check(); err != nil {
-					return err
-				}
-			}
-			if len(batch) == 0 {
-				first = f
-			}
-			if len(f.Commitment) != 32 {
-				return unproved("result %d has no commitment.", f.ID)
-			}
-			c := [32]byte(f.Commitment)
-			if f.Salt != nil && f.Flip().Commitment() != c { // without a salt its words were erased
-				return unproved("result %d of %s was changed after it was written.", f.ID, f.Check)
-			}
-			batch = append(batch, c)
-			n++
-			return nil
+func (m *Monitor) Verify(ctx context.Context, progress func(done int64)) (n int64, err error) {
+	err = m.Book.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		n, err = m.audit(ctx, tx, progress, func(a altered) error {
+			return fault.New(fault.Invalid, "The results do not hold: %s", a.why).WithNext("Compare with a package or backup made before.")
 		})
-		if err != nil {
-			return err
-		}
-		if err := check(); err != nil {
-			return err
-		}
-		entries, err := store.One[int64](ctx, tx, "SELECT count(DISTINCT entry) FROM result")
-		if err != nil {
-			return err
-		}
-		leaves, err := m.Book.Log.CountLeaves(ctx, tx, merkle.LeafResults)
-		if err != nil {
-			return err
-		}
-		if entries != leaves {
-			return unproved("the ledger has %d entries of results, and there are rows for %d.", leaves, entries)
-		}
-		return m.chains(ctx, tx)
+		return err
 	})
 	return n, err
 }
 
+// altered is a row of results that the ledger does not back; rows that are gone have no number.
+type altered struct {
+	row, series, record int64
+	check               string
+	end                 bool // only its end is not the one that the next beginning gives
+	why                 string
+}
+
+// audit hands over every row that the ledger does not back, and gives how many it looked at.
+func (m *Monitor) audit(ctx context.Context, q store.Q, progress func(done int64), found func(altered) error) (int64, error) {
+	n := int64(0)
+	erased, err := m.Book.Erased(ctx, q)
+	if err != nil {
+		return n, err
+	}
+	var batch []CommittedFlip
+	whole := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		first := batch[0]
+		ok, err := m.committed(ctx, batch)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			why := fmt.Sprintf("the answers of %s in entry %d are not those that were committed to.", first.Check, first.Entry)
+			for _, f := range batch {
+				if err := found(altered{row: f.ID, series: f.Series, record: f.Record, check: f.Check, why: why}); err != nil {
+					return err
+				}
+			}
+		}
+		if batch = batch[:0]; progress != nil {
+			progress(n)
+		}
+		return nil
+	}
+	err = m.Flips(ctx, q, func(f CommittedFlip) error {
+		if len(batch) > 0 && f.Entry != batch[0].Entry {
+			if err := whole(); err != nil {
+				return err
+			}
+		}
+		batch = append(batch, f)
+		n++
+		if f.holds(erased) {
+			return nil
+		}
+		return found(altered{row: f.ID, series: f.Series, record: f.Record, check: f.Check, why: fmt.Sprintf("result %d of %s was changed after it was written.", f.ID, f.Check)})
+	})
+	if err == nil {
+		err = whole()
+	}
+	if err != nil {
+		return n, err
+	}
+	entries, err := store.One[int64](ctx, q, "SELECT count(DISTINCT entry) FROM result")
+	if err != nil {
+		return n, err
+	}
+	leaves, err := m.Book.Log.CountLeaves(ctx, q, merkle.LeafResults)
+	if err != nil {
+		return n, err
+	}
+	if entries != leaves {
+		if err := found(altered{why: fmt.Sprintf("the ledger has %d entries of results, and there are rows for %d.", leaves, entries)}); err != nil {
+			return n, err
+		}
+	}
+	return n, m.chains(ctx, q, found)
+}
+
+// committed reports whether the rows of an entry are those that the ledger committed to.
+func (m *Monitor) committed(ctx context.Context, batch []CommittedFlip) (bool, error) {
+	hashes := make([][32]byte, len(batch))
+	for i, f := range batch {
+		copy(hashes[i][:], f.Commitment)
+	}
+	leaf, err := m.Book.Log.Leaf(ctx, batch[0].Entry)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return false, err
+	}
+	return leaf.Type == merkle.LeafResults && leaf.Commitment == FlipsCommitment(batch[0].Check, batch[0].Hash, hashes), nil
+}
+
+// backed reports whether one row is what the ledger committed to.
+func (m *Monitor) backed(ctx context.Context, q store.Q, id int64) (bool, error) {
+	batch, err := store.All[CommittedFlip](ctx, q, committedFlips+"WHERE a.entry = (SELECT entry FROM result WHERE id = $1) ORDER BY a.id", id)
+	if err != nil {
+		return false, err
+	}
+	erased, err := m.Book.Erased(ctx, q)
+	if err != nil {
+		return false, err
+	}
+	for _, f := range batch {
+		if f.ID == id && f.holds(erased) {
+			return m.committed(ctx, batch)
+		}
+	}
+	return false, nil
+}
+
+// holds reports whether a row is what its own commitment says; where its record was erased, its words are gone.
+func (c CommittedFlip) holds(erased map[int64]bool) bool {
+	return len(c.Commitment) == 32 && (c.Salt == nil && erased[c.Record] || c.Salt != nil && c.Flip().Commitment() == [32]byte(c.Commitment))
+}
+
 // chains proves the ends of intervals, which no commitment holds, from the beginnings, which are committed to: of the rows
 // that stand about a record, each ends where the next begins, and a row was superseded when another was known.
-func (m *Monitor) chains(ctx context.Context, q store.Q) error {
+func (m *Monitor) chains(ctx context.Context, q store.Q, found func(altered) error) error {
 	type row struct {
 		ID      int64        `db:"id"`
 		Series  int64        `db:"series"`
@@ -144,7 +203,9 @@ func (m *Monitor) chains(ctx context.Context, q store.Q) error {
 				end = rows[i+1].From
 			}
 			if r.To != end {
-				return unproved("result %d ends at %s, and the next one about its record begins at %s.", r.ID, r.To, end)
+				if err := found(altered{row: r.ID, series: r.Series, record: r.Record, end: true, why: fmt.Sprintf("result %d ends at %s, and the next one about its record begins at %s.", r.ID, r.To, end)}); err != nil {
+					return err
+				}
 			}
 			series, record, from = r.Series, r.Record, r.From
 		}
@@ -152,8 +213,4 @@ func (m *Monitor) chains(ctx context.Context, q store.Q) error {
 			return nil
 		}
 	}
-}
-
-func unproved(format string, args ...any) error {
-	return fault.New(fault.Invalid, "The results do not hold: %s", fmt.Sprintf(format, args...)).WithNext("Compare with a package or backup made before.")
 }

@@ -34,6 +34,9 @@ type Recheck struct {
 	Differences []Discrepancy `json:"differences"`
 	Differ      int           `json:"differ"` // how many differ; Differences has the first of them
 	Left        []Left        `json:"left"`   // what cannot be judged again
+	Altered     int           `json:"-"`      // of a night: answers that the ledger does not back
+
+	rests []int64 // the versions that all differences rest on, by number
 }
 
 // Discrepancy is a record about which the kept answer is not the one that its versions give.
@@ -411,6 +414,7 @@ func (a *again) settling(ctx context.Context, x *spot) (bool, error) {
 
 func (a *again) differ(ctx context.Context, x *spot, v record.Version, o answer, j judged) error {
 	a.out.Differ++
+	a.out.rests = append(append(a.out.rests, v.ID), j.versions...)
 	if len(a.out.Differences) >= mostDifferences {
 		return nil
 	}

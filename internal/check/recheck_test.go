@@ -10,6 +10,8 @@ import (
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
 	"tickmark/internal/connector"
+	"tickmark/internal/ledger"
+	"tickmark/internal/ledger/merkle"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
 	"tickmark/internal/store/storetest"
@@ -69,19 +71,145 @@ func TestJudgingAgainNamesEveryAnswerThatDiffers(t *testing.T) {
 			t.Error("judging again wrote")
 		}
 
-		// A night notes what differed and corrects what stands.
+		// A night notes what differed, and judges anew what stands.
 		if last, err := d.m.LastNight(d.ctx); err != nil || last.At != 0 {
 			t.Errorf("%+v %v", last, err)
 		}
 		if found, err := d.m.Night(d.ctx, nil); err != nil || found.Differ != 1 {
 			t.Errorf("%+v %v", found, err)
 		}
-		if last, err := d.m.LastNight(d.ctx); err != nil || last.At == 0 || last.Differ != 1 || last.Where["HOST-01"] != 1 {
+		if last, err := d.m.LastNight(d.ctx); err != nil || last.At == 0 || last.Differ != 1 || last.Where["HOST-01"] != 1 || last.Altered == 0 {
 			t.Errorf("%+v %v", last, err)
 		}
 		if found, err := d.m.Night(d.ctx, nil); err != nil || found.Differ != 0 {
 			t.Errorf("%+v %v", found, err)
 		}
+	})
+}
+
+// A mistake of Tickmark's own is committed to like any answer, and is corrected.
+func TestANightCorrectsAMistakeThatTheLedgerBacks(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, multiFactor)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.see("host_user", "1", `{"name":"ada","human":true,"mfa":false}`)
+		d.evaluate()
+		err := d.book.Log.Write(d.ctx, func(tx *ledger.Tx) error {
+			wrong := check.CommittedFlip{}
+			if err := d.m.Flips(d.ctx, tx, func(f check.CommittedFlip) error { wrong = f; return nil }); err != nil {
+				return err
+			}
+			flip := wrong.Flip()
+			flip.Status, flip.Reason, flip.Known = 1, "", int64(tx.Now)
+			c := flip.Commitment()
+			entry := tx.Append(merkle.LeafResults, check.FlipsCommitment(flip.Check, flip.Hash, [][32]byte{c}))
+			if _, err := tx.Exec(d.ctx, "UPDATE result SET superseded = $1 WHERE id = $2", tx.Now, wrong.ID); err != nil {
+				return err
+			}
+			_, err := tx.Exec(d.ctx, `INSERT INTO result (id, series, record, status, reason, valid_from, valid_to, known, superseded, version, basis, entry, salt, commitment)
+				SELECT id + 1, series, record, 1, '', valid_from, valid_to, $1, $2, version, basis, $3, salt, $4 FROM result WHERE id = $5`, tx.Now, store.Forever, entry, c[:], wrong.ID)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.m.Verify(d.ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		d.want(check.Filter{}, "1 pass 01 00:00–")
+		d.goTo("2026-01-02 00:00")
+		if found, err := d.m.Night(d.ctx, nil); err != nil || found.Differ != 1 || found.Altered != 0 {
+			t.Errorf("%+v %v", found, err)
+		}
+		d.want(check.Filter{}, "1 fail 01 00:00– User ada can sign in without a second factor. (corrected)")
+	})
+}
+
+func TestWhatSomebodyChangedInTheDatabaseIsSetAside(t *testing.T) {
+	for name, harm := range map[string]struct {
+		sql     string
+		altered int
+	}{
+		"a status":                   {"UPDATE result SET status = 1, reason = '' WHERE status = 2", 1},
+		"a status and a sentence":    {"UPDATE result SET status = 3, reason = 'fine' WHERE status = 2", 1},
+		"a beginning":                {"UPDATE result SET valid_from = valid_from + 3600000000 WHERE status = 2", 2},
+		"an end":                     {"UPDATE result SET valid_to = valid_from + 3600000000 WHERE status = 2", 1},
+		"a pass that goes on":        {"UPDATE result SET valid_to = valid_to + 3600000000 WHERE status = 1 AND valid_to < 4611686018427387904", 1},
+		"a row gone":                 {"DELETE FROM result WHERE status = 2", 2},
+		"a row and its proof":        {"UPDATE result SET status = 1, salt = NULL WHERE status = 2", 1},
+		"a pass that was never said": {"UPDATE result SET status = 1, salt = NULL, commitment = (SELECT hash FROM series LIMIT 1) WHERE status = 2", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				d := open(t, db, multiFactor)
+				d.covered("host_user", "2026-01-01 00:00", "", "")
+				d.see("host_user", "bob", `{"name":"bob","human":true,"mfa":true}`)
+				d.evaluate()
+				d.goTo("2026-01-02 00:00")
+				d.see("host_user", "bob", `{"name":"bob","human":true,"mfa":false}`)
+				d.evaluate()
+				d.run(harm.sql)
+				d.goTo("2026-01-03 00:00")
+				before, err := store.All[row](d.ctx, db, "SELECT "+rowColumns+" FROM result ORDER BY id")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 2 { // it stays said
+					found, err := d.m.Night(d.ctx, nil)
+					if err != nil || found.Altered < harm.altered {
+						t.Fatalf("%+v %v", found, err)
+					}
+					if last, err := d.m.LastNight(d.ctx); err != nil || last.Altered != found.Altered || len(last.AlteredIn) == 0 {
+						t.Errorf("%+v %v", last, err)
+					}
+				}
+				if said := d.say(check.Filter{}); !strings.HasPrefix(said, "bob fail 02 00:00– User bob can sign in without a second factor.") {
+					t.Error(said)
+				}
+				for _, f := range []check.Filter{{AsOf: d.at("2026-01-02 12:00")}, {From: d.at("2026-01-02 00:01"), To: d.at("2026-01-03 00:01")}} {
+					if said := d.say(f); strings.Contains(said, "pass") {
+						t.Errorf("what was changed passes for an answer: %s", said)
+					}
+				}
+				for _, old := range before {
+					now, err := store.One[row](d.ctx, db, "SELECT "+rowColumns+" FROM result WHERE id = $1", old.ID)
+					if now.Dropped = old.Dropped; err != nil || now != old {
+						t.Errorf("what was found is not kept: %+v, and it was %+v %v", now, old, err)
+					}
+				}
+				if again, lines := d.again(""); lines != "" {
+					t.Errorf("%+v %s", again, lines)
+				}
+				if err := d.book.DB.Read(d.ctx, func(tx *store.Tx) error {
+					n, err := store.One[int64](d.ctx, tx, "SELECT count(*) FROM result_tally t WHERE t.n <> (SELECT count(*) FROM result a WHERE a.series = t.series AND a.status = t.status AND a.valid_to = $1 AND a.superseded = $1)", store.Forever)
+					if err == nil && n > 0 {
+						t.Error("the tallies are not the counts")
+					}
+					return err
+				}); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func TestNothingIsCorrectedByARecordThatSomebodyChanged(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		d := open(t, db, multiFactor)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.see("host_user", "ada", `{"name":"ada","human":true,"mfa":true}`)
+		d.see("host_user", "bob", `{"name":"bob","human":true,"mfa":false}`)
+		d.evaluate()
+		d.run("UPDATE version SET body = (SELECT v.body FROM version v JOIN record r ON r.id = v.record WHERE r.key = 'ada') WHERE record = (SELECT id FROM record WHERE key = 'bob')")
+		d.goTo("2026-01-02 00:00")
+		if found, err := d.m.Night(d.ctx, nil); err != nil || found.Differ != 1 {
+			t.Errorf("%+v %v", found, err)
+		}
+		if last, err := d.m.LastNight(d.ctx); err != nil || last.Records != 1 {
+			t.Errorf("%+v %v", last, err)
+		}
+		d.want(check.Filter{Status: check.Fail}, "bob fail 01 00:00– User bob can sign in without a second factor.")
 	})
 }
 

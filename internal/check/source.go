@@ -348,6 +348,7 @@ type basis struct {
 	Ended    string      `json:"ended,omitempty"`    // status ended: gone or not_applicable
 	Waits    bool        `json:"waits,omitempty"`    // unknown until what was looked up is read again
 	Corrects int64       `json:"corrects,omitempty"` // the result that this one replaces
+	Altered  bool        `json:"altered,omitempty"`  // because the ledger does not back it
 }
 
 type basisJoin struct {
@@ -358,7 +359,7 @@ type basisJoin struct {
 const maxBasis = 50
 
 func (b basis) text() string {
-	if len(b.Joins) == 0 && len(b.Versions) == 0 && b.Ended == "" && !b.Waits && b.Corrects == 0 {
+	if len(b.Joins) == 0 && len(b.Versions) == 0 && b.Ended == "" && !b.Waits && b.Corrects == 0 && !b.Altered {
 		return ""
 	}
 	j, _ := json.Marshal(b)

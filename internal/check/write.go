@@ -59,6 +59,19 @@ func (u *unit) write(ctx context.Context, tx *ledger.Tx, m *Monitor, next int64)
 	rows := make([][]any, 0, len(u.flips))
 	hashes := make([][32]byte, 0, len(u.flips))
 	for _, a := range u.flips {
+		if a.copy != 0 { // what somebody changed in the database is not committed to a second time
+			ok, err := m.backed(ctx, tx, a.copy)
+			if err != nil {
+				return next, err
+			}
+			if !ok {
+				if a.To == store.Forever {
+					u.delta[a.Status]--
+					u.delta[codes[Unknown]]++
+				}
+				a.Status, a.Reason, a.Basis = codes[Unknown], wasAltered, basis{Corrects: a.copy, Altered: true}.text()
+			}
+		}
 		f := Flip{Check: u.ID, Hash: u.series.Hash, Version: a.Entry, Status: a.Status, From: int64(a.From), Known: int64(tx.Now),
 			Reason: a.Reason, Basis: a.Basis, Salt: merkle.NewSalt()}
 		c := f.Commitment()

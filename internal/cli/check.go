@@ -366,7 +366,7 @@ func (c *checkVerify) Run(s *session) error {
 			}
 		}
 		if found.Differ > 0 {
-			return fault.New(fault.Invalid, "%d answers are not those that their versions give.", found.Differ).WithNext("Run tickmark ledger verify first: if it fails, somebody changed the database. If it holds, the mistake is Tickmark's: keep what this says and tell whoever makes it. tickmark check run --full corrects the answers and marks the corrections.")
+			return fault.New(fault.Invalid, "%d answers are not those that their versions give.", found.Differ).WithNext("Run tickmark ledger verify first: if it fails, somebody changed the database. If it holds, the mistake is Tickmark's: keep what this says and tell whoever makes it. Then tickmark check run --full corrects the answers and marks the corrections; what somebody changed, the server sets aside at night.")
 		}
 		return nil
 	})

@@ -312,6 +312,8 @@ func answers(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 		return nil, err
 	case last.At == 0:
 		return one("answers", Good, "", "They were not yet judged again from scratch; a server does so each night, and tickmark check verify at once"), nil
+	case last.Altered > 0 || last.Records > 0:
+		return one("answers", Bad, "Run tickmark ledger verify for the first that does not hold.", "Somebody changed the database. %s", last.Changed()), nil
 	case last.Differ > 0:
 		var where []string
 		for id, n := range last.Where {

@@ -81,6 +81,15 @@ func TestWhatIsWrongIsSaidAndWhatToDo(t *testing.T) {
 		if said, _ = look(); !strings.Contains(said, "tickmark connect test git") || !strings.Contains(said, "The last was made on") || !strings.Contains(said, "2 of 9 answers came out otherwise: HOST-01 (2)") {
 			t.Error(said)
 		}
+		if err := w.Log.Write(t.Context(), func(tx *ledger.Tx) error {
+			_, err := tx.Act(t.Context(), "check.rechecked", "job:check", "workspace", check.Rechecked{Judged: 9, Altered: 3, AlteredIn: map[string]int{"HOST-01": 2, "JOIN-01": 1}, Records: 1})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if said, lines = look(); doctor.Worst(lines) != doctor.Bad || !strings.Contains(said, "The ledger does not back 3 answers: HOST-01 (2), JOIN-01 (1).") || !strings.Contains(said, "no answer was corrected by them") {
+			t.Error(said)
+		}
 		if err := os.MkdirAll(filepath.Join(w.Data, "checks"), 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -208,7 +208,9 @@ func TestVerifyFindsAChangedRecord(t *testing.T) {
 		"UPDATE version SET valid_from = valid_from - 1 WHERE id = 1",
 		"DELETE FROM version WHERE id = 2",
 		"UPDATE record SET key = 'other' WHERE id = 1",
+		"UPDATE version SET salt = NULL, reason = 'erased, as it were' WHERE id = 1",
 		"UPDATE action SET actor = 'person:nobody'",
+		"UPDATE action SET actor = 'person:nobody', salt = NULL",
 		"DELETE FROM action",
 	} {
 		ctx := context.Background()

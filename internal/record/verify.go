@@ -3,6 +3,9 @@ package record
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger"
@@ -91,6 +94,10 @@ func (b *Book) Verify(ctx context.Context, progress func(what string, done, tota
 		if err != nil {
 			return err
 		}
+		erased, err := b.Erased(ctx, tx)
+		if err != nil {
+			return err
+		}
 		for after := int64(0); ; {
 			list, err := b.Committed(ctx, tx, after, 2000)
 			if err != nil {
@@ -105,20 +112,11 @@ func (b *Book) Verify(ctx context.Context, progress func(what string, done, tota
 			}
 			for _, s := range list {
 				after = s.ID
-				leaf, ok := leaves[s.Entry]
-				if !ok || leaf.Type != merkle.LeafVersion {
-					return broken("%s %s: entry %d is not the entry of a version.", s.Kind, s.Key, s.Entry)
+				if err := s.holds(leaves, erased); err != nil {
+					return err
 				}
-				if leaf.At != s.From {
-					return broken("%s %s: it says it holds from %s, the ledger %s.", s.Kind, s.Key, store.Moment(s.From), store.Moment(leaf.At))
-				}
-				p.Versions++
-				if s.Salt == nil {
+				if p.Versions++; s.Salt == nil {
 					p.Erased++
-					continue
-				}
-				if Commitment(s.Committed) != leaf.Commitment {
-					return broken("%s %s from %s: its content is not what ledger entry %d committed to.", s.Kind, s.Key, store.Moment(s.From), s.Entry)
 				}
 			}
 			if progress != nil {
@@ -130,9 +128,80 @@ func (b *Book) Verify(ctx context.Context, progress func(what string, done, tota
 		} else if n != p.Versions {
 			return broken("the ledger has %d versions, the database %d: some were removed.", n, p.Versions)
 		}
-		return b.verifyActions(ctx, tx, &p)
+		return b.verifyActions(ctx, tx, erased, &p)
 	})
 	return p, err
+}
+
+// holds compares a version with the leaf that commits to it; what was erased keeps its place.
+func (s Sealed) holds(leaves map[int64]merkle.Leaf, erased map[int64]bool) error {
+	leaf, ok := leaves[s.Entry]
+	switch {
+	case !ok || leaf.Type != merkle.LeafVersion:
+		return broken("%s %s: entry %d is not the entry of a version.", s.Kind, s.Key, s.Entry)
+	case leaf.At != s.From:
+		return broken("%s %s: it says it holds from %s, the ledger %s.", s.Kind, s.Key, store.Moment(s.From), store.Moment(leaf.At))
+	case s.Salt == nil && !erased[s.Record]:
+		return broken("%s %s from %s: its content is gone, and the ledger has no erasure of it.", s.Kind, s.Key, store.Moment(s.From))
+	case s.Salt != nil && Commitment(s.Committed) != leaf.Commitment:
+		return broken("%s %s from %s: its content is not what ledger entry %d committed to.", s.Kind, s.Key, store.Moment(s.From), s.Entry)
+	}
+	return nil
+}
+
+// Erased are the numbers of the records that were erased, by what the ledger has of it. Whoever takes away a salt can otherwise
+// pass anything off as erased.
+func (b *Book) Erased(ctx context.Context, q store.Q) (map[int64]bool, error) {
+	type row struct {
+		ledger.Action
+		Leaf []byte `db:"leaf"`
+	}
+	out := map[int64]bool{}
+	err := store.Each(ctx, q, func(r row) error {
+		leaf, err := merkle.ParseLeaf(r.Leaf)
+		if err != nil {
+			return err
+		}
+		_, number, _ := strings.Cut(r.Subject, " record ")
+		id, err := strconv.ParseInt(number, 10, 64)
+		out[id] = out[id] || err == nil && leaf.Type == merkle.LeafErasure && leaf.Commitment == r.Commitment()
+		return nil
+	}, "SELECT a.entry, a.at, a.verb, a.actor, a.subject, a.detail, a.salt, e.leaf FROM action a JOIN entry e ON e.idx = a.entry WHERE a.verb = 'record.erased' AND a.salt IS NOT NULL")
+	if err != nil {
+		return nil, fmt.Errorf("read what was erased: %w", err)
+	}
+	return out, nil
+}
+
+// Altered counts those of some versions that the ledger does not back.
+func (b *Book) Altered(ctx context.Context, q store.Q, versions []int64) (int, error) {
+	erased, err := b.Erased(ctx, q)
+	if err != nil || len(versions) == 0 {
+		return 0, err
+	}
+	n := 0
+	slices.Sort(versions)
+	for part := range slices.Chunk(slices.Compact(versions), 200) {
+		args := make([]any, len(part))
+		for i, id := range part {
+			args[i] = id
+		}
+		list, err := b.committed(ctx, q, "v.id IN ("+store.Marks(1, len(part))+")", args...)
+		if err != nil { // one that cannot be read back is none that was written
+			n++
+			continue
+		}
+		leaves, err := leavesOf(ctx, q, list)
+		if err != nil {
+			return n, err
+		}
+		for _, s := range list {
+			if s.holds(leaves, erased) != nil {
+				n++
+			}
+		}
+	}
+	return n, nil
 }
 
 func broken(format string, args ...any) error {
@@ -165,7 +234,7 @@ func leavesOf(ctx context.Context, q store.Q, list []Sealed) (map[int64]merkle.L
 	return out, nil
 }
 
-func (b *Book) verifyActions(ctx context.Context, tx *store.Tx, p *Proven) error {
+func (b *Book) verifyActions(ctx context.Context, tx *store.Tx, erased map[int64]bool, p *Proven) error {
 	type row struct {
 		ledger.Action
 		Leaf []byte `db:"leaf"`
@@ -190,6 +259,13 @@ func (b *Book) verifyActions(ctx context.Context, tx *store.Tx, p *Proven) error
 				return err
 			}
 			if a.Salt == nil {
+				of, err := store.All[int64](ctx, tx, "SELECT record FROM version WHERE closed = $1", a.Entry)
+				if err != nil {
+					return err
+				}
+				if len(of) == 0 || !erased[of[0]] {
+					return broken("the action %s at %s has no content, and the ledger has no erasure of it.", a.Verb, a.At)
+				}
 				p.Erased++
 			} else if leaf.Commitment != a.Commitment() || leaf.At != int64(a.At) {
 				return broken("the action %s at %s is not what ledger entry %d committed to.", a.Verb, a.At, a.Entry)

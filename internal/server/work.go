@@ -50,7 +50,12 @@ func (s *Server) night(ctx context.Context, _ string, say func(queue.Progress)) 
 	for _, d := range found.Differences[:min(20, len(found.Differences))] {
 		slog.Error("an answer was not the one that its versions give", "check", d.Check, "kind", d.Kind, "version", d.Versions[0], "kept", d.Stored, "judged", d.Judged)
 	}
-	say(queue.Progress{Said: fmt.Sprintf("%d answers judged again, %d differed", found.Judged, found.Differ)})
+	said := fmt.Sprintf("%d answers judged again, %d differed", found.Judged, found.Differ)
+	if found.Altered > 0 {
+		slog.Error("somebody changed answers in the database: run tickmark ledger verify", "answers", found.Altered)
+		said += fmt.Sprintf(", %d that the ledger does not back", found.Altered)
+	}
+	say(queue.Progress{Said: said})
 	return err
 }
 

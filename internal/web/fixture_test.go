@@ -85,6 +85,11 @@ func fixtures() []fixture {
 			return checksPage(framed("Checks", "/checks", part.Crumb{Text: "Program"}, part.Crumb{Text: "Checks"}), CheckList{Counts: part.Counts{Passing: 21, Attention: 3, Failing: 2, Unknown: 7}, Rows: fixtureChecks(), Current: "failing",
 				Filter: part.Filter{Action: "/checks", Hint: "Filter by text, id or kind", Found: "4 of 33", Groups: []part.Choice{part.StatusChoice("failing")}}})
 		}},
+		{path: "/checks/changed", page: func() templ.Component {
+			return checksPage(framed("Checks", "/checks", part.Crumb{Text: "Program"}, part.Crumb{Text: "Checks"}), CheckList{Counts: part.Counts{Passing: 21, Unknown: 8}, Rows: fixtureChecks(),
+				Night:  check.Rechecked{At: 1_796_004_000_000_000, Checks: 29, Judged: 8013, Differ: 2, Altered: 2, AlteredIn: map[string]int{"HOST-01": 2}},
+				Filter: part.Filter{Action: "/checks", Hint: "Filter by text, id or kind", Found: "4 of 29", Groups: []part.Choice{part.StatusChoice("")}}})
+		}},
 		{path: "/checks/broken", page: func() templ.Component {
 			return checksPage(framed("Checks", "/checks", part.Crumb{Text: "Program"}, part.Crumb{Text: "Checks"}), CheckList{Counts: part.Counts{Passing: 21, Unknown: 8}, Rows: fixtureChecks(), Night: check.Rechecked{At: 1_796_004_000_000_000, Checks: 29, Judged: 8013, Differ: 2},
 				Broken: []check.Problem{{File: "/var/lib/tickmark/checks/ours-01.yaml", Check: "OURS-01", Message: "/var/lib/tickmark/checks/ours-01.yaml:5:9: there is no field positon declared in person; did you mean position?"}},

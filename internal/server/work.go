@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tickmark/internal/check"
+	"tickmark/internal/collect"
 	"tickmark/internal/job"
 	"tickmark/internal/queue"
 	"tickmark/internal/store"
@@ -126,7 +127,10 @@ func (s *Server) nightly(ctx context.Context) error {
 	return err
 }
 
-// collectDue asks for the connections whose last run began longer ago than their interval.
+// lookedAt is how many runs tell when a connection is due again.
+const lookedAt = 20
+
+// collectDue asks for the connections that are due.
 func (s *Server) collectDue(ctx context.Context) error {
 	conns, err := s.w.Collect.Connections(ctx)
 	if err != nil {
@@ -136,11 +140,19 @@ func (s *Server) collectDue(ctx context.Context) error {
 		if c.Paused {
 			continue
 		}
-		last, err := s.w.Collect.LastRuns(ctx, c.Name, 1)
+		last, err := s.w.Collect.LastRuns(ctx, c.Name, lookedAt)
 		if err != nil {
 			return err
 		}
-		if len(last) > 0 && last[0].Occurred != nil && s.w.Log.Clock().Sub(last[0].Occurred.At) < c.Interval() {
+		var runs []collect.Summary
+		for _, v := range last {
+			sum, err := collect.ParseSummary(v)
+			if err != nil {
+				return err
+			}
+			runs = append(runs, sum)
+		}
+		if s.w.Log.Clock().Before(c.Due(runs)) {
 			continue
 		}
 		if _, err := s.queue.Ask(ctx, collectWork, c.Name, "job:schedule"); err != nil {

@@ -30,6 +30,7 @@ const (
 	maxAnswer    = 32 << 20 // bytes of one page
 	maxTries     = 6
 	maxRedirects = 5
+	secondary    = 60               // of the first wait, where a service says that it was asked too much and not for how long
 	longestWait  = 15 * time.Minute // for one retry; a service that asks for more is reported as not read
 	askTimeout   = 2 * time.Minute  // of one request with its answer
 )
@@ -286,7 +287,7 @@ func refuse(format string, args ...any) error { return &refused{reason: fmt.Spri
 
 // get asks once and, where the service is busy or the network broke, again. The error is a *refused for what the service
 // would not or could not say, and otherwise ends the read.
-func (c *client) get(ctx context.Context, kind string, q question, absent []int) (answer, error) {
+func (c *client) get(ctx context.Context, kind string, q question, said []Told) (answer, error) {
 	redirects, renewed := 0, 0
 	for try := 1; ; try++ {
 		at := q.URL
@@ -302,7 +303,11 @@ func (c *client) get(ctx context.Context, kind string, q question, absent []int)
 			return answer{}, ctx.Err()
 		}
 		var wait time.Duration
+		var told *Told
 		reason := ""
+		if err == nil {
+			told = tell(said, resp.StatusCode, body)
+		}
 		switch {
 		case errors.Is(err, errTooLarge):
 			return answer{}, refuse("The answer of %s is larger than %d MB and was not read.", where(at), maxAnswer>>20)
@@ -313,7 +318,16 @@ func (c *client) get(ctx context.Context, kind string, q question, absent []int)
 				}
 				return answer{}, refuse("%s", reason)
 			}
-		case slices.Contains(absent, resp.StatusCode):
+		case told != nil && told.Busy:
+			reason = fmt.Sprintf("%s answered %s", where(at), status(resp))
+			if wait = retryAfter(resp, c.out.Now()); wait < 0 {
+				wait = secondary * c.backoff
+			}
+		case told != nil && told.Denied:
+			return answer{}, &refused{denied: true, reason: fmt.Sprintf("%s answered %s, as it does where one may not look.", where(at), status(resp))}
+		case told != nil && told.Means != "":
+			return answer{body: []byte(told.Means)}, nil
+		case told != nil:
 			return answer{absent: true}, nil
 		case busy(resp):
 			reason = fmt.Sprintf("%s answered %s", where(at), status(resp))
@@ -472,6 +486,16 @@ func (c *client) unmet() bool {
 	return !c.met
 }
 
+// tell finds what an answer says, when it is one that was declared.
+func tell(said []Told, status int, body []byte) *Told {
+	for _, t := range said {
+		if t.Status == status && (t.Says == "" || bytes.Contains(bytes.ToLower(body), []byte(strings.ToLower(t.Says)))) {
+			return &t
+		}
+	}
+	return nil
+}
+
 // busy says that asking again later may help. GitHub answers 403 where others answer 429, and says so in a header.
 func busy(resp *http.Response) bool {
 	switch resp.StatusCode {
@@ -492,6 +516,9 @@ func retryAfter(resp *http.Response, now time.Time) time.Duration {
 		if at, err := http.ParseTime(s); err == nil {
 			return max(at.Sub(now), 0)
 		}
+	}
+	if resp.StatusCode >= 500 || cmp.Or(resp.Header.Get("X-RateLimit-Remaining"), "0") != "0" {
+		return -1 // it says on every answer when it counts anew; that is not why
 	}
 	for _, name := range []string{"X-RateLimit-Reset", "X-Rate-Limit-Reset"} {
 		if n, err := strconv.ParseInt(resp.Header.Get(name), 10, 64); err == nil && n > 1e9 {

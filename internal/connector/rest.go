@@ -10,8 +10,10 @@ import (
 	"hash/maphash"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +37,9 @@ type Service struct {
 	// request leaves, kept until it expires, and asked once more when the service no longer takes it (401).
 	Token   func(ctx context.Context, v Values, from *Issuer) (Token, error)
 	TokenAt func(Values) string // where Token asks; nil: where the service is. The setting token_endpoint stands before it
+
+	// Told are answers other than 200 that say something wherever they come; what a list or part declares stands before them.
+	Told []Told
 
 	// Failed finds the error in an answer of status 200, where the service has such: a reason, "" for none.
 	Failed func(body []byte) (reason string, denied bool)
@@ -63,10 +68,38 @@ type List struct {
 	For      string // kind of the parent: one list for each, and its key is the scope; parents may have parents
 	Each     string // setting with values between commas: one list for each, which is {key} in Path, {parent} in Key, and the scope
 	Absent   []int  // statuses that say: has none
+	Told     []Told // as Absent, where the status alone does not tell
 	Next     Pager  // instead of the service's
 	NextBody BodyPager
 	Needs    string // the permission to name when it is denied
+	Only     string // member that is null or false where an object of the list is none of this kind
+	Object   string // path of the whole object, where the list tells only some of it; filled as a part's
+	Marks    []Mark
 	Parts    []Call
+
+	// Changed makes it a list of events that begins with what changed last: the member with that time. Only what changed since
+	// the last run is read, and Overlap before it, or at first since the setting "since" or for a year; the oldest first, and
+	// each only with all its parts, so that the next run goes on where this one had to stop. Nothing of it is closed.
+	Changed string
+	Overlap time.Duration // an hour when zero
+}
+
+// Told is an answer by its status and, when Says is set, a text in it. Without more it says that there is none.
+type Told struct {
+	Status int
+	Says   string // without regard to case
+	Means  string // JSON that stands for the answer
+	Denied bool   // services say so where one may not look
+	Busy   bool   // asking again later may help
+}
+
+// Mark is a further list of some of the same objects: each object has a member that says whether it is among them.
+type Mark struct {
+	Name  string // of the member
+	Path  string // as List.Path
+	Key   string // as List.Key
+	Needs string
+	Told  []Told
 }
 
 // Call is a further question about each object of a list.
@@ -77,7 +110,13 @@ type Call struct {
 	Body   any    // as List.Body
 	Member string // the member that is the part; "" for the whole answer
 	Absent []int
+	Told   []Told
 	Needs  string
+
+	Next  Pager  // the part is a list, gathered over all its pages
+	Items string // member that holds that list; "" when the answer is the list
+	Total string // member with how many there are in all
+	From  string // instead of a question: the member of the parent that is the part, or "key"
 }
 
 // Limits of a read.
@@ -93,6 +132,9 @@ func (s Service) Read(ctx context.Context, v Values, out Sink) error {
 		return err
 	}
 	r := &rest{Service: s, client: c, out: out, values: v, lists: map[string]*listing{}}
+	if r.oldest, err = oldest(v["since"], out.Now()); err != nil {
+		return err
+	}
 	for _, l := range s.Lists {
 		if l.For != "" && r.lists[l.For] == nil {
 			return fmt.Errorf("%s is read for each %s, which is not declared before it", l.Kind, l.For)
@@ -111,6 +153,7 @@ type rest struct {
 	*client
 	out    Sink
 	values Values
+	oldest time.Time // how far back events are read at first
 	lists  map[string]*listing
 }
 
@@ -192,11 +235,14 @@ func (r *rest) missing(kind string, g Gap) {
 	}
 }
 
-// late is how long a service may take to list an event.
+// late is how long a service may take to list an event, and how much its clock may differ.
 const late = time.Hour
 
 // scope reads the pages of one list and completes it when nothing was missing.
 func (r *rest) scope(ctx context.Context, l List, over parent, scope string) error {
+	if l.Changed != "" {
+		return r.events(ctx, l, over, scope)
+	}
 	until := r.out.Now()
 	if l.Kept > 0 {
 		since := r.out.Since(l.Kind, scope).Add(-late)
@@ -238,12 +284,16 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 	if next == nil {
 		next = r.Next
 	}
+	marks, err := r.marks(ctx, l, next, over, scope)
+	if err != nil {
+		return nil, err
+	}
 	seen := map[string]uint64{} // keys of this list, and a hash of each object
 	visited := map[string]bool{}
 	var gap *Gap
 	for page, read := 1, 0; ; page++ {
 		visited[at.id()] = true
-		answer, err := r.get(ctx, l.Kind, at, l.Absent)
+		answer, err := r.get(ctx, l.Kind, at, r.told(l.Absent, l.Told))
 		if err != nil {
 			g, err := asGap(err, l.Needs)
 			if g != nil && !g.Denied {
@@ -261,7 +311,7 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 		if err != nil {
 			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The answer of %s is not as expected: %v.", where(at.URL), err)}), nil
 		}
-		if g, err := r.items(ctx, l, over, scope, items, seen); err != nil {
+		if g, err := r.items(ctx, l, over, scope, items, seen, marks); err != nil {
 			return nil, err
 		} else if gap == nil {
 			gap = g
@@ -335,11 +385,16 @@ func short(body []byte, member string, read int) *Gap {
 }
 
 // items hands over the objects of a page, each with its parts.
-func (r *rest) items(ctx context.Context, l List, over parent, scope string, items []json.RawMessage, seen map[string]uint64) (gap *Gap, err error) {
+func (r *rest) items(ctx context.Context, l List, over parent, scope string, items []json.RawMessage, seen map[string]uint64, marks []mark) (gap *Gap, err error) {
 	group, ctx := r.group(ctx)
+	var mu sync.Mutex
+	var lost *Gap
 	for _, raw := range items {
 		if k := bytes.TrimSpace(raw); len(k) == 0 || k[0] != '{' {
 			gap = &Gap{Reason: "The list holds something that is not an object."}
+			continue
+		}
+		if !only(raw, l.Only) {
 			continue
 		}
 		it := Item{Kind: l.Kind, Scope: scope, Raw: raw, Key: r.name(l.Key, raw, over), Label: r.name(l.Label, raw, over)}
@@ -356,35 +411,156 @@ func (r *rest) items(ctx context.Context, l List, over parent, scope string, ite
 			continue
 		}
 		seen[it.Key] = sum
-		if l.Occurred != "" {
-			if at, ok := text(raw, l.Occurred); ok {
-				if it.Occurred, err = time.Parse(time.RFC3339Nano, at); err != nil {
-					gap = &Gap{Reason: fmt.Sprintf("%q says it occurred at %q, which is not a time.", it.Key, at)}
-				}
-			}
+		if g := occurred(&it, l.Occurred); g != nil {
+			gap = g
 		}
 		if it.Label == "" {
 			it.Label = it.Key
 		}
+		for _, m := range marks {
+			it.Parts = append(it.Parts, m.part(it.Key))
+		}
 		r.keep(l.Kind, it, over)
-		if len(l.Parts) == 0 {
+		if len(l.Parts) == 0 && l.Object == "" {
 			if err := r.out.Item(it); err != nil {
 				return nil, errors.Join(err, group.Wait())
 			}
 			continue
 		}
 		group.Go(func() error {
-			for _, call := range l.Parts {
-				part, err := r.part(ctx, l, call, it, over)
-				if err != nil {
-					return err
-				}
-				it.Parts = append(it.Parts, part)
-			}
-			return r.out.Item(it)
+			g, err := r.deliver(ctx, l, it, over)
+			mu.Lock()
+			defer mu.Unlock()
+			lost = cmp.Or(lost, g)
+			return err
 		})
 	}
-	return gap, group.Wait()
+	err = group.Wait()
+	return cmp.Or(gap, lost), err
+}
+
+// only says that a member is there and neither null nor false.
+func only(raw json.RawMessage, member string) bool {
+	if member == "" {
+		return true
+	}
+	v, ok := pick(raw, member)
+	return ok && string(v) != "null" && string(v) != "false"
+}
+
+// occurred sets when an event happened. It returns a gap when that is no time.
+func occurred(it *Item, member string) *Gap {
+	if member == "" {
+		return nil
+	}
+	at, ok := text(it.Raw, member)
+	if !ok {
+		return nil
+	}
+	var err error
+	if it.Occurred, err = moment(at); err != nil {
+		return &Gap{Reason: fmt.Sprintf("%q says it occurred at %q, which is not a time.", it.Key, at)}
+	}
+	return nil
+}
+
+// moment reads a time as services write it: RFC 3339, or seconds or milliseconds since 1970.
+func moment(s string) (time.Time, error) {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 1e8 && n < 1e14 {
+		if n < 1e11 {
+			n *= 1000
+		}
+		return time.UnixMilli(n).UTC(), nil
+	}
+	return time.Parse(time.RFC3339Nano, s)
+}
+
+// deliver hands over an object with its parts. It returns a gap when the object itself could not be read; a part that could
+// not is told here.
+func (r *rest) deliver(ctx context.Context, l List, it Item, over parent) (*Gap, error) {
+	if gap, err := r.whole(ctx, l, &it, over); gap != nil || err != nil {
+		return gap, err
+	}
+	for _, call := range l.Parts {
+		part, gap, err := r.part(ctx, l, call, it, over)
+		if err != nil {
+			return nil, err
+		}
+		if gap != nil {
+			gap.Scope, gap.Part = it.Scope, call.Name
+			r.missing(l.Kind, *gap)
+		}
+		it.Parts = append(it.Parts, part)
+	}
+	return nil, r.out.Item(it)
+}
+
+// whole asks for the whole of an object of which a list told some.
+func (r *rest) whole(ctx context.Context, l List, it *Item, over parent) (*Gap, error) {
+	if l.Object == "" {
+		return nil, nil
+	}
+	q, err := r.question(l.Base, l.Object, nil, over.of(*it))
+	if err != nil {
+		return &Gap{Reason: err.Error()}, nil
+	}
+	answer, err := r.get(ctx, l.Kind, q, r.Told)
+	if err != nil {
+		return asGap(err, l.Needs)
+	}
+	if k := answer.body; answer.absent || len(k) == 0 || k[0] != '{' {
+		return &Gap{Reason: fmt.Sprintf("The list names %q, and %s does not tell of it.", it.Key, where(q.URL))}, nil
+	}
+	it.Raw = answer.body
+	return occurred(it, l.Occurred), nil
+}
+
+// mark is what a further list said.
+type mark struct {
+	Mark
+	keys map[string]bool
+	gap  string
+}
+
+func (m mark) part(key string) Part {
+	if m.gap != "" {
+		return Part{Name: m.Name, Gap: m.gap}
+	}
+	return Part{Name: m.Name, JSON: strconv.AppendBool(nil, m.keys[key])}
+}
+
+// marks reads the further lists. A list that has none of them for a reason it tells marks none.
+func (r *rest) marks(ctx context.Context, l List, next Pager, over parent, scope string) (out []mark, err error) {
+	for _, declared := range l.Marks {
+		m := mark{Mark: declared, keys: map[string]bool{}}
+		items, gap, err := r.gather(ctx, l.Kind, Call{Path: declared.Path, Told: declared.Told, Next: next, Needs: declared.Needs}, over)
+		if err != nil {
+			return nil, err
+		}
+		for _, raw := range items {
+			key := r.name(declared.Key, raw, over)
+			if key == "" {
+				gap = cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The list holds an object without %s, by which it is named.", declared.Key)})
+			}
+			m.keys[key] = true
+		}
+		if gap != nil {
+			m.gap = r.hide(gap.Reason)
+			gap.Scope, gap.Part = scope, m.Name
+			r.missing(l.Kind, *gap)
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// told are the answers that say something at one place.
+func (r *rest) told(absent []int, said []Told) []Told {
+	var out []Told
+	for _, status := range absent {
+		out = append(out, Told{Status: status})
+	}
+	return append(append(out, said...), r.Told...)
 }
 
 // keep holds what the children of an object need of it.
@@ -409,47 +585,133 @@ func (r *rest) children(kind string) (children, members bool) {
 		if l.For == kind {
 			_, below := r.children(l.Kind)
 			children = true
-			members = members || below || l.Body != nil || hole.MatchString(l.Path+l.Key+l.Label)
+			members = members || below || l.Body != nil || hole.MatchString(l.Path+l.Key+l.Label) || strings.Contains(l.Object, "{parent")
 			for _, call := range l.Parts {
-				members = members || strings.Contains(call.Path, "{parent")
+				members = members || call.From != "" || strings.Contains(call.Path, "{parent")
 			}
 		}
 	}
 	return children, members
 }
 
-// part asks one further question about an object.
-func (r *rest) part(ctx context.Context, l List, call Call, it Item, over parent) (Part, error) {
+// part asks one further question about an object. The gap says why it was not answered.
+func (r *rest) part(ctx context.Context, l List, call Call, it Item, over parent) (Part, *Gap, error) {
 	part := Part{Name: call.Name}
+	missed := func(gap *Gap) (Part, *Gap, error) {
+		part.Gap = r.hide(gap.Reason)
+		return part, gap, nil
+	}
+	if call.From != "" {
+		raw, ok := pick(over.body, call.From)
+		if call.From == "key" {
+			raw, ok = jsonText(over.key), true
+		}
+		if !ok {
+			return missed(&Gap{Reason: fmt.Sprintf("%q has no %s.", over.key, call.From)})
+		}
+		part.JSON = raw
+		return part, nil, nil
+	}
+	if call.Next != nil {
+		items, gap, err := r.gather(ctx, l.Kind, call, over.of(it))
+		if err != nil || gap != nil {
+			if err != nil {
+				return part, nil, err
+			}
+			return missed(gap)
+		}
+		if part.Absent = items == nil; !part.Absent {
+			if part.JSON, err = json.Marshal(items); err != nil {
+				return part, nil, err
+			}
+		}
+		return part, nil, nil
+	}
 	at, err := r.question(call.Base, call.Path, call.Body, over.of(it))
 	if err != nil {
-		part.Gap = r.hide(err.Error())
-		return part, nil
+		return missed(&Gap{Reason: err.Error()})
 	}
-	answer, err := r.get(ctx, l.Kind, at, call.Absent)
+	answer, err := r.get(ctx, l.Kind, at, r.told(call.Absent, call.Told))
 	if err != nil {
 		gap, err := asGap(err, call.Needs)
 		if err != nil {
-			return part, err
+			return part, nil, err
 		}
-		part.Gap = r.hide(gap.Reason)
-		gap.Scope, gap.Part = it.Scope, call.Name
-		r.missing(l.Kind, *gap)
-		return part, nil
+		return missed(gap)
 	}
 	if answer.absent {
 		part.Absent = true
-		return part, nil
+		return part, nil, nil
 	}
 	if part.JSON = answer.body; call.Member != "" {
 		raw, ok := pick(answer.body, call.Member)
 		if !ok {
-			part.JSON, part.Gap = nil, fmt.Sprintf("The answer of %s has no %s.", where(at.URL), call.Member)
-			return part, nil
+			part.JSON = nil
+			return missed(&Gap{Reason: fmt.Sprintf("The answer of %s has no %s.", where(at.URL), call.Member)})
 		}
 		part.JSON = raw
 	}
-	return part, nil
+	return part, nil, nil
+}
+
+func jsonText(s string) json.RawMessage {
+	b, _ := json.Marshal(s) // a text always encodes
+	return b
+}
+
+// gather reads all pages of a list that is a part. It is nil when the service says that there is none.
+func (r *rest) gather(ctx context.Context, kind string, call Call, over parent) (all []json.RawMessage, gap *Gap, err error) {
+	last, gap, err := r.paged(ctx, kind, call, over, func(items []json.RawMessage) bool {
+		all = append(all, items...)
+		return true
+	})
+	if err != nil || gap != nil || last == nil {
+		return nil, gap, err
+	}
+	if all == nil {
+		all = []json.RawMessage{}
+	}
+	return all, short(last, call.Total, len(all)), nil
+}
+
+// paged hands the pages of a list to take until it wants no more. It returns the last page; nil when the service says that
+// there is no list.
+func (r *rest) paged(ctx context.Context, kind string, call Call, over parent, take func([]json.RawMessage) bool) ([]byte, *Gap, error) {
+	at, err := r.question(call.Base, call.Path, call.Body, over)
+	if err != nil {
+		return nil, &Gap{Reason: err.Error()}, nil
+	}
+	visited := map[string]bool{}
+	for read := 0; ; {
+		visited[at.id()] = true
+		answer, err := r.get(ctx, kind, at, r.told(call.Absent, call.Told))
+		if err != nil {
+			gap, err := asGap(err, call.Needs)
+			return nil, gap, err
+		}
+		if answer.absent && len(visited) == 1 {
+			return nil, nil, nil
+		}
+		items, err := objects(answer.body, call.Items)
+		if err != nil {
+			return nil, &Gap{Reason: fmt.Sprintf("The answer of %s is not as expected: %v.", where(at.URL), err)}, nil
+		}
+		if !take(items) {
+			return answer.body, nil, nil
+		}
+		read += len(items)
+		from := at
+		p := Page{At: at.URL, Asked: at.body, Header: answer.header, Body: answer.body, Items: len(items), Read: read}
+		if at, err = r.after(p, List{}, call.Next); err != nil {
+			return nil, &Gap{Reason: fmt.Sprintf("The page after %s %v.", where(from.URL), err)}, nil
+		}
+		switch {
+		case at.URL == nil:
+			return answer.body, nil, nil
+		case visited[at.id()] || len(visited) >= maxPages:
+			return nil, &Gap{Reason: fmt.Sprintf("The pages do not end at %s.", where(at.URL))}, nil
+		}
+	}
 }
 
 // asGap turns a refusal or failure of the service into a gap, and leaves what ends the read an error.
@@ -612,18 +874,33 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
-// fill puts the parent's members and the settings into a path, each as one segment that cannot climb.
+// fill puts the parent's members and the settings into a path, each as one segment that cannot climb, or one value of the
+// query.
 func (r *rest) fill(path string, over parent) (string, error) {
-	var bad error
-	out := hole.ReplaceAllStringFunc(path, func(h string) string {
-		value, err := r.value(h[1:len(h)-1], over)
-		if err != nil {
-			bad = err
-			return ""
+	var b strings.Builder
+	query := false
+	for at := 0; at < len(path); {
+		next := hole.FindStringIndex(path[at:])
+		if next == nil {
+			next = []int{len(path) - at, len(path) - at}
 		}
-		return escape(value)
-	})
-	return out, bad
+		b.WriteString(path[at : at+next[0]])
+		query = query || strings.Contains(path[at:at+next[0]], "?")
+		if next[1] > next[0] {
+			value, err := r.value(path[at+next[0]+1:at+next[1]-1], over)
+			if err != nil {
+				return "", err
+			}
+			if query {
+				value = url.QueryEscape(value)
+			} else {
+				value = escape(value)
+			}
+			b.WriteString(value)
+		}
+		at += next[1]
+	}
+	return b.String(), nil
 }
 
 // value is what stands for a hole.

@@ -163,6 +163,7 @@ type reading struct {
 	pending   []*record.Observed
 	complete  map[string]bool // scopes
 	unchanged map[string]bool
+	under     string               // the kind whose keys are its scopes
 	through   map[string]time.Time // by scope: up to when its events are known
 	spoilt    map[string]bool      // scopes of which an object could not be kept: it must be asked for again
 	found     map[string]int64     // by scope
@@ -474,6 +475,18 @@ func (r *run) Complete(kind, scope string) {
 	k.complete[scope] = true
 }
 
+// Under implements connector.Sink.
+func (r *run) Under(kind, parent string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k, err := r.reading(kind)
+	if err != nil {
+		r.broken = cmp.Or(r.broken, err)
+		return
+	}
+	k.under = parent
+}
+
 // Through implements connector.Sink.
 func (r *run) Through(kind, scope string, until time.Time) {
 	r.mu.Lock()
@@ -578,8 +591,8 @@ func (r *run) end(failed error) error {
 			return err
 		}
 		r.settle(failed)
-		for _, name := range slices.Sorted(maps.Keys(r.kinds)) {
-			if err := r.settleKind(tx, r.kinds[name]); err != nil {
+		for _, k := range r.parentsFirst() {
+			if err := r.settleKind(tx, k); err != nil {
 				return err
 			}
 		}

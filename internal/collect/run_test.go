@@ -416,3 +416,56 @@ func TestSecretsStayOutOfRecordsAndErrors(t *testing.T) {
 		t.Errorf("%q %v", sealed, err)
 	}
 }
+
+// A part of what is gone is gone with it; of what only could not be read, or came back empty, it stays.
+func TestWhatLiesUnderAnObjectGoesWithIt(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := &shelf{boxes: map[string]string{"a": `{"id":"a"}`, "b": `{"id":"b"}`, "c": `{"id":"c"}`}}
+		var denied string
+		s.then = func(out connector.Sink) error {
+			out.Under("item", "box")
+			for b := range s.boxes {
+				if b == denied {
+					out.Missing(connector.Gap{Kind: "item", Scope: b, Denied: true, Reason: "no"})
+					continue
+				}
+				for _, n := range []string{"1", "2"} {
+					if err := out.Item(connector.Item{Kind: "item", Scope: b, Key: b + n, Raw: []byte(`{"id":"` + b + n + `"}`)}); err != nil {
+						return err
+					}
+				}
+				out.Complete("item", b)
+			}
+			return nil
+		}
+		c := collector(t, db, s)
+		for _, step := range []struct {
+			what   string
+			change func()
+			items  int64
+		}{
+			{"all", func() {}, 6},
+			{"one is denied", func() { denied = "b" }, 6},
+			{"boxes were not all read", func() {
+				denied = ""
+				delete(s.boxes, "c")
+				s.gaps = []connector.Gap{{Kind: "box", Reason: "half of the list"}}
+			}, 6},
+			{"one box is gone", func() { s.gaps = nil }, 4},
+			{"the list of boxes came back empty", func() { clear(s.boxes) }, 4},
+			{"and that is confirmed", func() {
+				if err := c.Confirm(t.Context(), record.Job("person:ada"), "shelf", "box", ""); err != nil {
+					t.Fatal(err)
+				}
+				then := s.then
+				s.then = func(out connector.Sink) error { out.Complete("item", ""); return then(out) }
+			}, 0},
+		} {
+			step.change()
+			sum := run(t, c)
+			if n := count(t, c, "item"); n != step.items {
+				t.Errorf("%s: %d items stand, not %d: %+v", step.what, n, step.items, sum)
+			}
+		}
+	})
+}

@@ -84,6 +84,9 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 			delete(k.known, key)
 		}
 	}
+	if err := r.settleOrphans(tx, k); err != nil {
+		return err
+	}
 	fresh := r.k.FreshFor
 	if fresh == 0 {
 		fresh = 2 * r.conn.Interval()
@@ -121,6 +124,54 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 		k.tally.Population = k.census.digest()
 	}
 	return nil
+}
+
+// settleOrphans closes what stands in scopes whose parent is gone: nothing would ever ask for them again.
+func (r *run) settleOrphans(tx *ledger.Tx, k *reading) error {
+	parents := r.kinds[k.under]
+	if parents == nil || parents.known == nil || !parents.vouched() || r.missed(k.tally.Kind, "") ||
+		slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.under && g.Part == "" }) {
+		return nil
+	}
+	var gone []string
+	for key, known := range k.known {
+		if !known.Seen && known.Scope != "" && parents.known[known.Scope] == nil {
+			gone = append(gone, key)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	slices.Sort(gone)
+	c := r.collection()
+	c.Reason = "what it belonged to is no longer at the source"
+	if err := r.c.Book.Vanish(r.ctx, tx, c, k.tally.Kind, gone); err != nil {
+		return err
+	}
+	k.tally.Closed += int64(len(gone))
+	for _, key := range gone {
+		k.census.went(k.known[key])
+		delete(k.known, key)
+	}
+	return nil
+}
+
+// parentsFirst are the kinds that were read, each after the one whose keys are its scopes.
+func (r *run) parentsFirst() []*reading {
+	var out []*reading
+	placed := map[string]bool{}
+	var place func(name string)
+	place = func(name string) {
+		if k := r.kinds[name]; k != nil && !placed[name] {
+			placed[name] = true
+			place(k.under)
+			out = append(out, k)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.kinds)) {
+		place(name)
+	}
+	return out
 }
 
 // cover extends the coverage of a kind, part and scope, or begins it anew where it had run out.

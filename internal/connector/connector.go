@@ -59,6 +59,9 @@ type Sink interface {
 	Unchanged(kind, scope string) bool
 	// Complete says that every object of the kind in this scope was handed over or Seen: what is missing is closed.
 	Complete(kind, scope string)
+	// Under says that the scopes of the kind are keys of the parent kind: what stands in the scope of a parent that is gone goes
+	// with it, once all parents were read.
+	Under(kind, parent string)
 	// Through says that all events of the kind in this scope up to the moment were handed over, now or by earlier runs. It
 	// closes nothing, because a service forgets its events; with no gap in the scope it counts as a complete read.
 	Through(kind, scope string, until time.Time)

@@ -195,8 +195,13 @@ func (r *rest) list(ctx context.Context, l List) error {
 		g := Gap{Kind: l.Kind, Denied: above.gap.Denied, Needs: above.gap.Needs,
 			Reason: fmt.Sprintf("It is read for each %s, and not all of those are known: %s", l.For, above.gap.Reason)}
 		r.missing(l.Kind, g)
-	} else if len(above.parents) == 0 {
-		r.complete(l, "", r.out.Now())
+	} else {
+		if len(above.parents) == 0 {
+			r.complete(l, "", r.out.Now())
+		}
+		if l.For != "" && l.Kept == 0 && l.Changed == "" { // events stay
+			r.out.Under(l.Kind, l.For)
+		}
 	}
 	group, ctx := r.group(ctx)
 	for _, p := range above.parents {

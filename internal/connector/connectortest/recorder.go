@@ -123,6 +123,9 @@ func (r *Recorder) Complete(kind, scope string) {
 	r.complete[place{kind, scope}] = true
 }
 
+// Under is noted by the engine; nothing here is closed.
+func (r *Recorder) Under(kind, parent string) {}
+
 // Through notes up to when events are known; what stood before stands.
 func (r *Recorder) Through(kind, scope string, until time.Time) {
 	r.mu.Lock()

@@ -7,6 +7,7 @@ package bucket
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
 	"errors"
@@ -25,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"tickmark/internal/awsauth"
 	"tickmark/internal/fault"
 )
 
@@ -106,7 +108,7 @@ func Open(address string) (*Bucket, error) {
 	if b.endpoint.Scheme == "http" && !loopback(b.endpoint.Hostname()) {
 		return nil, wrong("the endpoint %q is not encrypted", endpoint)
 	}
-	b.credentials = aws.NewCredentialsCache(chain{})
+	b.credentials = aws.NewCredentialsCache(awsauth.Chain{STS: awsauth.STS{Region: b.region}})
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = time.Minute
 	b.http = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -312,3 +314,5 @@ func answered(r *http.Response) error {
 func (b *Bucket) fault(err error) error {
 	return fault.New(fault.Unavailable, "The bucket %s (%s) cannot be used: %w.", b, b.endpoint.Host, err).WithNext("Check the bucket's name, region and endpoint, and the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile) and what they may do.")
 }
+
+func base64Of(sum [sha256.Size]byte) string { return base64.StdEncoding.EncodeToString(sum[:]) }

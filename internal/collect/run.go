@@ -71,7 +71,7 @@ func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Su
 		err = k.Read(ctx, values, r)
 	}
 	if ctx.Err() != nil {
-		err = errors.New(stopped)
+		err = errors.New("it was stopped before it ended")
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -167,7 +167,7 @@ type reading struct {
 	through   map[string]time.Time // by scope: up to when its events are known
 	spoilt    map[string]bool      // scopes of which an object could not be kept: it must be asked for again
 	found     map[string]int64     // by scope
-	parts     map[string]bool      // parts read for every object
+	parts     map[[2]string]bool   // by part and scope: it was read for every object
 	learnt    bool                 // what its bodies have in common
 }
 
@@ -246,7 +246,7 @@ func (k *reading) see(n *record.Known) {
 
 // unread begins the reading of a kind without loading what is known of it.
 func (r *run) unread(kind string) *reading {
-	k := &reading{tally: Tally{Kind: kind}, complete: map[string]bool{}, unchanged: map[string]bool{}, through: map[string]time.Time{}, spoilt: map[string]bool{}, found: map[string]int64{}, parts: map[string]bool{}}
+	k := &reading{tally: Tally{Kind: kind}, complete: map[string]bool{}, unchanged: map[string]bool{}, through: map[string]time.Time{}, spoilt: map[string]bool{}, found: map[string]int64{}, parts: map[[2]string]bool{}}
 	r.kinds[kind] = k
 	return k
 }
@@ -335,14 +335,17 @@ func (r *run) compose(k *reading, o *record.Observation, parts []connector.Part)
 	}
 	raw := bytesOf(o.Raw)
 	for _, p := range parts {
-		if _, ok := k.parts[p.Name]; !ok {
-			k.parts[p.Name] = true
+		at := [2]string{p.Name, o.Scope}
+		if _, ok := k.parts[at]; !ok {
+			k.parts[at] = true
 		}
 		switch {
 		case p.Gap != "":
-			k.parts[p.Name] = false
+			k.parts[at] = false
 			k.spoilt[o.Scope] = true
-			r.gap(Missing{Kind: o.Kind, Scope: o.Scope, Part: p.Name, Reason: p.Gap})
+			if !slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == o.Kind && g.Scope == o.Scope && g.Part == p.Name }) {
+				r.gap(Missing{Kind: o.Kind, Scope: o.Scope, Part: p.Name, Reason: p.Gap}) // which the connector may have said better
+			}
 			if before, err := r.c.Book.GetFrom(r.ctx, o.Kind, o.Key, r.conn.Name, 0, record.Company); err == nil {
 				var old map[string]json.RawMessage
 				if json.Unmarshal(before.Body, &old) == nil && old[p.Name] != nil {
@@ -353,7 +356,11 @@ func (r *run) compose(k *reading, o *record.Observation, parts []connector.Part)
 			body[p.Name] = json.RawMessage("null")
 		default:
 			body[p.Name] = p.JSON
-			raw = append(append(raw, '\n'), p.JSON...)
+			said := p.JSON
+			if p.Raw != nil {
+				said = p.Raw
+			}
+			raw = append(append(raw, '\n'), said...)
 		}
 	}
 	b, err := json.Marshal(body)

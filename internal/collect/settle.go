@@ -110,9 +110,9 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 			if err := r.cover(tx, k.tally.Kind, "", scope, to); err != nil {
 				return err
 			}
-			for part, whole := range k.parts {
-				if whole {
-					if err := r.cover(tx, k.tally.Kind, part, scope, to); err != nil {
+			for at, whole := range k.parts {
+				if whole && at[1] == scope {
+					if err := r.cover(tx, k.tally.Kind, at[0], scope, to); err != nil {
 						return err
 					}
 				}

@@ -17,7 +17,6 @@ type Connector struct {
 	Grant             string        // a policy or commands to copy that grant just the permissions, where the service has such; Markdown
 	Tried             string        // against what it was tested, and whether it ever ran against the real service: honest sentences
 	Kinds             []record.Kind // every kind it can hand over, Collected true
-	Hook              *Hook         // how the service says that something changed; nil where it cannot
 	Local             bool          // it reads this machine's own files or settings; set up on its command line only
 	Demonstration     bool          // it reads what does not exist, in the kinds of other connectors; never offered
 	FreshFor          time.Duration // how long a complete read vouches for the state; zero: two collection intervals
@@ -97,6 +96,7 @@ type Item struct {
 type Part struct {
 	Name   string
 	JSON   []byte
+	Raw    []byte // the source's own bytes, where JSON was made of them by a deterministic conversion
 	Absent bool   // the service said that there is none; the body says so with null
 	Gap    string // denied or failed, with the reason: ends the part's coverage, never changes the body
 }

@@ -41,8 +41,13 @@ type Suite struct {
 	Cassette Cassette         // answers for a whole read, with a list of more than one page
 	Now      time.Time        // the runs' clock; the machine's time when zero
 	Again    Cassette         // what a second run asks otherwise: events from where the first left off
+	Apart    Apart            // what else tells requests apart
 	Tokens   []string         // the requests of the cassette that ask for a token, such as "POST /oauth2/token"
 }
+
+// Apart is what tells a request apart beside its method, address and body, such as the region that it is signed for: a path that
+// stands before its own on the cassette. Nil: nothing.
+type Apart func(*http.Request) string
 
 // token says whether a request asks for a token.
 func (s Suite) token(request string) bool {
@@ -316,7 +321,7 @@ type server struct {
 func (s Suite) serve(t *testing.T, before func(w http.ResponseWriter, path string) bool) *server {
 	srv := &server{}
 	srv.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path, err := requested(r)
+		path, err := requested(r, s.Apart)
 		if err != nil {
 			t.Error(err)
 		}
@@ -341,9 +346,12 @@ func (s Suite) serve(t *testing.T, before func(w http.ResponseWriter, path strin
 }
 
 // Serve plays a cassette to a test of its own. What is not on it is not found, and fails the test.
-func Serve(t testing.TB, c Cassette) http.Handler {
+func Serve(t testing.TB, c Cassette) http.Handler { return ServeApart(t, c, nil) }
+
+// ServeApart is Serve for requests that more tells apart.
+func ServeApart(t testing.TB, c Cassette, apart Apart) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		request, err := requested(r)
+		request, err := requested(r, apart)
 		if err != nil {
 			t.Error(err)
 		}
@@ -352,8 +360,11 @@ func Serve(t testing.TB, c Cassette) http.Handler {
 }
 
 // requested is a request in canonical form.
-func requested(r *http.Request) (string, error) {
+func requested(r *http.Request, apart Apart) (string, error) {
 	request := r.URL.RequestURI()
+	if apart != nil {
+		request = apart(r) + request
+	}
 	if r.Method != http.MethodGet {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -398,6 +409,9 @@ func (s *server) paths() []string {
 
 // find is the answer to a request in canonical form: the one for its very body before the one for any.
 func (c Cassette) find(request string) *Reply {
+	if reply, ok := c[request]; ok {
+		return &reply
+	}
 	var loose *Reply
 	for at, reply := range c {
 		switch at = canonical(at); {

@@ -165,7 +165,7 @@ func (l *Log) integrate(ctx context.Context, tx *Tx, h head) error {
 	entries := make([][]any, len(tx.leaves))
 	for i, leaf := range tx.leaves {
 		b := leaf.Bytes()
-		entries[i] = []any{t.N, packed(leaf)}
+		entries[i] = []any{t.N, b}
 		t.Add(tlog.RecordHash(b), put)
 	}
 	t.Edge(h.Size, put)
@@ -307,11 +307,7 @@ func (l *Log) LastCheckpoint(ctx context.Context) ([]byte, store.Moment, error) 
 
 // Entries returns the leaves [from, to) as bytes.
 func (l *Log) Entries(ctx context.Context, q store.Q, from, to int64) ([][]byte, error) {
-	list, err := store.All[[]byte](ctx, q, "SELECT leaf FROM entry WHERE idx >= $1 AND idx < $2 ORDER BY idx", from, to)
-	for i, kept := range list {
-		list[i] = unpack(nil, kept)
-	}
-	return list, err
+	return store.All[[]byte](ctx, q, "SELECT leaf FROM entry WHERE idx >= $1 AND idx < $2 ORDER BY idx", from, to)
 }
 
 // Leaf returns one parsed leaf.
@@ -323,7 +319,7 @@ func (l *Log) Leaf(ctx context.Context, index int64) (merkle.Leaf, error) {
 	if err != nil {
 		return merkle.Leaf{}, err
 	}
-	return merkle.ParseLeaf(unpack(nil, b))
+	return merkle.ParseLeaf(b)
 }
 
 // Tile returns the first width hashes of a tile, as C2SP tlog-tiles serves it; ErrNotFound when the log has not that many.

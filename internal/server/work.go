@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"tickmark/internal/check"
-	"tickmark/internal/collect"
 	"tickmark/internal/job"
 	"tickmark/internal/queue"
 	"tickmark/internal/store"
@@ -127,10 +126,7 @@ func (s *Server) nightly(ctx context.Context) error {
 	return err
 }
 
-// lookedAt is how many runs tell when a connection is due again.
-const lookedAt = 20
-
-// collectDue asks for the connections that are due.
+// collectDue asks for the connections whose last run began longer ago than their interval.
 func (s *Server) collectDue(ctx context.Context) error {
 	conns, err := s.w.Collect.Connections(ctx)
 	if err != nil {
@@ -140,19 +136,11 @@ func (s *Server) collectDue(ctx context.Context) error {
 		if c.Paused {
 			continue
 		}
-		last, err := s.w.Collect.LastRuns(ctx, c.Name, lookedAt)
+		last, err := s.w.Collect.LastRuns(ctx, c.Name, 1)
 		if err != nil {
 			return err
 		}
-		var runs []collect.Summary
-		for _, v := range last {
-			sum, err := collect.ParseSummary(v)
-			if err != nil {
-				return err
-			}
-			runs = append(runs, sum)
-		}
-		if s.w.Log.Clock().Before(c.Due(runs)) {
+		if len(last) > 0 && last[0].Occurred != nil && s.w.Log.Clock().Sub(last[0].Occurred.At) < c.Interval() {
 			continue
 		}
 		if _, err := s.queue.Ask(ctx, collectWork, c.Name, "job:schedule"); err != nil {

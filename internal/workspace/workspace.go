@@ -28,6 +28,7 @@ import (
 	"tickmark/internal/collect"
 	"tickmark/internal/commitment"
 	"tickmark/internal/connector"
+	"tickmark/internal/connector/aws"
 	"tickmark/internal/connector/demo"
 	"tickmark/internal/connector/file"
 	"tickmark/internal/connector/git"
@@ -91,6 +92,7 @@ func Connectors() []connector.Connector {
 		machine,
 		repository,
 		file.Connector(named),
+		aws.Connector(),
 	}
 	return append(services, demo.Connectors(machine.Kinds, repository.Kinds)...)
 }

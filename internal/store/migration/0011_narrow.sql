@@ -1,3 +1,0 @@
-DROP INDEX result_record;
-
-DROP INDEX result_entry;

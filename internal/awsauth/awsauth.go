@@ -283,7 +283,9 @@ func (s STS) ask(ctx context.Context, q url.Values, by *aws.Credentials) (k aws.
 		Assumed struct{ Credentials issued } `xml:"AssumeRoleResult"`
 		Web     struct{ Credentials issued } `xml:"AssumeRoleWithWebIdentityResult"`
 		Error   struct{ Code, Message string }
-		Errors  struct{ Error struct{ Code, Message string } } // as an emulator writes it
+		Errors  struct {
+			Error struct{ Code, Message string }
+		} // as an emulator writes it
 	}
 	if err := xml.Unmarshal(text, &answer); err != nil && status == http.StatusOK {
 		return k, errors.New("STS answered with something that is no XML")

@@ -97,19 +97,19 @@ func (c *Collector) repair(ctx context.Context, name string) error {
 			continue
 		}
 		s.Outcome = Interrupted
-		if err := c.save(ctx, v.Key, s, "the program ended before the run did"); err != nil {
+		if err := c.save(ctx, v, s, "the program ended before the run did"); err != nil && !fault.Is(err, fault.Conflict) { // it may end at this moment
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *Collector) save(ctx context.Context, key string, s Summary, reason string) error {
+func (c *Collector) save(ctx context.Context, v record.Version, s Summary, reason string) error {
 	body, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	_, err = c.Book.Put(ctx, record.Job("connection:"+s.Connection), record.Change{Kind: RunKind, Key: key, Body: body, Reason: reason})
+	_, err = c.Book.Put(ctx, record.Job("connection:"+s.Connection), record.Change{Kind: RunKind, Key: v.Key, Body: body, Reason: reason, If: &v.From})
 	return err
 }
 
@@ -138,6 +138,7 @@ type run struct {
 	ctx      context.Context
 	progress Progress
 	sum      Summary
+	version  int64 // of its record, while it goes on
 
 	mu        sync.Mutex
 	kinds     map[string]*reading
@@ -184,10 +185,11 @@ func (r *run) begin() error {
 	for range 100 { // another connection may take the number at the same moment
 		n++
 		err = r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error {
-			_, err := r.c.Book.PutIn(r.ctx, tx, record.Job("connection:"+r.conn.Name), record.Change{Kind: RunKind, Key: fmt.Sprint(n), Body: body, Reason: "run began", If: &zero})
+			began, err := r.c.Book.PutIn(r.ctx, tx, record.Job("connection:"+r.conn.Name), record.Change{Kind: RunKind, Key: fmt.Sprint(n), Body: body, Reason: "run began", If: &zero})
 			if err != nil {
 				return err
 			}
+			r.version = began[0].ID
 			// The state comes back only when this run is complete: a run that was cut short may have written half of what changed.
 			state, err := store.All[[]byte](r.ctx, tx, "DELETE FROM connection_state WHERE connection = $1 RETURNING state", r.conn.Name)
 			if len(state) > 0 {
@@ -388,7 +390,12 @@ func (r *run) flush(k *reading) error {
 			var failed error
 			for b := range batches {
 				if failed == nil {
-					failed = r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error { return r.c.Book.Keep(r.ctx, tx, b) })
+					failed = r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error {
+						if err := r.current(tx); err != nil {
+							return err
+						}
+						return r.c.Book.Keep(r.ctx, tx, b)
+					})
 					if failed != nil {
 						r.stuck.Store(true)
 					}
@@ -587,6 +594,9 @@ func (r *run) end(failed error) error {
 		}
 	}
 	return r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error {
+		if err := r.current(tx); err != nil {
+			return err
+		}
 		if err := r.still(); fault.Is(err, fault.Conflict) {
 			failed = err
 			for _, k := range r.kinds {
@@ -640,6 +650,19 @@ func (r *run) end(failed error) error {
 		_, err = r.c.Book.PutIn(r.ctx, tx, record.Job("connection:"+r.conn.Name), record.Change{Kind: RunKind, Key: fmt.Sprint(r.sum.Number), Body: body, Reason: "run ended"})
 		return err
 	})
+}
+
+// current refuses to write when another run of the connection began and marked this one as interrupted. On PostgreSQL the lock of a
+// run ends with one connection of this process, which may be cut while the run goes on; its record is what all its writes stand on.
+func (r *run) current(tx *ledger.Tx) error {
+	stands, err := store.All[int64](r.ctx, tx, "SELECT id FROM version WHERE id = $1 AND valid_to = $2", r.version, store.Forever)
+	if err != nil {
+		return fmt.Errorf("see whether this run goes on: %w", err)
+	}
+	if len(stands) == 0 {
+		return fault.New(fault.Conflict, "Another run of %s began while this one was cut off from its lock; this one wrote nothing more.", r.conn.Name).WithNext("The other run reads what this one left.")
+	}
+	return nil
 }
 
 // still refuses to vouch for what was read when the connection was removed or changed meanwhile. No other writer can come

@@ -62,6 +62,65 @@ func TestASecondRunOfAConnectionIsRefused(t *testing.T) {
 	})
 }
 
+// On PostgreSQL a lock ends with the connection that holds it. A run that lost it is not beside another one: it writes nothing
+// more from the moment that the other began.
+func TestARunThatLostItsLockWritesNothingBesideAnother(t *testing.T) {
+	for name, begins := range map[string]bool{"another began": true, "no other began": false} {
+		t.Run(name, func(t *testing.T) {
+			db, err := store.Open(t.Context(), storetest.PostgresURL(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() })
+			s := &shelf{boxes: map[string]string{"old": `{"id":"old"}`}, items: map[string]string{}}
+			c := collector(t, db, s)
+			run(t, c)
+			s.then = func(out connector.Sink) error {
+				s.then = nil
+				cut, err := store.All[bool](t.Context(), db, `SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+					AND classid = (hashtext(current_schema())::bigint & 4294967295)::oid AND objid = (hashtext('collect-shelf')::bigint & 4294967295)::oid`)
+				if err != nil || len(cut) != 1 || !cut[0] {
+					t.Fatalf("the lock's connection: %v, %v", cut, err)
+				}
+				if begins {
+					s.boxes = map[string]string{"new": `{"id":"new"}`}
+					if got := run(t, c); got.Outcome != collect.Complete {
+						t.Errorf("the other run is %s", got.Outcome)
+					}
+				}
+				for i := range 2000 {
+					if err := out.Item(connector.Item{Kind: "box", Key: fmt.Sprint(i), Raw: fmt.Appendf(nil, `{"id":"%d"}`, i)}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			got, err := c.Run(t.Context(), "shelf", nil)
+			if !begins {
+				if err != nil || got.Outcome != collect.Complete || count(t, c, "box") != 2001 {
+					t.Errorf("the run is %s with %d boxes, %v", got.Outcome, count(t, c, "box"), err)
+				}
+				return
+			}
+			if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "Another run of shelf began") {
+				t.Errorf("the run that lost its lock: %+v, %v", got, err)
+			}
+			if _, err := c.Book.Get(t.Context(), "box", "new", 0); err != nil || count(t, c, "box") != 1 {
+				t.Errorf("%d boxes stand, and of the one that the other run read: %v", count(t, c, "box"), err)
+			}
+			for number, outcome := range map[string]string{"2": collect.Interrupted, "3": collect.Complete} {
+				v, err := c.Book.Get(t.Context(), collect.RunKind, number, 0)
+				if err != nil || !strings.Contains(string(v.Body), fmt.Sprintf(`"outcome":%q`, outcome)) {
+					t.Errorf("run %s: %s, %v", number, v.Body, err)
+				}
+			}
+			if got := run(t, c); got.Outcome != collect.Complete || count(t, c, "box") != 1 {
+				t.Errorf("the next run: %+v", got)
+			}
+		})
+	}
+}
+
 func TestARunThatOutlivesItsConnectionVouchesForNothing(t *testing.T) {
 	s := &shelf{boxes: map[string]string{"a": `{"id":"a"}`}, items: map[string]string{}}
 	c := collector(t, storetest.SQLite(t), s)

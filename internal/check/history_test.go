@@ -88,9 +88,42 @@ examples:
 `)
 }
 
+// scoped are checks of what is kept outside the history, of exceptions that end, and of a boundary whose parts have dates.
+func scoped() map[string]string {
+	const inside = `parts.exists(p, p.owner == r.owner && age(p.from) >= 0 && (p.to == null || age(p.to) < 0))`
+	out := map[string]string{}
+	for id, x := range map[string][4]string{
+		"DEV-01": {"device", "age(r.seen) < 30", "record: {name: a, seen: 2025-01-01T00:00:00Z}", "record: {name: a, seen: 2025-12-20T00:00:00Z}"},
+		"DEV-02": {"device", `r.locked || find("exception", "id", r.name).exists(e, age(e.until) <= 0)`,
+			`record: {name: a, locked: false}, others: {exception: [{id: a, until: 2025-12-01}]}`, `record: {name: a, locked: false}, others: {exception: [{id: a, until: 2026-12-01}]}`},
+		"DEV-03": {"device", `find("boundary", "name", "prod").exists(b, b.` + inside + `)`,
+			`record: {name: a, owner: bob}, others: {boundary: [{name: prod, parts: [{owner: bob, from: 2025-01-01, to: 2025-02-01}]}]}`,
+			`record: {name: a, owner: bob}, others: {boundary: [{name: prod, parts: [{owner: bob, from: 2025-01-01, to: null}]}]}`},
+		"BND-01": {"boundary", `r.parts.exists(p, age(p.from) >= 0 && (p.to == null || age(p.to) < 0))`,
+			"record: {name: prod, parts: [{owner: a, from: 2027-01-01, to: null}]}", "record: {name: prod, parts: [{owner: a, from: 2025-01-01, to: null}]}"},
+		"BND-02": {"boundary", `find("device", "locked", false).all(d, age(d.seen) < 30)`,
+			"record: {name: prod}, others: {device: [{name: a, locked: false, seen: 2025-01-01T00:00:00Z}]}", "record: {name: prod}, others: {device: []}"},
+	} {
+		out[id] = strings.NewReplacer("ID", id, "FOR", x[0], "EXPECT", x[1], "FAILS", x[2], "PASSES", x[3]).Replace(`id: ID
+title: It is as it should be
+for: FOR
+expect: 'EXPECT'
+because: '"not " + key'
+severity: low
+why: It should be.
+fix: {cli: mend it}
+examples:
+  - {name: wrong, FAILS, expect: fail}
+  - {name: right, PASSES, expect: pass}
+  - {name: not read, record: {}, expect: unknown}
+`)
+	}
+	return out
+}
+
 func worldChecks() map[string]string {
 	const young, ancient = "2025-12-01T00:00:00Z", "2025-01-01T00:00:00Z"
-	return map[string]string{
+	out := map[string]string{
 		"HOST-01": multiFactor,
 		"HOST-02": aged("r.human", "age(r.changed) < 90", ancient, young),
 		"HOST-03": named("HOST-03", gapped),
@@ -103,6 +136,8 @@ func worldChecks() map[string]string {
 		"CHG-03": mergeCheck("CHG-03", `r.reviewed || find("person", "email", r.by).exists(p, !has(p.end) || p.end == null)`,
 			`record: {reviewed: false, by: a}, others: {person: []}`, `record: {reviewed: false, by: a}, others: {person: [{email: a}]}`),
 	}
+	maps.Copy(out, scoped())
+	return out
 }
 
 func newWorld(rt *rapid.T, t *testing.T, db *store.DB) *world {
@@ -143,12 +178,40 @@ func newWorld(rt *rapid.T, t *testing.T, db *store.DB) *world {
 	}
 	w.collect = &collect.Collector{Book: w.book, Connectors: []connector.Connector{
 		{Name: "host", Title: "Host", Kinds: kind("host_user", "merge"), Read: read("host_user", "merge")},
-		{Name: "git", Title: "Git", Kinds: kind("git_user"), Read: read("git_user")}}}
+		{Name: "git", Title: "Git", Kinds: kind("git_user"), Read: read("git_user")},
+		{Name: "mdm", Title: "Devices", Kinds: kind("device"), Read: w.devices}}}
 	for _, c := range w.collect.Connectors {
 		w.connect(c.Name)
 	}
 	w.load()
 	return w
+}
+
+// devices hands over the devices by the part of the company that they are in; a refused part is another's business.
+func (w *world) devices(_ context.Context, _ connector.Values, out connector.Sink) error {
+	for _, scope := range []string{"berlin", "oslo"} {
+		for _, key := range slices.Sorted(maps.Keys(w.rows["device"])) {
+			body := w.rows["device"][key]
+			if where := w.rows["site"][key]; where != scope {
+				continue
+			}
+			if err := out.Item(connector.Item{Kind: "device", Key: key, Scope: scope, Raw: []byte(body)}); err != nil {
+				return err
+			}
+			if w.denied[scope] {
+				break
+			}
+		}
+		if w.down {
+			return errors.New("the source went away")
+		}
+		if w.denied[scope] {
+			out.Missing(connector.Gap{Kind: "device", Scope: scope, Denied: true, Reason: "it was refused"})
+		} else {
+			out.Complete("device", scope)
+		}
+	}
+	return nil
 }
 
 func (w *world) connect(name string) {
@@ -197,7 +260,7 @@ func (w *world) mail(name string) string {
 }
 
 func (w *world) change() {
-	kind := w.pick("kind", "host_user", "host_user", "git_user", "merge", "merge")
+	kind := w.pick("kind", "host_user", "host_user", "git_user", "merge", "merge", "device", "device")
 	key := w.pick("key", "1", "2", "3")
 	if w.rows[kind] == nil {
 		w.rows[kind] = map[string]string{}
@@ -212,6 +275,12 @@ func (w *world) change() {
 		w.rows[kind][key] = w.body(`"name":"u`+key+`"`, w.mail("mail"), w.flag("human"), w.flag("mfa"), w.flag("locked"), fmt.Sprintf(`"changed":%q`, w.days("changed", 0, 50, 88, 89, 90, 200).Format(time.RFC3339)))
 	case "git_user":
 		w.rows[kind][key] = w.body(w.pick("login", `"login":"bob"`, `"login":"ada"`, ""), w.flag("human"), w.flag("locked"))
+	case "device":
+		if w.rows["site"] == nil {
+			w.rows["site"] = map[string]string{}
+		}
+		w.rows["site"][key] = w.pick("site", "berlin", "oslo")
+		w.rows[kind][key] = w.body(`"name":"d`+key+`"`, w.pick("owner", `"owner":"bob"`, `"owner":"ada"`, ""), w.flag("locked"), fmt.Sprintf(`"seen":%q`, w.days("seen", 0, 1, 28, 29, 30, 60).Format(time.RFC3339)))
 	case "merge":
 		w.rows[kind][key] = w.body(fmt.Sprintf(`"at":%q`, w.days("at", 0, 0, 1, 2, 3, 5).Format(time.RFC3339)), w.flag("reviewed"), w.mail("by"))
 	}
@@ -235,10 +304,42 @@ func (w *world) person() {
 	w.note("person %s: %s", key, body)
 }
 
+// except says, ends or takes back an exception of a device.
+func (w *world) except() {
+	key := w.pick("excepted", "d1", "d2")
+	body := fmt.Sprintf(`{"id":%q,"until":%q}`, key, w.days("until", -40, -2, -1, 0, 1, 5).Format(time.DateOnly))
+	w.put("exception", key, body)
+}
+
+// rebound changes the boundary, whose parts belong to it from a day to a day.
+func (w *world) rebound() {
+	var parts []string
+	for range rapid.IntRange(0, 2).Draw(w.t, "parts") {
+		to := w.pick("bounded", "", ",\"to\":null")
+		if to == "" && rapid.Bool().Draw(w.t, "leaves") {
+			to = fmt.Sprintf(`,"to":%q`, w.days("to", -20, -2, -1, 0, 1).Format(time.DateOnly))
+		}
+		parts = append(parts, fmt.Sprintf(`{"owner":%q,"from":%q%s}`, w.pick("of", "bob", "ada"), w.days("from", -3, -1, 0, 1, 10).Format(time.DateOnly), to))
+	}
+	w.put("boundary", "prod", fmt.Sprintf(`{"name":"prod","parts":[%s]}`, strings.Join(parts, ",")))
+}
+
+// put writes an authored record, or now and then takes it away.
+func (w *world) put(kind, key, body string) {
+	if rapid.IntRange(0, 4).Draw(w.t, "gone") == 0 {
+		if _, err := w.book.Get(w.ctx, kind, key, 0); err != nil {
+			return
+		}
+		body = ""
+	}
+	w.see(kind, key, body)
+	w.note("%s %s: %s", kind, key, body)
+}
+
 func (w *world) run() {
-	name := w.pick("connection", "host", "host", "git")
+	name := w.pick("connection", "host", "host", "git", "mdm", "mdm")
 	w.down = rapid.IntRange(0, 9).Draw(w.t, "down") == 0
-	for _, k := range []string{"host_user", "merge", "git_user"} {
+	for _, k := range []string{"host_user", "merge", "git_user", "berlin", "oslo"} {
 		w.denied[k] = rapid.IntRange(0, 6).Draw(w.t, "denied "+k) == 0
 	}
 	s, err := w.collect.Run(w.ctx, name, nil)
@@ -284,7 +385,7 @@ func (w *world) edit() {
 }
 
 func (w *world) step() {
-	switch op := w.pick("step", "change", "change", "person", "run", "run", "wait", "wait", "back", "set", "edit", "judge", "judge", "reload", "day", "day", "day"); op {
+	switch op := w.pick("step", "change", "change", "person", "except", "rebound", "run", "run", "wait", "wait", "back", "set", "edit", "judge", "judge", "reload", "day", "day", "day"); op {
 	case "day": // as it mostly goes: something changes, everything is read, and judged
 		for range rapid.IntRange(1, 3).Draw(w.t, "changes") {
 			w.change()
@@ -304,6 +405,10 @@ func (w *world) step() {
 		w.change()
 	case "person":
 		w.person()
+	case "except":
+		w.except()
+	case "rebound":
+		w.rebound()
 	case "run":
 		w.run()
 	case "wait":
@@ -405,7 +510,7 @@ func (w *world) unchanged() {
 		w.fail("%v", err)
 	}
 	// What happened before the logic or a setting changed is answered under those of then.
-	late, err := store.All[string](w.ctx, w.book.DB, "SELECT DISTINCT s.check_id FROM series s JOIN version v ON v.valid_from > s.evaluated AND v.valid_from < s.ended JOIN kind k ON k.id = v.kind WHERE k.name IN ('host_user', 'git_user', 'merge', 'person') AND s.ended < $1 AND s.evaluated > 0", store.Forever)
+	late, err := store.All[string](w.ctx, w.book.DB, "SELECT DISTINCT s.check_id FROM series s JOIN version v ON v.valid_from > s.evaluated AND v.valid_from < s.ended JOIN kind k ON k.id = v.kind WHERE k.name IN ('host_user', 'git_user', 'merge', 'person', 'device', 'boundary', 'exception') AND s.ended < $1 AND s.evaluated > 0", store.Forever)
 	if err != nil || len(late) > 0 {
 		w.fail("not judged to their end: %v %v", late, err)
 	}

@@ -53,7 +53,10 @@ func open(t tester, db *store.DB, checks ...string) *desk {
 		all = append(all, *k)
 	}
 	all = append(all, record.Kind{Name: "merge", Collected: true, Occurred: "at", Fields: []record.Field{{Name: "at", Type: record.Time}, {Name: "reviewed", Type: record.Bool}, {Name: "by", Type: record.Email}}})
-	all = append(all, check.Kind(), finding.Kind(), record.Kind{Name: "control", Fields: []record.Field{{Name: "id", Type: record.Text}}}, record.Kind{Name: "exception", Fields: []record.Field{{Name: "id", Type: record.Text}}})
+	all = append(all, record.Kind{Name: "device", Collected: true, Fields: []record.Field{{Name: "name", Type: record.Text}, {Name: "owner", Type: record.Text}, {Name: "locked", Type: record.Bool}, {Name: "seen", Type: record.Time, Volatile: true}}})
+	all = append(all, record.Kind{Name: "boundary", Fields: []record.Field{{Name: "name", Type: record.Text}, {Name: "parts", Type: record.Object, List: true, Fields: []record.Field{
+		{Name: "owner", Type: record.Text}, {Name: "from", Type: record.Date}, {Name: "to", Type: record.Date}}}}})
+	all = append(all, check.Kind(), finding.Kind(), record.Kind{Name: "control", Fields: []record.Field{{Name: "id", Type: record.Text}}}, record.Kind{Name: "exception", Fields: []record.Field{{Name: "id", Type: record.Text}, {Name: "until", Type: record.Date}}})
 	ks, err := record.NewKinds(append(all, collect.Kinds()...)...)
 	if err != nil {
 		t.Fatal(err)

@@ -162,7 +162,7 @@ func (c *call) status() (any, error) {
 		return nil, err
 	}
 	ctx := c.r.Context()
-	now := cmp.Or(at, store.At(c.s.Book.Log.Clock()))
+	now := cmp.Or(at, store.At(c.s.Book.Log.Now()))
 	if to == 0 {
 		from, to = now-30*24*3600*1_000_000, now
 	}
@@ -237,7 +237,7 @@ func (c *call) during() (from, to store.Moment, err error) {
 	case from == 0 && to != 0:
 		return 0, 0, fault.New(fault.Invalid, "to is given without from.").WithNext("Give both ends of the window.")
 	case from != 0 && to == 0:
-		to = store.At(c.s.Book.Log.Clock())
+		to = store.At(c.s.Book.Log.Now())
 	}
 	return from, to, nil
 }

@@ -165,7 +165,7 @@ func (c *call) listed(k *record.Kind) (q record.Query, at store.Moment, err erro
 	if err != nil {
 		return q, 0, err
 	}
-	at = max(head.At, store.At(c.s.Book.Log.Clock()))
+	at = max(head.At, store.At(c.s.Book.Log.Now()))
 	if from != 0 {
 		if to != 0 {
 			at = to

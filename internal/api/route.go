@@ -229,7 +229,7 @@ func (c *call) moment(name string) (store.Moment, error) {
 		return 0, fault.New(fault.Invalid, "%s: %q is not a time.", name, text)
 	}
 	m := store.At(t)
-	if m > store.At(c.s.Book.Log.Clock()) {
+	if m > store.At(c.s.Book.Log.Now()) {
 		return 0, fault.New(fault.Invalid, "%s: %s has not come yet.", name, text).WithNext("Ask for a time in the past, or leave it out for now.")
 	}
 	if m == 0 {

@@ -86,7 +86,7 @@ func (m *Monitor) Backtest(ctx context.Context, c *Check, from, to store.Moment,
 	if to <= from {
 		return out, fault.New(fault.Invalid, "The window ends at %s, before it begins at %s.", to, from)
 	}
-	if now := store.At(m.Book.Log.Clock()); to > now {
+	if now := store.At(m.Book.Log.Now()); to > now {
 		return out, fault.New(fault.Invalid, "The window ends at %s, which has not come yet.", to).WithNext("End it now or earlier.")
 	}
 	err := m.Book.DB.Read(ctx, func(tx *store.Tx) error {

@@ -24,7 +24,7 @@ type Stretch struct {
 // unknown, save that a failure stands of what was read all the same. The time after the check was turned off is unknown: that
 // must not hide how it had failed. The end is cut at now.
 func (m *Monitor) Courses(ctx context.Context, from, to store.Moment) (map[string][]Stretch, error) {
-	to = min(to, store.At(m.Book.Log.Clock()))
+	to = min(to, store.At(m.Book.Log.Now()))
 	out := map[string][]Stretch{}
 	if to <= from {
 		return out, nil

@@ -9,7 +9,7 @@ import (
 // Covered is, for each check of the set that is not turned off, the percentage of a time in which it could speak: what
 // Window tells without summing up answers. The end is cut at now.
 func (m *Monitor) Covered(ctx context.Context, from, to store.Moment) (map[string]float64, error) {
-	to = min(to, store.At(m.Book.Log.Clock()))
+	to = min(to, store.At(m.Book.Log.Now()))
 	setups, err := m.setups(ctx)
 	if err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ const worstRecords = 12
 // Effects follows checks over a time as it was known at a moment, zero for now; the end is cut at that moment. Of a check that is
 // not and never was in use, all of the time is a gap.
 func (m *Monitor) Effects(ctx context.Context, checks []string, from, to, asOf store.Moment) ([]Effect, error) {
-	to = min(to, cmp.Or(asOf, store.At(m.Book.Log.Clock())))
+	to = min(to, cmp.Or(asOf, store.At(m.Book.Log.Now())))
 	out := make([]Effect, 0, len(checks))
 	if to <= from || len(checks) == 0 {
 		return out, nil

@@ -28,6 +28,7 @@ type Evaluation struct {
 	Checks, Judged, Flips int
 	Corrected             int // answers about a time that had been answered otherwise before
 	Took                  time.Duration
+	Behind                time.Duration // how far the clock is behind what was recorded: judged by the newest recorded time
 }
 
 // unit is one check under evaluation.
@@ -125,6 +126,7 @@ func (m *Monitor) Evaluate(ctx context.Context, o Options) (Evaluation, error) {
 	}
 	report.Checks = len(units)
 	err = m.evaluate(ctx, o, units, &report)
+	report.Behind = m.Book.Log.Behind()
 	report.Took = time.Since(begun)
 	return report, err
 }
@@ -179,7 +181,7 @@ func (m *Monitor) finish(ctx context.Context, setups []Setup, o Options, alone b
 
 // evaluate judges for some series.
 func (m *Monitor) evaluate(ctx context.Context, o Options, units []*unit, report *Evaluation) error {
-	r := &round{m: m, light: o.Light, full: o.Full, units: units, now: m.Book.Log.Clock(), report: report, past: map[store.Moment]*lookups{}, bounds: map[bound][]store.Moment{}, merged: map[string]moments{}, touched: map[string]bool{}, brief: map[string][]int64{}}
+	r := &round{m: m, light: o.Light, full: o.Full, units: units, now: m.Book.Log.Now(), report: report, past: map[store.Moment]*lookups{}, bounds: map[bound][]store.Moment{}, merged: map[string]moments{}, touched: map[string]bool{}, brief: map[string][]int64{}}
 	known := m.known
 	m.known = nil // until this evaluation comes to its end
 	err := m.Book.DB.Read(ctx, func(tx *store.Tx) error {

@@ -348,7 +348,7 @@ func (m *Monitor) write(ctx context.Context, key string, body map[string]any, re
 }
 
 func (m *Monitor) openFinding(ctx context.Context, c *Check, scope string, items []item, fails int64) (record.Version, error) {
-	now := m.Book.Log.Clock().UTC()
+	now := m.Book.Log.Now().UTC()
 	days, err := m.dueDays(ctx)
 	if err != nil {
 		return record.Version{}, err

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"tickmark/internal/ledger"
 	"tickmark/internal/store"
@@ -20,6 +21,7 @@ type Rechecked struct {
 	Judged    int            `json:"judged"`
 	Differ    int            `json:"differ"`
 	Where     map[string]int `json:"where,omitempty"`      // by check: how many of its answers differed
+	Behind    time.Duration  `json:"behind,omitempty"`     // how far the clock was behind what was recorded
 	Altered   int            `json:"altered,omitempty"`    // answers that the ledger does not back, also those set aside before
 	AlteredIn map[string]int `json:"altered_in,omitempty"` // by check
 	Records   int            `json:"records,omitempty"`    // versions that the ledger does not back, on which what differs rests: nothing was corrected
@@ -59,7 +61,7 @@ func (m *Monitor) Night(ctx context.Context, progress func(check string, done in
 	if err != nil {
 		return found, err
 	}
-	noted := Rechecked{Checks: found.Checks, Judged: found.Judged, Differ: found.Differ, Altered: len(changed.rows), AlteredIn: changed.where()}
+	noted := Rechecked{Checks: found.Checks, Judged: found.Judged, Differ: found.Differ, Behind: m.Book.Log.Behind(), Altered: len(changed.rows), AlteredIn: changed.where()}
 	found.Altered, noted.Where = noted.Altered, map[string]int{}
 	for _, d := range found.Differences {
 		noted.Where[d.Check]++

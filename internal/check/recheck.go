@@ -66,7 +66,7 @@ const mostDifferences = 1000
 // Recheck judges again.
 func (m *Monitor) Recheck(ctx context.Context, o RecheckOptions) (Recheck, error) {
 	ctx = store.Background(ctx)
-	if now := store.At(m.Book.Log.Clock()); o.AsOf > now {
+	if now := store.At(m.Book.Log.Now()); o.AsOf > now {
 		return Recheck{}, fault.New(fault.Invalid, "The moment %s has not come yet.", o.AsOf).WithNext("Ask for a time in the past, or leave it out for now.")
 	}
 	again := &again{m: m, o: o, left: map[[2]string]int{}}

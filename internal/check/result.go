@@ -71,7 +71,7 @@ func (m *Monitor) Results(ctx context.Context, f Filter) (Page, error) {
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
-	if f.AsOf > store.At(m.Book.Log.Clock()) {
+	if f.AsOf > store.At(m.Book.Log.Now()) {
 		return Page{}, fault.New(fault.Invalid, "The moment %s has not come yet.", f.AsOf).WithNext("Ask for a time in the past, or leave it out for now.")
 	}
 	if (f.From != 0 || f.To != 0) && f.To <= f.From {
@@ -310,7 +310,7 @@ func (l *listing) intervals(s Series, r resultRow) []Interval {
 	if l.f.To == 0 {
 		t := l.f.AsOf
 		if t == 0 {
-			t = store.At(l.m.Book.Log.Clock())
+			t = store.At(l.m.Book.Log.Now())
 		} else if i.To <= t {
 			i.To = store.Forever // as was known then
 		}

@@ -117,7 +117,7 @@ func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series,
 	c := m.checkOf(series)
 	t := l.f.AsOf
 	if t == 0 {
-		t = store.At(m.Book.Log.Clock())
+		t = store.At(m.Book.Log.Now())
 	}
 	read, all := "", tallies[[2]int64{series.ID, total}]
 	if l.f.AsOf == 0 {
@@ -327,7 +327,7 @@ func (m *Monitor) Window(ctx context.Context, check string, from, to store.Momen
 	if _, err := m.Set.Get(check); err != nil {
 		return Window{}, err
 	}
-	to = min(to, store.At(m.Book.Log.Clock()))
+	to = min(to, store.At(m.Book.Log.Now()))
 	w := Window{Check: check, From: from, To: to}
 	if to <= from {
 		return w, nil

@@ -39,7 +39,7 @@ const traceLimit = 200_000
 
 // Traces follows every check of the set over a time, whether it is turned off now or not, by id; the end is cut at now.
 func (m *Monitor) Traces(ctx context.Context, from, to store.Moment) ([]Trace, error) {
-	to = min(to, store.At(m.Book.Log.Clock()))
+	to = min(to, store.At(m.Book.Log.Now()))
 	setups, err := m.setups(ctx)
 	if err != nil {
 		return nil, err

@@ -196,6 +196,9 @@ func (c *checkRun) Run(s *session) error {
 			return err
 		}
 		s.say("Checks run %d, records judged %d, answers changed %d, in %s.", e.Checks, e.Judged, e.Flips, e.Took.Round(1e6))
+		if e.Behind > 0 {
+			s.say("This machine's clock is %s behind what was recorded; it was judged by the newest recorded time.", e.Behind)
+		}
 		if broken {
 			s.problems(w)
 			return fault.New(fault.Invalid, "The answers of a check whose file is broken are unknown.").WithNext("The lines above name the files.")
@@ -218,7 +221,7 @@ func (c *checkBacktest) Run(s *session) error {
 		return err
 	}
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
-		win[1] = min(win[1], store.At(w.Log.Clock()))
+		win[1] = min(win[1], store.At(w.Log.Now()))
 		x, err := c.check(s, w)
 		if err != nil {
 			return err
@@ -481,7 +484,7 @@ func (c *statusCommand) Run(s *session) error {
 		}
 		at := asOf
 		if at == 0 {
-			at = store.At(w.Log.Clock())
+			at = store.At(w.Log.Now())
 		}
 		if win[1] == 0 {
 			win = [2]store.Moment{at - 30*24*3600*1_000_000, at}

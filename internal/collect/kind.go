@@ -62,6 +62,7 @@ func Kinds() []record.Kind {
 				{Name: "account", Type: record.Text, Help: "Who Tickmark ran as on the machine that collected."},
 				{Name: "collector", Type: record.Text, Help: "SHA-256 of the program that collected."},
 				{Name: "release", Type: record.Text},
+				{Name: "clock", Type: record.Text, Help: "What was wrong with the clock of the machine that collected."},
 			}},
 	}
 }
@@ -81,6 +82,7 @@ type Summary struct {
 	Account    string    `json:"account,omitempty"`
 	Collector  string    `json:"collector,omitempty"`
 	Release    string    `json:"release,omitempty"`
+	Clock      string    `json:"clock,omitempty"` // what was wrong with the clock
 
 	Number int64 `json:"-"` // the run's key
 }

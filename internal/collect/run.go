@@ -57,7 +57,10 @@ func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Su
 		return Summary{}, err
 	}
 	r := &run{c: c, conn: conn, k: k, ctx: store.Background(ctx), progress: progress, kinds: map[string]*reading{},
-		sum: Summary{Connection: name, Connector: k.Name, Started: c.Book.Log.Clock().UTC().Truncate(time.Microsecond), Outcome: Running, Release: c.Release}}
+		sum: Summary{Connection: name, Connector: k.Name, Started: c.Book.Log.Now().UTC().Truncate(time.Microsecond), Outcome: Running, Release: c.Release}}
+	if behind := c.Book.Log.Behind(); behind > 0 {
+		r.sum.Clock = fmt.Sprintf("This machine's clock was %s behind what was recorded before; the times of this run go on from there.", behind)
+	}
 	if u, err := user.Current(); err == nil {
 		r.sum.Account = u.Username
 	}
@@ -522,6 +525,9 @@ func (r *run) Since(kind, scope string) time.Time {
 		if !errors.Is(err, store.ErrNotFound) {
 			r.broken = cmp.Or(r.broken, err)
 		}
+		return time.Time{}
+	}
+	if until.Time().After(r.c.Book.Log.Clock().Add(ledger.Drift)) { // the clock was set back: what happens until then would never be read
 		return time.Time{}
 	}
 	return until.Time()

@@ -16,6 +16,7 @@ import (
 	"tickmark/internal/blob"
 	"tickmark/internal/collect"
 	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
 	"tickmark/internal/record"
 	"tickmark/internal/report/verify"
 	"tickmark/internal/store"
@@ -39,7 +40,6 @@ type Line struct {
 
 const (
 	littleSpace = 1 << 30
-	aheadTooFar = 5 * time.Minute
 	oldBackup   = 7 * 24 * time.Hour
 )
 
@@ -195,7 +195,7 @@ func clock(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ahead := h.At.Time().Sub(w.Log.Clock()); ahead > aheadTooFar {
+	if ahead := h.At.Time().Sub(w.Log.Clock()); ahead > ledger.Drift {
 		return one("clock", Bad, "Set this machine's clock by a time server. Until it has caught up, what is written bears the later time.", "The last entry is from %s, which is %s ahead of this machine's clock", h.At, ahead.Round(time.Second)), nil
 	}
 	return one("clock", Good, "", "The last of %d entries is from %s", h.Size, h.At), nil

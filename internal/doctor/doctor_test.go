@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
+	"tickmark/internal/connector"
 	"tickmark/internal/doctor"
 	"tickmark/internal/ledger"
 	"tickmark/internal/record"
@@ -116,6 +118,123 @@ func TestWhatIsWrongIsSaidAndWhatToDo(t *testing.T) {
 		}
 		if doctor.Worst(lines) != doctor.Bad {
 			t.Errorf("it is %s", doctor.Worst(lines))
+		}
+	})
+}
+
+// The program starts again with yesterday's clock: recorded time goes on, nothing passes for what was not read, and it is said.
+func TestYesterdaysClockTakesNothingBack(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		o := workspace.Options{Data: filepath.Join(t.TempDir(), "data"), Create: true}
+		if db.Engine == store.Postgres {
+			o.Database = storetest.PostgresURL(t)
+		}
+		behind := time.Duration(0)
+		start := func() *workspace.Workspace {
+			w, err := workspace.Open(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Log.Clock = func() time.Time { return time.Now().Add(-behind) }
+			account, err := w.Book.Kinds.Named("host_account")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Collect.Connectors = []connector.Connector{{Name: "host", Title: "Host", Kinds: []record.Kind{*account}, Read: func(_ context.Context, _ connector.Values, out connector.Sink) error {
+				if behind == time.Hour { // half a day ago it was read; an hour ago it was refused
+					out.Missing(connector.Gap{Kind: "host_account", Denied: true, Reason: "it was refused"})
+					return nil
+				}
+				if err := out.Item(connector.Item{Kind: "host_account", Key: "root", Raw: []byte(`{"name":"root","rights":{"admin":true,"sudo":true,"nopasswd":true}}`)}); err != nil {
+					return err
+				}
+				out.Complete("host_account", "")
+				return nil
+			}}}
+			return w
+		}
+		run := func(w *workspace.Workspace) collect.Summary {
+			s, err := w.Collect.Run(t.Context(), "host", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		passes := func(w *workspace.Workspace) bool {
+			states, err := w.Monitor.Summary(t.Context(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			some := false
+			for _, s := range states {
+				some = some || s.For == "host_account" && s.Counts.Pass > 0
+			}
+			return some
+		}
+		behind = 12 * time.Hour
+		w := start()
+		if _, err := w.Setup(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		me, err := w.Local(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Collect.Add(t.Context(), me, collect.Connection{Name: "host", Connector: "host", Every: "24h"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if s := run(w); s.Outcome != collect.Complete || s.Clock != "" {
+			t.Errorf("%+v", s)
+		}
+		if e, err := w.Monitor.Evaluate(t.Context(), check.Options{}); err != nil || e.Behind != 0 || !passes(w) {
+			t.Fatalf("%+v %v", e, err)
+		}
+		behind = time.Hour
+		if s := run(w); s.Outcome == collect.Complete || passes(w) {
+			t.Errorf("%+v", s)
+		}
+		before, err := w.Log.Head(t.Context(), w.DB)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Close()
+
+		behind = 11 * time.Hour // when it was read, by what stands
+		w = start()
+		defer w.Close()
+		if passes(w) {
+			t.Error("what was refused since is taken for read, because the clock was set back")
+		}
+		s := run(w)
+		if s.Outcome != collect.Complete || !strings.Contains(s.Clock, "behind what was recorded before") || store.At(s.Started) < before.At || s.Ended.Before(s.Started) {
+			t.Errorf("%+v", s)
+		}
+		if last, err := w.Collect.LastRuns(t.Context(), "host", 1); err != nil || len(last) != 1 || last[0].Key != fmt.Sprint(s.Number) {
+			t.Errorf("the last run is %+v, %v", last, err)
+		}
+		if e, err := w.Monitor.Evaluate(t.Context(), check.Options{}); err != nil || e.Behind < 9*time.Hour {
+			t.Errorf("%+v %v", e, err)
+		}
+		if n, err := w.Monitor.Night(t.Context(), nil); err != nil || n.Differ > 0 {
+			t.Errorf("%+v %v", n, err)
+		}
+		if last, err := w.Monitor.LastNight(t.Context()); err != nil || last.Behind < 9*time.Hour {
+			t.Errorf("%+v %v", last, err)
+		}
+		if after, err := w.Log.Head(t.Context(), w.DB); err != nil || after.At <= before.At || after.Size <= before.Size {
+			t.Errorf("%+v and before %+v, %v", after, before, err)
+		}
+		if _, err := w.Book.Verify(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+		lines, err := doctor.Look(t.Context(), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range lines {
+			if l.What == "clock" && (l.State != doctor.Bad || !strings.Contains(l.Said, "ahead of this machine's clock")) {
+				t.Errorf("%+v", l)
+			}
 		}
 	})
 }

@@ -107,7 +107,7 @@ type task struct {
 
 // Load reads the world as of a moment; zero is now. Standing is how the controls stand then.
 func Load(ctx context.Context, book *record.Book, monitor *check.Monitor, standing standing.Summary, at record.Moment) (World, error) {
-	w := World{Now: book.Log.Clock(), Standing: standing, People: map[string]Person{}, Due: map[string]string{}, Readers: readers(monitor)}
+	w := World{Now: book.Log.Now(), Standing: standing, People: map[string]Person{}, Due: map[string]string{}, Readers: readers(monitor)}
 	if at != 0 {
 		w.Now = at.Time()
 	}

@@ -148,7 +148,7 @@ func Load(ctx context.Context, book *record.Book) (*State, error) {
 			return err
 		}},
 		{"person", func(v record.Version, b map[string]any) error {
-			if end := text(b, "end"); end == "" || end >= book.Log.Clock().Format(time.DateOnly) {
+			if end := text(b, "end"); end == "" || end >= book.Log.Now().Format(time.DateOnly) {
 				s.People[v.Key] = text(b, "name")
 			}
 			return nil
@@ -184,7 +184,7 @@ func Load(ctx context.Context, book *record.Book) (*State, error) {
 			return nil, err
 		}
 	}
-	s.Today = book.Log.Clock().In(zone).Format(time.DateOnly)
+	s.Today = book.Log.Now().In(zone).Format(time.DateOnly)
 	s.choose(periods)
 	if s.Period != nil {
 		s.Organisation.Stage = s.Period.Stage

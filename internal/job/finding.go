@@ -15,7 +15,7 @@ import (
 // exceptions begin on their first day and expire after their last.
 func exceptions(ctx context.Context, w *workspace.Workspace) (int, error) {
 	var moves []record.Change
-	now := w.Log.Clock()
+	now := w.Log.Now()
 	for _, state := range []string{"approved", "active"} {
 		list, err := w.Book.Find(ctx, w.DB, exception.Kind().Name, record.StateField, state, 0)
 		if err != nil {
@@ -37,7 +37,7 @@ func exceptions(ctx context.Context, w *workspace.Workspace) (int, error) {
 // findings past their due date say since when, and go on saying it after they are fixed.
 func findings(ctx context.Context, w *workspace.Workspace) (int, error) {
 	var late []record.Change
-	now := w.Log.Clock()
+	now := w.Log.Now()
 	for _, state := range []string{"open", "assigned", "in_progress", "claimed_false"} {
 		list, err := w.Book.Find(ctx, w.DB, finding.Kind().Name, record.StateField, state, 0)
 		if err != nil {

@@ -93,14 +93,14 @@ func newAgenda(ctx context.Context, w *workspace.Workspace) (*agenda, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.window = occurrence.Window(calendar.Parse(p.From), calendar.Parse(p.To), calendar.Of(w.Log.Clock(), a.zone))
+	a.window = occurrence.Window(calendar.Parse(p.From), calendar.Parse(p.To), calendar.Of(w.Log.Now(), a.zone))
 	return a, nil
 }
 
 // inOperation are all controls with their versions, oldest first.
 func inOperation(ctx context.Context, w *workspace.Workspace, zone *time.Location) ([]*operated, error) {
 	var out []*operated
-	q := record.Query{Kind: "control", During: [2]store.Moment{1, store.At(w.Log.Clock()) + 1}, Limit: 500}
+	q := record.Query{Kind: "control", During: [2]store.Moment{1, store.At(w.Log.Now()) + 1}, Limit: 500}
 	for {
 		page, err := w.Book.List(ctx, q)
 		if err != nil {
@@ -223,7 +223,7 @@ func (a *agenda) changes(ctx context.Context, w *workspace.Workspace, e control.
 	var out []event
 	last, said := "", any(nil)
 	begins := store.At(calendar.Begins(a.window.From, a.zone))
-	for q := (record.Query{Kind: e.Kind, Where: e.Where, During: [2]store.Moment{begins, store.At(w.Log.Clock()) + 1}, Limit: 500}); ; {
+	for q := (record.Query{Kind: e.Kind, Where: e.Where, During: [2]store.Moment{begins, store.At(w.Log.Now()) + 1}, Limit: 500}); ; {
 		page, err := w.Book.List(ctx, q)
 		if err != nil {
 			return nil, err
@@ -401,7 +401,7 @@ func missed(ctx context.Context, w *workspace.Workspace) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if occurrence.Overdue(body, w.Log.Clock()) {
+		if occurrence.Overdue(body, w.Log.Now()) {
 			moves = append(moves, record.Change{Kind: "occurrence", Key: v.Key, Move: "miss", Reason: "its due date passed"})
 		}
 	}

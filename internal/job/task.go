@@ -17,7 +17,7 @@ func tasks(ctx context.Context, w *workspace.Workspace) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	today := calendar.Text(calendar.Of(w.Log.Clock(), a.zone))
+	today := calendar.Text(calendar.Of(w.Log.Now(), a.zone))
 	for _, state := range []string{"open", "in_progress"} {
 		list, err := w.Book.Find(ctx, w.DB, task.Kind().Name, record.StateField, state, 0)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -35,6 +36,7 @@ type Log struct {
 	Clock  func() time.Time
 
 	signer note.Signer
+	last   atomic.Int64 // the newest recorded time that was met
 	seen   string // file of the newest checkpoint that was signed here; empty: none is kept
 	mu     sync.Mutex
 	tree   *merkle.Tree // right edge as of the last write of this process
@@ -72,7 +74,11 @@ func Open(ctx context.Context, db *store.DB, dir string) (*Log, error) {
 	if known != nil && string(known) != vkey {
 		return nil, fault.New(fault.Unavailable, "%s is not the key of this workspace.", path).WithNext("Restore the workspace's own ledger.key.")
 	}
-	if known == nil {
+	if known != nil {
+		if _, err := l.Head(ctx, db); err != nil {
+			return nil, err
+		}
+	} else {
 		empty := (&merkle.Tree{}).Root()
 		err := db.Write(ctx, func(tx *store.Tx) error {
 			if err := store.InsertOr(ctx, tx, "meta", []string{"name", "value"}, "ON CONFLICT (name) DO NOTHING", [][]any{{"vkey", []byte(vkey)}}); err != nil {
@@ -123,24 +129,52 @@ type Tx struct {
 	leaves []merkle.Leaf
 }
 
+// Drift is how far a clock may be behind what was recorded, before that is said.
+const Drift = 5 * time.Minute
+
+// Now is the time that everything is judged by: the clock's, and while that is behind, the newest recorded time. What was recorded
+// is never in the future, and nothing that was is undone because a clock was set back.
+func (l *Log) Now() time.Time {
+	now := l.Clock()
+	if last := store.Moment(l.last.Load()).Time(); last.After(now) {
+		return last
+	}
+	return now
+}
+
+// Behind is how far the clock is behind what was recorded; zero while that is no more than Drift.
+func (l *Log) Behind() time.Duration {
+	if behind := store.Moment(l.last.Load()).Time().Sub(l.Clock()); behind > Drift {
+		return behind.Round(time.Second)
+	}
+	return 0
+}
+
+// met notes a recorded time.
+func (l *Log) met(at store.Moment) {
+	for old := l.last.Load(); int64(at) > old && !l.last.CompareAndSwap(old, int64(at)); old = l.last.Load() {
+	}
+}
+
 type head struct {
 	Size int64        `db:"size"`
 	Root []byte       `db:"root"`
 	At   store.Moment `db:"at"`
 }
 
-func readHead(ctx context.Context, q store.Q) (head, error) {
+func (l *Log) head(ctx context.Context, q store.Q) (head, error) {
 	h, err := store.One[head](ctx, q, "SELECT size, root, at FROM head WHERE one = 1")
 	if err != nil {
 		return h, fmt.Errorf("read the ledger's head: %w", err)
 	}
+	l.met(h.At)
 	return h, nil
 }
 
 // Write runs fn in a writing transaction and integrates the leaves it appended before committing.
 func (l *Log) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	return l.DB.Write(ctx, func(st *store.Tx) error {
-		h, err := readHead(ctx, st)
+		h, err := l.head(ctx, st)
 		if err != nil {
 			return err
 		}
@@ -263,7 +297,7 @@ type Head struct {
 
 // Head reads the log's size and root.
 func (l *Log) Head(ctx context.Context, q store.Q) (Head, error) {
-	h, err := readHead(ctx, q)
+	h, err := l.head(ctx, q)
 	if err != nil {
 		return Head{}, err
 	}

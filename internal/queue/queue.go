@@ -272,9 +272,9 @@ func (q *Queue) List(ctx context.Context, limit int) ([]Job, error) {
 	return out, nil
 }
 
-// Last is the newest job of a sort of work; ok is false when none is kept.
-func (q *Queue) Last(ctx context.Context, work string) (j Job, ok bool, err error) {
-	rows, err := q.client.JobList(ctx, river.NewJobListParams().First(1).OrderBy(river.JobListOrderByID, river.SortOrderDesc).Where("args ->> 'work' = @work", river.NamedArgs{"work": work}))
+// Last is the newest job of a sort of work for a target; ok is false when none is kept.
+func (q *Queue) Last(ctx context.Context, work, target string) (j Job, ok bool, err error) {
+	rows, err := q.client.JobList(ctx, river.NewJobListParams().First(1).OrderBy(river.JobListOrderByID, river.SortOrderDesc).Where("args ->> 'work' = @work AND args ->> 'target' = @target", river.NamedArgs{"work": work, "target": target}))
 	if err != nil || len(rows.Jobs) == 0 {
 		return j, false, err
 	}
@@ -289,15 +289,18 @@ func (q *Queue) Hold(ctx context.Context, work, target string) (release func(), 
 }
 
 // Revive gives back to the queue what was under way in a process that is gone: whoever works holds a lock that ends with its
-// process.
+// process. What waits for a time that a clock said which was set back since is taken now.
 func (q *Queue) Revive(ctx context.Context) error {
+	if err := q.exec(ctx, "UPDATE river_job SET state = 'available', scheduled_at = $1 WHERE state IN ('available', 'scheduled') AND scheduled_at > $2", q.time(time.Now()), q.time(time.Now().Add(grace))); err != nil {
+		return fmt.Errorf("take what waits for a time that is long to come: %w", err)
+	}
 	rows, err := q.client.JobList(ctx, river.NewJobListParams().First(1000).States(rivertype.JobStateRunning))
 	if err != nil {
 		return q.fault(err)
 	}
 	for _, row := range rows.Jobs {
 		var a asked
-		if err := json.Unmarshal(row.EncodedArgs, &a); err != nil || row.AttemptedAt == nil || time.Since(*row.AttemptedAt) < grace {
+		if err := json.Unmarshal(row.EncodedArgs, &a); err != nil || row.AttemptedAt == nil || time.Since(*row.AttemptedAt).Abs() < grace {
 			continue
 		}
 		release, err := q.db.Lock(ctx, a.lock())
@@ -315,6 +318,14 @@ func (q *Queue) Revive(ctx context.Context) error {
 		slog.Warn("a job whose process is gone begins again", "work", a.Work, "target", a.Target)
 	}
 	return nil
+}
+
+// time is a moment as the queue's tables hold it.
+func (q *Queue) time(t time.Time) any {
+	if q.db.Engine == store.SQLite {
+		return t.UTC().Format("2006-01-02 15:04:05.999")
+	}
+	return t.UTC()
 }
 
 func (a asked) lock() string { return "job-" + a.Work + "-" + a.Target }

@@ -214,11 +214,7 @@ func TestWhatAKilledProcessDidBeginsAgain(t *testing.T) {
 		killed, held, fresh := ask(t, q, "read", "killed"), ask(t, q, "read", "held"), ask(t, q, "read", "fresh")
 		long, now := time.Now().UTC().Add(-time.Hour), time.Now().UTC()
 		for id, at := range map[int64]time.Time{killed.ID: long, held.ID: long, fresh.ID: now} {
-			var when any = at
-			if q.db.Engine == store.SQLite {
-				when = at.Format("2006-01-02 15:04:05.999")
-			}
-			if err := q.exec(t.Context(), "UPDATE river_job SET state = 'running', attempted_at = $1, attempt = 1 WHERE id = $2", when, id); err != nil {
+			if err := q.exec(t.Context(), "UPDATE river_job SET state = 'running', attempted_at = $1, attempt = 1 WHERE id = $2", q.time(at), id); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -237,6 +233,29 @@ func TestWhatAKilledProcessDidBeginsAgain(t *testing.T) {
 		}
 		start(t, q)
 		wait(t, q, killed.ID, "done", state(Done))
+	})
+}
+
+func TestJobsOfAClockThatWasSetBackBeginNow(t *testing.T) {
+	each(t, func(t *testing.T, open func(map[string]Work) *Queue) {
+		q := open(map[string]Work{"read": func(context.Context, string, func(Progress)) error { return nil }})
+		tomorrow := time.Now().UTC().Add(24 * time.Hour)
+		waits, put, killed := ask(t, q, "read", "waits"), ask(t, q, "read", "put off"), ask(t, q, "read", "killed")
+		for id, set := range map[int64]string{waits.ID: "scheduled_at = $1", put.ID: "state = 'scheduled', scheduled_at = $1", killed.ID: "state = 'running', attempt = 1, attempted_at = $1"} {
+			if err := q.exec(t.Context(), "UPDATE river_job SET "+set+", created_at = $2 WHERE id = $3", q.time(tomorrow), q.time(tomorrow), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := q.Revive(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		start(t, q)
+		for _, j := range []Job{waits, put, killed} {
+			wait(t, q, j.ID, "done", state(Done))
+		}
+		if j, ok, err := q.Last(t.Context(), "read", "waits"); err != nil || !ok || j.ID != waits.ID {
+			t.Errorf("%+v %t %v", j, ok, err)
+		}
 	})
 }
 

@@ -180,7 +180,7 @@ func (b *Book) during(ctx context.Context, tx *store.Tx, q Query) (page Page, er
 				last = list[i].position
 				if program != nil {
 					page.Scanned++
-					ok, err := matches(program, &doc, v.Body, b.Log.Clock())
+					ok, err := matches(program, &doc, v.Body, b.Log.Now())
 					if err != nil {
 						return page, err
 					}

@@ -64,7 +64,7 @@ func (b *Book) plan(q Query) (*plan, error) {
 	if err := b.past(q.AsOf); err != nil {
 		return nil, err
 	}
-	p := &plan{ki: ki, at: q.AsOf, field: ki.fields[indexAll], source: q.Source, clock: b.Log.Clock(), desc: ki.Occurred != "" && q.Sort == ""}
+	p := &plan{ki: ki, at: q.AsOf, field: ki.fields[indexAll], source: q.Source, clock: b.Log.Now(), desc: ki.Occurred != "" && q.Sort == ""}
 	if q.AsOf != 0 {
 		p.clock = q.AsOf.Time()
 	}

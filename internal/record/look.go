@@ -45,7 +45,7 @@ func (b *Book) look(ctx context.Context, q store.Q, at time.Time, asOf Moment) L
 // LookAt is the records as they stood at a moment; the zero time is now.
 func (b *Book) LookAt(ctx context.Context, at time.Time) Look {
 	if at.IsZero() {
-		return b.look(ctx, b.DB, b.Log.Clock(), 0)
+		return b.look(ctx, b.DB, b.Log.Now(), 0)
 	}
 	return b.look(ctx, b.DB, at, store.At(at))
 }

@@ -129,7 +129,7 @@ func (b *Book) versions(rows []versionRow) ([]Version, error) {
 
 // past refuses a moment that has not come.
 func (b *Book) past(m store.Moment) error {
-	if m > store.At(b.Log.Clock()) {
+	if m > store.At(b.Log.Now()) {
 		return fault.New(fault.Invalid, "The moment %s has not come yet.", m).WithNext("Ask for a time in the past, or leave it out for now.")
 	}
 	return nil

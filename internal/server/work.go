@@ -9,6 +9,7 @@ import (
 
 	"tickmark/internal/check"
 	"tickmark/internal/job"
+	"tickmark/internal/ledger"
 	"tickmark/internal/queue"
 	"tickmark/internal/store"
 )
@@ -31,7 +32,7 @@ func (s *Server) collect(ctx context.Context, connection string, say func(queue.
 	if err != nil {
 		return err
 	}
-	say(queue.Progress{Said: "The run is " + sum.Outcome})
+	say(queue.Progress{Said: "The run is " + sum.Outcome + behind(s.w.Log.Behind())})
 	if ctx.Err() != nil { // the run says that it was stopped
 		return ctx.Err()
 	}
@@ -41,7 +42,7 @@ func (s *Server) collect(ctx context.Context, connection string, say func(queue.
 
 func (s *Server) judge(ctx context.Context, _ string, say func(queue.Progress)) error {
 	e, err := s.w.Monitor.Evaluate(store.Background(ctx), check.Options{})
-	say(queue.Progress{Said: fmt.Sprintf("%d answers turned", e.Flips)})
+	say(queue.Progress{Said: fmt.Sprintf("%d answers turned", e.Flips) + behind(e.Behind)})
 	return err
 }
 
@@ -55,8 +56,16 @@ func (s *Server) night(ctx context.Context, _ string, say func(queue.Progress)) 
 		slog.Error("somebody changed answers in the database: run tickmark ledger verify", "answers", found.Altered)
 		said += fmt.Sprintf(", %d that the ledger does not back", found.Altered)
 	}
-	say(queue.Progress{Said: said})
+	say(queue.Progress{Said: said + behind(s.w.Log.Behind())})
 	return err
+}
+
+// behind says that the clock is behind what was recorded.
+func behind(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; this machine's clock is %s behind what was recorded", d)
 }
 
 // work does what falls due, minute by minute.
@@ -115,8 +124,8 @@ func (s *Server) judgeLight(ctx context.Context) error {
 }
 
 func (s *Server) nightly(ctx context.Context) error {
-	last, ok, err := s.queue.Last(ctx, nightWork)
-	if err != nil || ok && time.Since(last.Asked) < 24*time.Hour {
+	last, ok, err := s.queue.Last(ctx, nightWork, "")
+	if err != nil || ok && within(last.Asked, time.Now(), 24*time.Hour) {
 		return err
 	}
 	if err := s.w.Gate.Sweep(ctx); err != nil {
@@ -124,6 +133,11 @@ func (s *Server) nightly(ctx context.Context) error {
 	}
 	_, err = s.queue.Ask(ctx, nightWork, "", "job:night")
 	return err
+}
+
+// within reports whether something was less than a time ago. What is said to be yet to come was by a clock that was set back since.
+func within(at, now time.Time, d time.Duration) bool {
+	return !at.After(now.Add(ledger.Drift)) && now.Sub(at) < d
 }
 
 // collectDue asks for the connections whose last run began longer ago than their interval.
@@ -140,8 +154,21 @@ func (s *Server) collectDue(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(last) > 0 && last[0].Occurred != nil && s.w.Log.Clock().Sub(last[0].Occurred.At) < c.Interval() {
-			continue
+		now := s.w.Log.Clock()
+		if len(last) > 0 && last[0].Occurred != nil {
+			began := last[0].Occurred.At
+			if began.After(now) { // the clock was set back: by when it was asked for, which is by this clock if it was since
+				j, ok, err := s.queue.Last(ctx, collectWork, c.Name)
+				if err != nil {
+					return err
+				}
+				if ok {
+					began = j.Asked
+				}
+			}
+			if within(began, now, c.Interval()) {
+				continue
+			}
 		}
 		if _, err := s.queue.Ask(ctx, collectWork, c.Name, "job:schedule"); err != nil {
 			return err

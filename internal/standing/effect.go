@@ -86,7 +86,7 @@ type Fix struct {
 // Effective follows a check, a control or a criterion over a span of days, as it was known at a moment; zero is now. Which checks
 // a control has, and which controls a criterion, is told as of that moment.
 func (s Summary) Effective(ctx context.Context, book *record.Book, monitor *check.Monitor, id string, span calendar.Span, asOf record.Moment) (Effect, error) {
-	now := cmp.Or(asOf, store.At(book.Log.Clock()))
+	now := cmp.Or(asOf, store.At(book.Log.Now()))
 	e := Effect{ID: id, From: store.At(calendar.Begins(span.From, s.Zone)), To: min(now, store.At(calendar.Ends(span.To, s.Zone))), Lines: []Line{}, Gaps: []check.Gap{}, Fixes: []Fix{}}
 	if e.To <= e.From {
 		return e, fault.New(fault.Invalid, "The window %s has not begun, so nothing is known of it.", span.Words()).WithNext("Choose one that begins in the past.")

@@ -161,7 +161,7 @@ func (d *done) operation(ctx context.Context, book *record.Book, asOf record.Mom
 	} else if !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	now := book.Log.Clock()
+	now := book.Log.Now()
 	if asOf != 0 {
 		now = asOf.Time()
 	}

@@ -104,7 +104,7 @@ func (s *site) page(rt route) http.Handler {
 				s.fail(w, r, fmt.Errorf("panic: %v", p))
 			}
 		}()
-		now := s.Book.Log.Clock()
+		now := s.Book.Log.Now()
 		ctx := part.With(r.Context(), part.View{Now: now, Zone: s.zone(r.Context())})
 		r = r.WithContext(ctx)
 		if err := s.cross.Check(r); err != nil {

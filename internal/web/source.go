@@ -352,7 +352,7 @@ func (s *site) run(w http.ResponseWriter, r *http.Request) error {
 	}
 	d.More = max(0, int(x.Requests)-len(list))
 	d.About = []part.Fact{
-		part.Say("Ran as", x.Account), part.Say("Release", x.Release), {Name: "Collector's SHA-256", Value: part.Hash(x.Collector, 17)},
+		part.Say("Ran as", x.Account), part.Say("Release", x.Release), part.Say("Clock", x.Clock), {Name: "Collector's SHA-256", Value: part.Hash(x.Collector, 17)},
 		part.Say("Asked", part.Count(int(x.Requests), "question")), part.Say("Answers", part.Bytes(x.Bytes)), {Name: "Digest of the answers", Value: part.Hash(x.Answers, 17)},
 		{Name: "Record", Value: part.LinkTo(part.Link{Text: "History and proof", Href: recordPath(collect.RunKind, key) + "/proof"})},
 	}

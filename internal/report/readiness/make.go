@@ -48,7 +48,7 @@ type making struct {
 
 // Make computes the report.
 func Make(ctx context.Context, o Options) (*Report, error) {
-	now := store.At(o.Book.Log.Clock())
+	now := store.At(o.Book.Log.Now())
 	if o.AsOf > now {
 		return nil, fault.New(fault.Invalid, "The moment %s has not come yet.", o.AsOf).WithNext("Ask for a time in the past, or leave it out for now.")
 	}
@@ -195,7 +195,7 @@ func Window(ctx context.Context, book *record.Book, asOf store.Moment) (from, to
 	if err != nil {
 		return 0, 0, "", err
 	}
-	end := cmp.Or(asOf, store.At(book.Log.Clock()))
+	end := cmp.Or(asOf, store.At(book.Log.Now()))
 	p, ok, err := period.Current(ctx, book, asOf)
 	if err != nil {
 		return 0, 0, "", err

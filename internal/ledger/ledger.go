@@ -37,7 +37,7 @@ type Log struct {
 
 	signer note.Signer
 	last   atomic.Int64 // the newest recorded time that was met
-	seen   string // file of the newest checkpoint that was signed here; empty: none is kept
+	seen   string       // file of the newest checkpoint that was signed here; empty: none is kept
 	mu     sync.Mutex
 	tree   *merkle.Tree // right edge as of the last write of this process
 	root   tlog.Hash

@@ -44,6 +44,10 @@ type Service struct {
 	// Failed finds the error in an answer of status 200, where the service has such: a reason, "" for none.
 	Failed func(body []byte) (reason string, denied bool)
 
+	// Sparse are the other members of a list's answer, where the service leaves the list's own out when it is empty: an answer
+	// that holds nothing but these is an empty list.
+	Sparse []string
+
 	Every    time.Duration // least time from one request to the next, where the service limits the rate
 	Parallel int           // requests under way at once for parts and children; 4 when zero
 	Backoff  time.Duration // first wait before a retry where the service names none, doubled each time; a second when zero
@@ -312,7 +316,7 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 		if answer.absent {
 			return nil, nil
 		}
-		items, err := objects(answer.body, l.Items)
+		items, err := r.objects(answer.body, l.Items)
 		if err != nil {
 			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The answer of %s is not as expected: %v.", where(at.URL), err)}), nil
 		}
@@ -697,7 +701,7 @@ func (r *rest) paged(ctx context.Context, kind string, call Call, over parent, t
 		if answer.absent && len(visited) == 1 {
 			return nil, nil, nil
 		}
-		items, err := objects(answer.body, call.Items)
+		items, err := r.objects(answer.body, call.Items)
 		if err != nil {
 			return nil, &Gap{Reason: fmt.Sprintf("The answer of %s is not as expected: %v.", where(at.URL), err)}, nil
 		}
@@ -732,12 +736,15 @@ func asGap(err error, needs string) (*Gap, error) {
 }
 
 // objects are the elements of a page.
-func objects(body []byte, member string) ([]json.RawMessage, error) {
+func (r *rest) objects(body []byte, member string) ([]json.RawMessage, error) {
 	if member == "." {
 		return []json.RawMessage{body}, nil
 	}
 	if member != "" {
 		raw, ok := pick(body, member)
+		if !ok && r.Sparse != nil && holdsOnly(body, r.Sparse) {
+			return nil, nil
+		}
 		if !ok {
 			return nil, fmt.Errorf("it has no %s", member)
 		}
@@ -750,6 +757,20 @@ func objects(body []byte, member string) ([]json.RawMessage, error) {
 		return nil, errors.New("it is not a list")
 	}
 	return nil, fmt.Errorf("its %s is not a list", member)
+}
+
+// holdsOnly reports whether an object has no members but these.
+func holdsOnly(body []byte, names []string) bool {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		return false
+	}
+	for name := range members {
+		if !slices.Contains(names, name) {
+			return false
+		}
+	}
+	return true
 }
 
 func elements(body []byte) (items []json.RawMessage, ok bool) {

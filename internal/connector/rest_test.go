@@ -314,6 +314,21 @@ func TestPagers(t *testing.T) {
 	}
 }
 
+func TestAListThatIsLeftOutIsEmptyOnlyWhereNothingElseIsSaid(t *testing.T) {
+	for body, whole := range map[string]bool{`{}`: true, `{"kind":"members","etag":"x"}`: true, `{"members":[]}`: true, `{"error":"internal"}`: false,
+		`{"kind":"members","warning":"partial"}`: false, `{"members":null}`: false, `[]`: false} {
+		_, s := forge()
+		s.Sparse = []string{"kind", "etag"}
+		s.Lists = []connector.List{{Kind: "forge_member", Path: "/m", Items: "members", Key: "id"}}
+		srv := httptest.NewServer(replay(connectortest.Cassette{"/m": {Body: body}}))
+		r := &connectortest.Recorder{}
+		if err := s.Read(t.Context(), with(srv.URL), r); err != nil || r.Completed("forge_member", "") != whole {
+			t.Errorf("%s: complete %t, %v, %v", body, !whole, err, r.Gaps())
+		}
+		srv.Close()
+	}
+}
+
 func TestEventsAreReadOnFromWhereTheLastRunEnded(t *testing.T) {
 	_, s := forge()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

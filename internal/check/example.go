@@ -21,6 +21,7 @@ type Example struct {
 	Name     string
 	Kind     string // for a check over a view: the kind whose own body Record is; empty: Record is in the view's fields
 	Key      string // the record's key, for checks that speak of it
+	Source   string // the connection it was read by, for checks that speak of it
 	Record   json.RawMessage
 	Others   map[string][]json.RawMessage // a kind or view named here was read completely; one that is not, was not read
 	Now      time.Time
@@ -62,14 +63,14 @@ func (r *reader) examples(c *Check, n *yaml.Node) {
 
 func (r *reader) example(c *Check, n *yaml.Node) Example {
 	x := Example{Line: n.Line, Column: n.Column, Now: exampleNow, Others: map[string][]json.RawMessage{}}
-	m := r.mapping(n, "an example", "name", "kind", "key", "record", "others", "now", "settings", "expect")
+	m := r.mapping(n, "an example", "name", "kind", "key", "source", "record", "others", "now", "settings", "expect")
 	for _, name := range []string{"name", "record", "expect"} {
 		if m[name] == nil {
 			r.refuse(n, "the example has no %s", name)
 			return x
 		}
 	}
-	x.Name, x.Kind, x.Key, x.Expect = r.text(m["name"]), r.text(m["kind"]), r.text(m["key"]), Status(r.text(m["expect"]))
+	x.Name, x.Kind, x.Key, x.Source, x.Expect = r.text(m["name"]), r.text(m["kind"]), r.text(m["key"]), r.text(m["source"]), Status(r.text(m["expect"]))
 	if r.err == nil && !slices.Contains(statusWords, string(x.Expect)) {
 		r.refuse(m["expect"], "expect is one of %s", strings.Join(statusWords, ", "))
 	}
@@ -286,7 +287,7 @@ func (c *Check) try(e Example) Result {
 	if err != nil {
 		return Result{Status: Unknown, Reason: err.Error()}
 	}
-	return judge.Evaluate(Subject{Kind: e.Kind, Key: e.Key, Doc: doc, Seen: e.Kind == ""}, e.Now, &exampleSource{c.words, e.Others})
+	return judge.Evaluate(Subject{Kind: e.Kind, Key: e.Key, Source: e.Source, Doc: doc, Seen: e.Kind == ""}, e.Now, &exampleSource{c.words, e.Others})
 }
 
 // exampleSource is the other records of an example.

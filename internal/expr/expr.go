@@ -4,7 +4,7 @@
 //
 // What differs from plain CEL: has(r.x) is true when x is there, even as null; r.x == null and r.x != null are the only
 // comparisons with null, and only a field may stand there. age, due and business_days read the evaluation's clock, find and
-// one look up other records; the Scope says afterwards what was asked of both.
+// one look up other records; the Scope says afterwards what was asked of both. unknown("sentence.") answers unknown for that reason.
 package expr
 
 import (

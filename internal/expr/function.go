@@ -50,6 +50,9 @@ func functions(e *Env) []cel.EnvOption {
 			over("business_text_text", []*cel.Type{ev, S, S}, I, many(e.businessDays)), over("business_text_time", []*cel.Type{ev, S, T}, I, many(e.businessDays)),
 			over("business_time_text", []*cel.Type{ev, T, S}, I, many(e.businessDays)), over("business_time_time", []*cel.Type{ev, T, T}, I, many(e.businessDays))),
 
+		cel.Function("unknown", over("unknown", []*cel.Type{S}, B, cel.UnaryBinding(func(v ref.Val) ref.Val {
+			return types.WrapErr(&fieldError{string(v.(types.String))})
+		}))),
 		cel.Function("is_ip", over("is_ip", []*cel.Type{S}, B, cel.UnaryBinding(func(v ref.Val) ref.Val {
 			_, err := netip.ParseAddr(string(v.(types.String)))
 			return types.Bool(err == nil)

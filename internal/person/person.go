@@ -3,6 +3,8 @@
 package person
 
 import (
+	"strings"
+
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 )
@@ -29,7 +31,7 @@ func Kind() record.Kind {
 			{Name: "other_emails", Title: "Other addresses", Type: record.Email, List: true, Personal: true, Indexed: true, Hidden: true,
 				Help: "Further verified addresses of the same person, such as the one on commits."},
 			{Name: "accounts", Type: record.Text, List: true, Indexed: true, Hidden: true,
-				Help: "Accounts that are this person's though no address says so, by the id their source gives, such as ada@web1."},
+				Help: "Accounts that are this person's though no address says so. " + accountHelp + " For an account of a machine its name alone will do, and means that name on every machine."},
 			{Name: "last_worked", Title: "Last working time", Type: record.Time, Hidden: true,
 				Help: "To the minute and with zone, where access must end at once. Goes before the last working day."},
 			{Name: "screened", Title: "Screening cleared", Type: record.Date, Hidden: true},
@@ -39,7 +41,25 @@ func Kind() record.Kind {
 	}
 }
 
+// fold writes addresses in lower case: accounts and commits resolve by them, and sources write them as they like.
+func fold(after map[string]any) {
+	if email, ok := after["email"].(string); ok {
+		after["email"] = strings.ToLower(email)
+	}
+	if others, ok := after["other_emails"].([]any); ok {
+		lower := make([]any, len(others))
+		for i, e := range others {
+			lower[i] = e
+			if s, ok := e.(string); ok {
+				lower[i] = strings.ToLower(s)
+			}
+		}
+		after["other_emails"] = lower
+	}
+}
+
 func written(_, after map[string]any, _ record.Actor) error {
+	fold(after)
 	id, _ := after["id"].(string)
 	start, _ := after["start"].(string)
 	end, _ := after["end"].(string)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"tickmark/internal/expr"
+	"tickmark/internal/person"
 	"tickmark/internal/record"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
@@ -19,72 +21,109 @@ const accountView = "account"
 
 func optionOf(p personBody) form.Option { return form.Option{Key: p.ID, Label: p.Name} }
 
-// eachAccount hands over every account of every source at the reader's moment, whose id is wanted.
-func (s *site) eachAccount(ctx context.Context, want func(id string) bool, fn func(AccountRow)) error {
+// eachAccount hands over every account of every source at the reader's moment that is wanted.
+func (s *site) eachAccount(ctx context.Context, want func(person.Account) bool, fn func(AccountRow)) error {
 	for _, k := range s.Monitor.Words.Kinds(accountView) {
 		if s.may(ctx, k.Name) != nil {
 			continue
 		}
-		var doc expr.Doc
-		each := s.Book.EachBody
-		if s.volatileAccount(k) {
-			each = s.Book.EachAt
-		}
-		err := each(ctx, s.Book.DB, k.Name, at(ctx), func(v record.Version) error {
-			row, ok, err := s.seeAccount(k, v, &doc, want)
-			if err == nil && ok {
-				fn(row)
-			}
-			return err
-		})
-		if err != nil {
+		if err := s.accountsIn(ctx, k, want, fn); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// accountsOf are the accounts with these ids, and the ids that no source lists.
-func (s *site) accountsOf(ctx context.Context, ids []string) (rows []AccountRow, unseen []string, err error) {
+func (s *site) accountsIn(ctx context.Context, k *record.Kind, want func(person.Account) bool, fn func(AccountRow)) error {
+	var doc expr.Doc
+	each := s.Book.EachBody
+	if s.volatileAccount(k) {
+		each = s.Book.EachAt
+	}
+	return each(ctx, s.Book.DB, k.Name, at(ctx), func(v record.Version) error {
+		row, ok, err := s.seeAccount(k, v, &doc, want)
+		if err == nil && ok {
+			fn(row)
+		}
+		return err
+	})
+}
+
+// accountsOf are the accounts that the directory says are this person's alone or among others, and the links that no source
+// lists.
+func (s *site) accountsOf(ctx context.Context, d *person.Directory, key string, links []string) (rows []AccountRow, unseen []string, err error) {
 	found := map[string]bool{}
+	theirs := func(a person.Account) bool { return len(d.Machines(a)) == 0 && contains(d.Owners(a), key) }
+	take := func(row AccountRow) {
+		rows = append(rows, row)
+		found[row.Link], found[row.ID] = true, true
+	}
 	for _, k := range s.Monitor.Words.Kinds(accountView) {
-		if s.may(ctx, k.Name) != nil || len(ids) == 0 {
+		if s.may(ctx, k.Name) != nil {
+			continue
+		}
+		field, simple := strings.CutPrefix(s.Monitor.Words.ViewField(accountView, k.Name, "id"), "r.")
+		f, ok := k.FieldNamed(field)
+		if !simple || !ok || !f.Indexed || s.Monitor.Words.ViewField(accountView, k.Name, "email") != "" {
+			if err := s.accountsIn(ctx, k, theirs, take); err != nil {
+				return nil, nil, err
+			}
 			continue
 		}
 		var doc expr.Doc
-		take := func(v record.Version) error {
-			row, ok, err := s.seeAccount(k, v, &doc, func(id string) bool { return contains(ids, id) })
-			if err == nil && ok {
-				rows, found[row.ID] = append(rows, row), true
-			}
-			return err
-		}
-		field, simple := strings.CutPrefix(s.Monitor.Words.ViewField(accountView, k.Name, "id"), "r.")
-		if f, ok := k.FieldNamed(field); simple && ok && f.Indexed {
-			for _, id := range ids {
+		asked := map[string]bool{}
+		for _, link := range links {
+			_, id, _ := strings.Cut(link, "/")
+			for _, id := range []string{link, id} {
+				if id == "" || asked[id] {
+					continue
+				}
+				asked[id] = true
 				list, err := s.Book.Find(ctx, s.Book.DB, k.Name, field, id, at(ctx))
 				if err != nil {
 					return nil, nil, err
 				}
 				for _, v := range list {
-					if err := take(v); err != nil {
+					row, ok, err := s.seeAccount(k, v, &doc, theirs)
+					if err != nil {
 						return nil, nil, err
+					}
+					if ok {
+						take(row)
 					}
 				}
 			}
-			continue
-		}
-		if err := s.Book.EachAt(ctx, s.Book.DB, k.Name, at(ctx), take); err != nil {
-			return nil, nil, err
 		}
 	}
-	for _, id := range ids {
-		if !found[id] {
-			unseen = append(unseen, id)
+	for _, l := range links {
+		if !found[l] {
+			unseen = append(unseen, l)
 		}
 	}
 	return rows, unseen, nil
 }
+
+// directory tells whose each account is at the reader's moment.
+func (s *site) directory(ctx context.Context, all []personBody) (*person.Directory, error) {
+	d := &person.Directory{}
+	for _, p := range all {
+		d.Add(p.ID, append([]string{p.Email}, p.OtherEmails...), p.Accounts)
+	}
+	if s.may(ctx, machineKind) != nil {
+		return d, nil
+	}
+	return d, s.Book.EachBody(ctx, s.Book.DB, machineKind, at(ctx), func(v record.Version) error {
+		var b struct{ Accounts []string }
+		if v.Erased {
+			return nil
+		}
+		err := json.Unmarshal(v.Body, &b)
+		d.AddMachine(v.Key, b.Accounts)
+		return err
+	})
+}
+
+const machineKind = "machine_identity"
 
 // volatileAccount reports whether a kind says of an account what is kept outside the history.
 func (s *site) volatileAccount(k *record.Kind) bool {
@@ -97,7 +136,7 @@ func (s *site) volatileAccount(k *record.Kind) bool {
 }
 
 // seeAccount shows a record through the view of accounts, if its id is wanted. What the source does not say stays unknown.
-func (s *site) seeAccount(k *record.Kind, v record.Version, doc *expr.Doc, want func(id string) bool) (AccountRow, bool, error) {
+func (s *site) seeAccount(k *record.Kind, v record.Version, doc *expr.Doc, want func(person.Account) bool) (AccountRow, bool, error) {
 	row := AccountRow{Kind: k.Title, Source: v.Source}
 	if v.Erased {
 		return row, false, nil
@@ -105,14 +144,16 @@ func (s *site) seeAccount(k *record.Kind, v record.Version, doc *expr.Doc, want 
 	if err := doc.Parse(v.Full()); err != nil {
 		return row, false, err
 	}
-	id, in := s.Monitor.Words.Values(accountView, k.Name, doc, "id")
+	id, in := s.Monitor.Words.Values(accountView, k.Name, doc, "id", "email", "local")
 	if in.Answer != expr.True {
 		return row, false, nil
 	}
-	if row.ID = textOf(id[0]); !want(row.ID) {
+	a := person.Account{Source: v.Source, ID: textOf(id[0]), Email: textOf(id[1]), Local: id[2] == true}
+	if a.ID == "" || !want(a) {
 		return row, false, nil
 	}
 	seen, _ := s.Monitor.Words.Values(accountView, k.Name, doc, "name", "enabled", "admin", "last_used")
+	row.ID, row.Link, row.Email = a.ID, person.Link(a), a.Email
 	row.Name, row.Enabled, row.Admin, row.LastUsed, row.Href = textOf(seen[0]), yesNo(seen[1]), yesNo(seen[2]), textOf(seen[3]), hrefOf(v)
 	return row, true, nil
 }

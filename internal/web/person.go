@@ -14,6 +14,7 @@ import (
 	"github.com/a-h/templ"
 
 	"tickmark/internal/access"
+	"tickmark/internal/person"
 	"tickmark/internal/record"
 	"tickmark/internal/web/part"
 )
@@ -263,7 +264,15 @@ func (s *site) person(w http.ResponseWriter, r *http.Request) error {
 			d.Duty[i].Policy = p.Label
 		}
 	}
-	if d.Accounts, d.Unseen, err = s.accountsOf(ctx, b.Accounts); err != nil {
+	all, err := s.everyone(ctx)
+	if err != nil {
+		return err
+	}
+	whose, err := s.directory(ctx, all)
+	if err != nil {
+		return err
+	}
+	if d.Accounts, d.Unseen, err = s.accountsOf(ctx, whose, key, b.Accounts); err != nil {
 		return err
 	}
 	if d.Owned, err = s.ownedBy(ctx, key); err != nil {
@@ -433,11 +442,12 @@ func (s *site) showLoose(w http.ResponseWriter, r *http.Request, status int, wro
 	if err != nil {
 		return err
 	}
-	owned, byName := map[string]bool{}, map[string]string{}
+	whose, err := s.directory(ctx, all)
+	if err != nil {
+		return err
+	}
+	byName := map[string]string{}
 	for _, p := range all {
-		for _, id := range p.Accounts {
-			owned[id] = true
-		}
 		for _, e := range append([]string{p.Email, p.ID}, p.OtherEmails...) {
 			local, _, _ := strings.Cut(strings.ToLower(e), "@")
 			byName[strings.ToLower(e)], byName[local] = p.ID, p.ID
@@ -454,15 +464,12 @@ func (s *site) showLoose(w http.ResponseWriter, r *http.Request, status int, wro
 	}
 	l.Says = session(ctx).May(ctx, access.Write, k) == nil && !part.Past(ctx)
 	seen := map[string]bool{}
-	err = s.eachAccount(ctx, func(id string) bool { return id != "" && !owned[id] }, func(a AccountRow) {
+	err = s.eachAccount(ctx, func(a person.Account) bool { return len(whose.Machines(a)) == 0 && len(whose.Owners(a)) != 1 }, func(a AccountRow) {
 		l.Total++
 		if which == "may" && a.Enabled == "No" || !fits(q.Get("q"), a.ID, a.Name, a.Source) {
 			return
 		}
-		a.Suggested = byName[strings.ToLower(a.ID)]
-		if a.Suggested == "" {
-			a.Suggested = byName[strings.ToLower(a.Name)]
-		}
+		a.Suggested = cmp.Or(byName[strings.ToLower(a.ID)], byName[strings.ToLower(a.Name)], byName[strings.ToLower(a.Email)])
 		if id := a.Kind + "\x00" + a.ID + "\x00" + a.Source; !seen[id] {
 			seen[id] = true
 			l.Rows = append(l.Rows, a)

@@ -93,15 +93,19 @@ func TestAccountsOfNobodyAreLinkedToWhomTheyBelong(t *testing.T) {
 	w := newWorld(t)
 	w.signIn(t)
 	_, page := w.get(t, "/people/unresolved?enabled=all&q=root")
-	if !strings.Contains(page, `value="root"`) {
+	if !strings.Contains(page, `value="host/root"`) {
 		t.Fatalf("the account root is not among those of nobody: %s", plainText(page))
 	}
-	status, page := w.post(t, "/people/unresolved", url.Values{"account": {"root", "daemon"}, "person": {"ada"}})
-	if status != 200 || strings.Contains(page, `value="root"`) {
+	status, page := w.post(t, "/people/unresolved", url.Values{"account": {"host/root", "host/daemon"}, "person": {"ada"}})
+	if status != 200 || strings.Contains(page, `value="host/root"`) {
 		t.Errorf("linking answers %d", status)
 	}
-	if _, page = w.get(t, "/people/ada"); !strings.Contains(plainText(page), "root") || !strings.Contains(plainText(page), "The accounts root, daemon are theirs") {
+	if _, page = w.get(t, "/people/ada"); !strings.Contains(plainText(page), "root") || !strings.Contains(plainText(page), "The accounts host/root, host/daemon are theirs") || strings.Contains(plainText(page), "No source lists") {
 		t.Errorf("the person does not show the account and why: %s", plainText(page))
+	}
+	w.put(t, "machine_identity", "mail", map[string]any{"id": "mail", "name": "Mail", "owner": "ada", "purpose": "Sends mail.", "accounts": []string{"host/mail"}})
+	if _, page = w.get(t, "/people/unresolved?enabled=all&q=mail"); strings.Contains(page, `value="host/mail"`) {
+		t.Error("a machine identity's account is among those of nobody")
 	}
 	if status, _ = w.post(t, "/people/unresolved", url.Values{"person": {"ada"}}); status != http.StatusUnprocessableEntity {
 		t.Errorf("linking nothing answers %d", status)

@@ -59,6 +59,8 @@ type DutyRow struct {
 // AccountRow is an account that a source lists.
 type AccountRow struct {
 	ID, Name, Href, Kind, Source string
+	Link                         string // how a person's record names it
+	Email                        string
 	Enabled, Admin               string // Yes, No, or empty for unknown
 	LastUsed                     string
 	Suggested                    string // the person it may be, by its name or address; a person decides

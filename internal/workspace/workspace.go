@@ -32,7 +32,9 @@ import (
 	"tickmark/internal/connector/demo"
 	"tickmark/internal/connector/file"
 	"tickmark/internal/connector/git"
+	"tickmark/internal/connector/google"
 	"tickmark/internal/connector/host"
+	"tickmark/internal/connector/okta"
 	"tickmark/internal/control"
 	"tickmark/internal/evidence"
 	"tickmark/internal/exception"
@@ -93,6 +95,8 @@ func Connectors() []connector.Connector {
 		repository,
 		file.Connector(named),
 		aws.Connector(),
+		okta.Connector(),
+		google.Connector(),
 	}
 	return append(services, demo.Connectors(machine.Kinds, repository.Kinds)...)
 }
@@ -111,7 +115,7 @@ func Kinds() (*record.Kinds, error) {
 	controls := control.Kind()
 	controls.Follows = requirement.OfControl
 	list := []record.Kind{
-		framework.Kind(), controls, organisation.Kind(), person.Kind(), system.Kind(), period.Kind(), commitment.Kind(),
+		framework.Kind(), controls, organisation.Kind(), person.Kind(), person.MachineKind(), system.Kind(), period.Kind(), commitment.Kind(),
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(),
 	}

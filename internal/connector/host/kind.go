@@ -19,12 +19,16 @@ import "tickmark/internal/record"
 //
 //	id         the account's identity at its source
 //	name       what its owner signs in as
-//	email      the address that ties it to a person
+//	email      the address that ties it to a person, as the source's administrators keep it or the source verified it
 //	enabled    whether it can be signed in to
 //	admin      whether it can change the system and other accounts
-//	mfa        whether a second factor is asked for
-//	created    when it was made
-//	last_used  when it was last signed in to
+//	mfa        whether a second factor is asked for, or stands enrolled where all are asked who have one
+//	service    whether it is a program's own and no person's
+//	external   whether it is a guest's, from another organisation
+//	created    when it was made, a text: a date, or a time with zone
+//	last_used  when it was last signed in to, a text: a date, or a time with zone
+//	never_used whether the source says that it was never signed in to
+//	local      whether its id is a name on one machine only, which a person's record may give without the source
 //
 // A machine's own records know no address, second factor, screen lock or day of creation of a Unix account: those are
 // absent, which is unknown and never no.
@@ -99,7 +103,7 @@ func accountKind() record.Kind {
 	)
 	k.Views = []record.View{{Name: "account", Fields: map[string]string{
 		"id": `r.name`, "name": `r.name`, "enabled": `(has(r.enabled) ? r.enabled : r.login_shell && r.password.account_expired == false)`,
-		"admin": `r.rights.admin`, "last_used": `r.last_login_on`,
+		"admin": `r.rights.admin`, "last_used": `r.last_login_on`, "local": `true`, "service": `r.system`,
 	}}}
 	return k
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -237,25 +238,31 @@ func (r *round) load(ctx context.Context, units []*unit, batch []record.Version)
 	if len(mine) == 0 {
 		return nil
 	}
-	ids := make([]any, 0, len(batch))
-	for _, v := range batch {
-		ids = append(ids, v.Record)
-	}
-	for len(ids) > 0 {
-		n := min(len(ids), 200)
+	all := slices.Sorted(maps.Keys(mine))
+	for some := range slices.Chunk(batch, 200) {
+		about, args := answersAbout(all, some, store.Forever)
 		// Not from the snapshot: answers written by this evaluation count.
-		rows, err := store.All[answer](ctx, r.m.Book.DB, "SELECT "+answerColumns+" FROM result a JOIN version v ON v.id = a.version WHERE a.record IN ("+store.Marks(1, n)+fmt.Sprintf(") AND a.valid_to = $%d AND a.superseded = $%d", n+1, n+2),
-			append(slices.Clone(ids[:n]), store.Forever, store.Forever)...)
+		rows, err := store.All[answer](ctx, r.m.Book.DB, "SELECT "+answerColumns+" FROM result a JOIN version v ON v.id = a.version WHERE a.valid_to = $1 AND a.superseded = $1 AND "+about, args...)
 		if err != nil {
 			return fmt.Errorf("read the present answers: %w", err)
 		}
 		for _, a := range rows {
-			if mine[a.Series] {
-				a := a
-				r.current[subjectID{a.Series, a.Record}] = &a
-			}
+			r.current[subjectID{a.Series, a.Record}] = &a
 		}
-		ids = ids[n:]
 	}
 	return nil
+}
+
+// answersAbout is the SQL of answers of some series about the records of some versions, as the index has them, behind the
+// arguments that stand before.
+func answersAbout(series []int64, about []record.Version, before ...any) (where string, args []any) {
+	args = before
+	for _, id := range series {
+		args = append(args, id)
+	}
+	where = "a.series IN (" + store.Marks(len(before)+1, len(series)) + ") AND a.record IN (" + store.Marks(len(args)+1, len(about)) + ")"
+	for _, v := range about {
+		args = append(args, v.Record)
+	}
+	return where, args
 }

@@ -454,6 +454,9 @@ func TestErasureTakesTheSentencesAndLeavesTheProof(t *testing.T) {
 		if err != nil || left != 0 {
 			t.Errorf("%d sentences name bob, %v", left, err)
 		}
+		if n, err := store.One[int64](d.ctx, db, "SELECT count(*) FROM result WHERE ended < 1000000000000000"); err != nil || n != 0 {
+			t.Errorf("%d rows will grow when they end, %v", n, err)
+		}
 		if n, err := d.m.Verify(d.ctx, nil); err != nil || n != 3 {
 			t.Errorf("%d %v", n, err)
 		}

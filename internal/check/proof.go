@@ -35,15 +35,16 @@ func (c CommittedFlip) Flip() Flip {
 const committedFlips = `SELECT a.id, a.series, a.record, a.entry, s.check_id, s.hash, a.status, a.valid_from, a.known, a.reason, a.basis, a.salt, a.commitment,
 	v.entry AS version_entry FROM result a JOIN series s ON s.id = a.series JOIN version v ON v.id = a.version `
 
-// Flips hands over the rows of results in the order of their ledger entries, for verification and packages.
+// Flips hands over the rows of results in the order of their numbers, which is that of their ledger entries, for verification and
+// packages.
 func (m *Monitor) Flips(ctx context.Context, q store.Q, fn func(CommittedFlip) error) error {
-	for entry, id := int64(-1), int64(0); ; {
-		rows, err := store.All[CommittedFlip](ctx, q, committedFlips+"WHERE (a.entry, a.id) > ($1, $2) ORDER BY a.entry, a.id LIMIT 2000", entry, id)
+	for id := int64(0); ; {
+		rows, err := store.All[CommittedFlip](ctx, q, committedFlips+"WHERE a.id > $1 ORDER BY a.id LIMIT 2000", id)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
-			entry, id = r.Entry, r.ID
+			id = r.ID
 			if err := fn(r); err != nil {
 				return err
 			}
@@ -76,7 +77,7 @@ type altered struct {
 
 // audit hands over every row that the ledger does not back, and gives how many it looked at.
 func (m *Monitor) audit(ctx context.Context, q store.Q, progress func(done int64), found func(altered) error) (int64, error) {
-	n := int64(0)
+	n, entries := int64(0), int64(0)
 	erased, err := m.Book.Erased(ctx, q)
 	if err != nil {
 		return n, err
@@ -86,6 +87,7 @@ func (m *Monitor) audit(ctx context.Context, q store.Q, progress func(done int64
 		if len(batch) == 0 {
 			return nil
 		}
+		entries++
 		first := batch[0]
 		ok, err := m.committed(ctx, batch)
 		if err != nil {
@@ -123,10 +125,6 @@ func (m *Monitor) audit(ctx context.Context, q store.Q, progress func(done int64
 	if err != nil {
 		return n, err
 	}
-	entries, err := store.One[int64](ctx, q, "SELECT count(DISTINCT entry) FROM result")
-	if err != nil {
-		return n, err
-	}
 	leaves, err := m.Book.Log.CountLeaves(ctx, q, merkle.LeafResults)
 	if err != nil {
 		return n, err
@@ -152,9 +150,10 @@ func (m *Monitor) committed(ctx context.Context, batch []CommittedFlip) (bool, e
 	return leaf.Type == merkle.LeafResults && leaf.Commitment == FlipsCommitment(batch[0].Check, batch[0].Hash, hashes), nil
 }
 
-// backed reports whether one row is what the ledger committed to.
+// backed reports whether one row is what the ledger committed to. The rows of an entry have numbers that follow each other.
 func (m *Monitor) backed(ctx context.Context, q store.Q, id int64) (bool, error) {
-	batch, err := store.All[CommittedFlip](ctx, q, committedFlips+"WHERE a.entry = (SELECT entry FROM result WHERE id = $1) ORDER BY a.id", id)
+	batch, err := store.All[CommittedFlip](ctx, q, committedFlips+`WHERE a.id > coalesce((SELECT o.id FROM result o WHERE o.id < $1 AND o.entry <> (SELECT entry FROM result WHERE id = $1) ORDER BY o.id DESC LIMIT 1), 0)
+		AND a.id < coalesce((SELECT o.id FROM result o WHERE o.id > $1 AND o.entry <> (SELECT entry FROM result WHERE id = $1) ORDER BY o.id LIMIT 1), $2) ORDER BY a.id`, id, store.Forever)
 	if err != nil {
 		return false, err
 	}

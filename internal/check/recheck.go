@@ -289,26 +289,17 @@ type keptID struct {
 // kept are the answers that stand about the records of a batch at the moment of each check.
 func (a *again) kept(ctx context.Context, mine []*spot, batch []record.Version) (map[keptID]answer, error) {
 	out := map[keptID]answer{}
-	at := map[int64]store.Moment{}
-	for _, x := range mine {
-		at[x.series.ID] = x.at
+	series := make([]int64, len(mine))
+	for i, x := range mine {
+		series[i] = x.series.ID
 	}
-	for rest := batch; len(rest) > 0; {
-		n := min(len(rest), 200)
-		args := []any{store.Forever, mine[0].at}
-		for _, v := range rest[:n] {
-			args = append(args, v.Record)
-		}
-		err := store.Each(ctx, a.q, func(r answer) error {
-			if _, ok := at[r.Series]; ok {
-				out[keptID{r.Record, r.Series}] = r
-			}
-			return nil
-		}, "SELECT "+answerColumns+" FROM result a JOIN version v ON v.id = a.version WHERE a.superseded = $1 AND a.valid_from <= $2 AND a.valid_to > $2 AND a.status > 0 AND a.record IN ("+store.Marks(3, n)+")", args...)
+	for some := range slices.Chunk(batch, 200) {
+		about, args := answersAbout(series, some, store.Forever, mine[0].at)
+		err := store.Each(ctx, a.q, func(r answer) error { out[keptID{r.Record, r.Series}] = r; return nil },
+			"SELECT "+answerColumns+" FROM result a JOIN version v ON v.id = a.version WHERE a.superseded = $1 AND a.valid_from <= $2 AND a.valid_to > $2 AND a.status > 0 AND "+about, args...)
 		if err != nil {
 			return nil, fmt.Errorf("read the answers that are kept: %w", err)
 		}
-		rest = rest[n:]
 	}
 	return out, nil
 }

@@ -78,7 +78,7 @@ func (u *unit) write(ctx context.Context, tx *ledger.Tx, m *Monitor, next int64)
 		hashes = append(hashes, c)
 		next++
 		a.ID, a.Known = next, tx.Now
-		ended := store.Moment(0)
+		ended := store.Forever // not 0: a row that does not grow stays where it is when it ends
 		if a.To != store.Forever {
 			ended = tx.Now
 		}

@@ -21,6 +21,7 @@ type connectCommand struct {
 	Kinds       connectKinds       `cmd:"" help:"List the connectors there are, their settings and the permissions they need."`
 	Permissions connectPermissions `cmd:"" help:"Show what a connector needs to be granted, ready to copy, and what it was tested against."`
 	Test        connectTest        `cmd:"" help:"Read a connection once and say what could not be read."`
+	Webhook     connectWebhook     `cmd:"" help:"Let the service say when something changes, so that it is read at once; prints the address and a new secret."`
 	Confirm     connectConfirm     `cmd:"" help:"Confirm that a list which came back empty really is empty."`
 	Remove      connectRemove      `cmd:"" help:"Remove a connection; its records stay, what they say from now on is unknown."`
 }
@@ -214,6 +215,43 @@ type connectTest struct {
 }
 
 func (c *connectTest) Run(s *session) error { return (&collectCommand{Names: []string{c.Name}}).Run(s) }
+
+type connectWebhook struct {
+	Name string `arg:"" help:"The name of the connection; tickmark connect list shows them."`
+	Off  bool   `help:"Take no more messages."`
+}
+
+func (c *connectWebhook) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		if c.Off {
+			if err := w.Collect.CloseHook(s, me, c.Name); err != nil {
+				return err
+			}
+			s.say("Messages for %s are no longer taken.", c.Name)
+			return nil
+		}
+		made, err := w.Collect.OpenHook(s, me, c.Name)
+		if err != nil {
+			return err
+		}
+		conn, err := w.Collect.Connection(s, c.Name)
+		if err != nil {
+			return err
+		}
+		k, err := w.Collect.Connector(conn.Connector)
+		if err != nil {
+			return err
+		}
+		at := strings.TrimRight(w.BaseURL, "/") + collect.HookPath(c.Name)
+		if s.flags.JSON {
+			return s.writeJSON(map[string]string{"url": at, "secret": made})
+		}
+		s.fact("address  %s", at)
+		s.fact("secret   %s", made)
+		s.say("%s The secret is shown only now; one made before no longer counts.", k.Hook.Setup)
+		return nil
+	})
+}
 
 type connectConfirm struct {
 	Name  string `arg:"" help:"The name of the connection; tickmark connect list shows them."`

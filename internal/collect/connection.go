@@ -33,6 +33,7 @@ type Connection struct {
 	Secrets   []string          `json:"secrets,omitempty"`
 	Every     string            `json:"every"`
 	Paused    bool              `json:"paused"`
+	Webhook   bool              `json:"webhook,omitempty"` // the service says when something changed
 }
 
 // Interval is how often the connection is collected.
@@ -117,6 +118,9 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 		}
 	}
 	slices.Sort(conn.Secrets)
+	if old, err := c.Connection(ctx, conn.Name); err == nil {
+		conn.Webhook = old.Webhook && old.Connector == conn.Connector
+	}
 	if conn.Title == "" {
 		conn.Title = k.Title
 		if conn.Name != k.Name {

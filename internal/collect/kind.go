@@ -39,6 +39,7 @@ func Kinds() []record.Kind {
 				{Name: "secrets", Type: record.Text, List: true, Help: "The names of the settings that are sealed."},
 				{Name: "every", Type: record.Text, Required: true, Help: "How often it is collected, such as 1h."},
 				{Name: "paused", Type: record.Bool, Indexed: true},
+				{Name: "webhook", Type: record.Bool, Help: "The service says when something changed, so that it is read at once."},
 			}},
 		{Name: RunKind, Title: "Run", Group: "System", Label: "connection", System: true, Occurred: "started",
 			Help: "One collection by a connection: what was read, what changed, and what could not be read.",

@@ -74,7 +74,7 @@ func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Su
 		err = k.Read(ctx, values, r)
 	}
 	if ctx.Err() != nil {
-		err = errors.New("it was stopped before it ended")
+		err = errors.New(stopped)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,6 +17,7 @@ type Connector struct {
 	Grant             string        // a policy or commands to copy that grant just the permissions, where the service has such; Markdown
 	Tried             string        // against what it was tested, and whether it ever ran against the real service: honest sentences
 	Kinds             []record.Kind // every kind it can hand over, Collected true
+	Hook              *Hook         // how the service says that something changed; nil where it cannot
 	Local             bool          // it reads this machine's own files or settings; set up on its command line only
 	Demonstration     bool          // it reads what does not exist, in the kinds of other connectors; never offered
 	FreshFor          time.Duration // how long a complete read vouches for the state; zero: two collection intervals

@@ -334,8 +334,8 @@ func TestEventsAreReadOnFromWhereTheLastRunEnded(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s.Lists = []connector.List{{Kind: "forge_event", Path: "/events?from={since}&to={until}", Key: "id", Kept: 48 * time.Hour}}
 	srv := httptest.NewServer(replay(connectortest.Cassette{
-		"/events?from=2026-02-27T12:00:00Z&to=2026-03-01T12:00:00Z": {Body: `[{"id":1}]`},
-		"/events?from=2026-03-01T11:00:00Z&to=2026-03-02T12:00:00Z": {Body: `[{"id":2}]`},
+		"/events?from=2026-02-27T12%3A00%3A00Z&to=2026-03-01T12%3A00%3A00Z": {Body: `[{"id":1}]`},
+		"/events?from=2026-03-01T11%3A00%3A00Z&to=2026-03-02T12%3A00%3A00Z": {Body: `[{"id":2}]`},
 	}))
 	defer srv.Close()
 	first := &connectortest.Recorder{Clock: now}

@@ -45,6 +45,7 @@ type World struct {
 	Now     time.Time // what the clock says
 
 	Compared time.Time // when the last run had handed everything over, by the machine's clock
+	EachHour func()    // done at the end of each of Hours, where it is set
 
 	objects []object
 	next    int // the number of the next object that comes
@@ -214,6 +215,9 @@ func (w *World) Hours(t testing.TB, hours, every int) {
 		changes, replaced = changes%10_000, replaced%20_000
 		if h%every == 0 || h == hours {
 			w.Run(t)
+		}
+		if w.EachHour != nil {
+			w.EachHour()
 		}
 	}
 }

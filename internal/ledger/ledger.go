@@ -199,7 +199,7 @@ func (l *Log) integrate(ctx context.Context, tx *Tx, h head) error {
 	entries := make([][]any, len(tx.leaves))
 	for i, leaf := range tx.leaves {
 		b := leaf.Bytes()
-		entries[i] = []any{t.N, b}
+		entries[i] = []any{t.N, packed(leaf)}
 		t.Add(tlog.RecordHash(b), put)
 	}
 	t.Edge(h.Size, put)
@@ -341,7 +341,11 @@ func (l *Log) LastCheckpoint(ctx context.Context) ([]byte, store.Moment, error) 
 
 // Entries returns the leaves [from, to) as bytes.
 func (l *Log) Entries(ctx context.Context, q store.Q, from, to int64) ([][]byte, error) {
-	return store.All[[]byte](ctx, q, "SELECT leaf FROM entry WHERE idx >= $1 AND idx < $2 ORDER BY idx", from, to)
+	list, err := store.All[[]byte](ctx, q, "SELECT leaf FROM entry WHERE idx >= $1 AND idx < $2 ORDER BY idx", from, to)
+	for i, kept := range list {
+		list[i] = unpack(nil, kept)
+	}
+	return list, err
 }
 
 // Leaf returns one parsed leaf.
@@ -353,7 +357,7 @@ func (l *Log) Leaf(ctx context.Context, index int64) (merkle.Leaf, error) {
 	if err != nil {
 		return merkle.Leaf{}, err
 	}
-	return merkle.ParseLeaf(b)
+	return merkle.ParseLeaf(unpack(nil, b))
 }
 
 // Tile returns the first width hashes of a tile, as C2SP tlog-tiles serves it; ErrNotFound when the log has not that many.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -86,6 +87,81 @@ func TestEveryEntryAndEveryPrefixIsProvable(t *testing.T) {
 		if n, err := l.Verify(ctx, db, nil); err != nil || n != 750 {
 			t.Fatal(n, err)
 		}
+	})
+}
+
+// A leaf is kept in 40 bytes. What was kept as its text stands beside it, and is the same leaf.
+func TestALeafIsKeptPackedOrAsItsText(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		l, err := ledger.Open(ctx, db, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		types := []string{merkle.LeafVersion, merkle.LeafClose, merkle.LeafRun, merkle.LeafResults, merkle.LeafAction, merkle.LeafErasure, merkle.LeafManifest, "unheard"}
+		var want []merkle.Leaf
+		write := func(at time.Time) {
+			t.Helper()
+			l.Clock = func() time.Time { return at }
+			if err := l.Write(ctx, func(tx *ledger.Tx) error {
+				for i, typ := range types {
+					c := [32]byte{0, byte(i), 't', 255}
+					tx.Append(typ, c)
+					want = append(want, merkle.Leaf{Type: typ, At: int64(tx.Now), Commitment: c})
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(time.UnixMicro(1))
+		write(time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC))
+		write(time.UnixMicro(1<<56 - 1))
+		write(time.UnixMicro(1 << 56))
+		kept, err := store.All[int64](ctx, db, "SELECT length(leaf) FROM entry ORDER BY idx")
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := func() {
+			t.Helper()
+			got, err := l.Entries(ctx, db, 0, 100)
+			if err != nil || len(got) != len(want) {
+				t.Fatal(len(got), err)
+			}
+			for i, leaf := range want {
+				if string(got[i]) != string(leaf.Bytes()) {
+					t.Errorf("entry %d is %q, not %q", i, got[i], leaf.Bytes())
+				}
+				if packed := i < 3*len(types) && leaf.Type != "unheard"; packed != (kept[i] == 40) {
+					t.Errorf("entry %d takes %d bytes", i, kept[i])
+				}
+				if one, err := l.Leaf(ctx, int64(i)); err != nil || one != leaf {
+					t.Errorf("entry %d alone is %v, %v", i, one, err)
+				}
+			}
+			some, err := l.Leaves(ctx, db, []int64{3, 99, 0})
+			if err != nil || len(some) != 2 || some[0] != want[0] || some[3] != want[3] {
+				t.Errorf("%v, %v", some, err)
+			}
+			if n, err := l.Verify(ctx, db, nil); err != nil || n != int64(len(want)) {
+				t.Error(n, err)
+			}
+			if n, err := l.CountLeaves(ctx, db, merkle.LeafRun); err != nil || n != 4 {
+				t.Error(n, err)
+			}
+		}
+		same()
+		if err := db.Write(ctx, func(tx *store.Tx) error { // as they were kept before
+			for i := 0; i < len(want); i += 2 {
+				if _, err := tx.Exec(ctx, "UPDATE entry SET leaf = $1 WHERE idx = $2", want[i].Bytes(), i); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		same()
 	})
 }
 

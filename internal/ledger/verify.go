@@ -101,7 +101,7 @@ func (b *block) read(ctx context.Context, q store.Q, from, to int64) error {
 		if idx != from+int64(len(b.ends)) {
 			break
 		}
-		b.leaves = append(append(b.leaves, 0), leaf...)
+		b.leaves = unpack(append(b.leaves, 0), leaf)
 		b.ends = append(b.ends, len(b.leaves))
 	}
 	if err := rows.Err(); err != nil {

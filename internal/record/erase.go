@@ -104,7 +104,7 @@ func (b *Book) erase(ctx context.Context, tx *ledger.Tx, ki *kindInfo, id int64,
 		"UPDATE version SET salt = NULL, body = NULL, raw = NULL, raw_hash = NULL, hash = $2, label = '', scope = '', actor = '', reason = '' WHERE record = $1",
 		"UPDATE version SET valid_to = $2 WHERE record = $1 AND valid_to = 4611686018427387904",
 		"DELETE FROM volatile WHERE record = $1",
-		"UPDATE result SET reason = '', salt = NULL WHERE record = $1", // the sentences of checks may name somebody
+		"UPDATE result SET reason = '', salt = NULL WHERE series IN (SELECT id FROM series) AND record = $1", // the sentences of checks may name somebody
 		"UPDATE record SET key = $2 WHERE id = $1",
 	} {
 		args := []any{id}

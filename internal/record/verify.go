@@ -106,7 +106,7 @@ func (b *Book) Verify(ctx context.Context, progress func(what string, done, tota
 			if len(list) == 0 {
 				break
 			}
-			leaves, err := leavesOf(ctx, tx, list)
+			leaves, err := b.leavesOf(ctx, tx, list)
 			if err != nil {
 				return err
 			}
@@ -149,26 +149,35 @@ func (s Sealed) holds(leaves map[int64]merkle.Leaf, erased map[int64]bool) error
 	return nil
 }
 
+func (b *Book) leavesOf(ctx context.Context, q store.Q, list []Sealed) (map[int64]merkle.Leaf, error) {
+	entries := make([]int64, len(list))
+	for i, s := range list {
+		entries[i] = s.Entry
+	}
+	return b.Log.Leaves(ctx, q, entries)
+}
+
 // Erased are the numbers of the records that were erased, by what the ledger has of it. Whoever takes away a salt can otherwise
 // pass anything off as erased.
 func (b *Book) Erased(ctx context.Context, q store.Q) (map[int64]bool, error) {
-	type row struct {
-		ledger.Action
-		Leaf []byte `db:"leaf"`
-	}
-	out := map[int64]bool{}
-	err := store.Each(ctx, q, func(r row) error {
-		leaf, err := merkle.ParseLeaf(r.Leaf)
-		if err != nil {
-			return err
-		}
-		_, number, _ := strings.Cut(r.Subject, " record ")
-		id, err := strconv.ParseInt(number, 10, 64)
-		out[id] = out[id] || err == nil && leaf.Type == merkle.LeafErasure && leaf.Commitment == r.Commitment()
-		return nil
-	}, "SELECT a.entry, a.at, a.verb, a.actor, a.subject, a.detail, a.salt, e.leaf FROM action a JOIN entry e ON e.idx = a.entry WHERE a.verb = 'record.erased' AND a.salt IS NOT NULL")
+	list, err := store.All[ledger.Action](ctx, q, "SELECT entry, at, verb, actor, subject, detail, salt FROM action WHERE verb = 'record.erased' AND salt IS NOT NULL")
 	if err != nil {
 		return nil, fmt.Errorf("read what was erased: %w", err)
+	}
+	entries := make([]int64, len(list))
+	for i, a := range list {
+		entries[i] = a.Entry
+	}
+	leaves, err := b.Log.Leaves(ctx, q, entries)
+	if err != nil {
+		return nil, fmt.Errorf("read what was erased: %w", err)
+	}
+	out := map[int64]bool{}
+	for _, a := range list {
+		leaf, ok := leaves[a.Entry]
+		_, number, _ := strings.Cut(a.Subject, " record ")
+		id, err := strconv.ParseInt(number, 10, 64)
+		out[id] = out[id] || err == nil && ok && leaf.Type == merkle.LeafErasure && leaf.Commitment == a.Commitment()
 	}
 	return out, nil
 }
@@ -191,7 +200,7 @@ func (b *Book) Altered(ctx context.Context, q store.Q, versions []int64) (int, e
 			n++
 			continue
 		}
-		leaves, err := leavesOf(ctx, q, list)
+		leaves, err := b.leavesOf(ctx, q, list)
 		if err != nil {
 			return n, err
 		}
@@ -208,55 +217,29 @@ func broken(format string, args ...any) error {
 	return fault.New(fault.Invalid, format, args...).WithNext("Restore from a backup and find out who had access to the database.")
 }
 
-func leavesOf(ctx context.Context, q store.Q, list []Sealed) (map[int64]merkle.Leaf, error) {
-	out := make(map[int64]merkle.Leaf, len(list))
-	for len(list) > 0 {
-		n := min(len(list), 200)
-		args := make([]any, n)
-		for i, s := range list[:n] {
-			args[i] = s.Entry
-		}
-		type row struct {
-			Idx  int64  `db:"idx"`
-			Leaf []byte `db:"leaf"`
-		}
-		rows, err := store.All[row](ctx, q, "SELECT idx, leaf FROM entry WHERE idx IN ("+store.Marks(1, n)+")", args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range rows {
-			if out[r.Idx], err = merkle.ParseLeaf(r.Leaf); err != nil {
-				return nil, err
-			}
-		}
-		list = list[n:]
-	}
-	return out, nil
-}
-
 func (b *Book) verifyActions(ctx context.Context, tx *store.Tx, erased map[int64]bool, p *Proven) error {
-	type row struct {
-		ledger.Action
-		Leaf []byte `db:"leaf"`
-	}
 	for after := int64(-1); ; {
-		rows, err := store.All[row](ctx, tx, `SELECT a.entry, a.at, a.verb, a.actor, a.subject, a.detail, a.salt, e.leaf
-			FROM action a LEFT JOIN entry e ON e.idx = a.entry WHERE a.entry > $1 ORDER BY a.entry LIMIT 2000`, after)
+		rows, err := store.All[ledger.Action](ctx, tx, "SELECT entry, at, verb, actor, subject, detail, salt FROM action WHERE entry > $1 ORDER BY entry LIMIT 2000", after)
 		if err != nil {
 			return err
 		}
 		if len(rows) == 0 {
 			break
 		}
+		entries := make([]int64, len(rows))
+		for i, a := range rows {
+			entries[i] = a.Entry
+		}
+		leaves, err := b.Log.Leaves(ctx, tx, entries)
+		if err != nil {
+			return err
+		}
 		for _, a := range rows {
 			after = a.Entry
 			p.Actions++
-			if a.Leaf == nil {
+			leaf, ok := leaves[a.Entry]
+			if !ok {
 				return broken("the action %s at %s has no ledger entry.", a.Verb, a.At)
-			}
-			leaf, err := merkle.ParseLeaf(a.Leaf)
-			if err != nil {
-				return err
 			}
 			if a.Salt == nil {
 				of, err := store.All[int64](ctx, tx, "SELECT record FROM version WHERE closed = $1", a.Entry)

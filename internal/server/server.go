@@ -27,8 +27,9 @@ type Server struct {
 	queue   *queue.Queue
 	http    *http.Server
 	life    context.Context // ends with the server
-	under   sync.WaitGroup  // what runs without a request that waits for it
-	rest    time.Time       // until when nothing is judged by the minute
+	hooks   *hooks
+	under   sync.WaitGroup // what runs without a request that waits for it
+	rest    time.Time      // until when nothing is judged by the minute
 }
 
 // Take takes the address, before anything else is done: a taken port or a mistyped address should be said at once.
@@ -54,7 +55,7 @@ func Take(ctx context.Context, address string) (net.Listener, error) {
 
 // New takes, on SQLite, the place of the workspace's one server. The listener is the server's from then on.
 func New(ctx context.Context, w *workspace.Workspace, l net.Listener) (*Server, error) {
-	s := &Server{w: w, l: l, release: func() {}}
+	s := &Server{w: w, l: l, release: func() {}, hooks: newHooks()}
 	if w.DB.Engine == store.SQLite {
 		release, err := w.DB.Lock(ctx, "server")
 		if errors.Is(err, store.ErrLocked) {

@@ -225,14 +225,15 @@ func working(t *testing.T, w *workspace.Workspace) (s *Server, stop func()) {
 	}
 	t.Cleanup(func() { s.Close() })
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := s.queue.Start(ctx); err != nil {
-		t.Fatal(err)
+	if s.life = ctx; s.queue.Start(ctx) != nil {
+		t.Fatal("the queue does not start")
 	}
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := s.queue.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}
+		s.under.Wait()
 	})
 	t.Cleanup(stop)
 	return s, stop

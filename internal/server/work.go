@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tickmark/internal/check"
+	"tickmark/internal/collect"
 	"tickmark/internal/job"
 	"tickmark/internal/ledger"
 	"tickmark/internal/queue"
@@ -140,7 +141,10 @@ func within(at, now time.Time, d time.Duration) bool {
 	return !at.After(now.Add(ledger.Drift)) && now.Sub(at) < d
 }
 
-// collectDue asks for the connections whose last run began longer ago than their interval.
+// lookedAt is how many runs tell when a connection is due again.
+const lookedAt = 20
+
+// collectDue asks for the connections that are due.
 func (s *Server) collectDue(ctx context.Context) error {
 	conns, err := s.w.Collect.Connections(ctx)
 	if err != nil {
@@ -150,25 +154,31 @@ func (s *Server) collectDue(ctx context.Context) error {
 		if c.Paused {
 			continue
 		}
-		last, err := s.w.Collect.LastRuns(ctx, c.Name, 1)
+		last, err := s.w.Collect.LastRuns(ctx, c.Name, lookedAt)
 		if err != nil {
 			return err
 		}
 		now := s.w.Log.Clock()
-		if len(last) > 0 && last[0].Occurred != nil {
-			began := last[0].Occurred.At
-			if began.After(now) { // the clock was set back: by when it was asked for, which is by this clock if it was since
-				j, ok, err := s.queue.Last(ctx, collectWork, c.Name)
-				if err != nil {
-					return err
-				}
-				if ok {
-					began = j.Asked
-				}
+		var runs []collect.Summary
+		for _, v := range last {
+			sum, err := collect.ParseSummary(v)
+			if err != nil {
+				return err
 			}
-			if within(began, now, c.Interval()) {
-				continue
+			runs = append(runs, sum)
+		}
+		if len(runs) > 0 && runs[0].Started.After(now) { // the clock was set back: by when it was asked for, which is by this clock if it was since
+			j, ok, err := s.queue.Last(ctx, collectWork, c.Name)
+			if err != nil {
+				return err
 			}
+			if ok {
+				runs[0].Started = j.Asked
+			}
+		}
+		ahead := len(runs) > 0 && runs[0].Started.After(now.Add(ledger.Drift))
+		if !ahead && now.Before(c.Due(runs)) {
+			continue
 		}
 		if _, err := s.queue.Ask(ctx, collectWork, c.Name, "job:schedule"); err != nil {
 			return err

@@ -99,7 +99,8 @@ func alone(ctx context.Context, db *DB) (release func(), err error) {
 	}
 }
 
-// load reads the migrations for one engine: {{id}} is an integer primary key, {{rowless}} a table kept in its key's order.
+// load reads the migrations for one engine: {{id}} is an integer primary key, {{rowless}} a table kept in its key's order, and
+// {{postgres}} begins what is only for that engine.
 func load(e Engine) (list []*goose.Migration, newest int64, err error) {
 	words := strings.NewReplacer("{{id}}", "INTEGER PRIMARY KEY", "{{rowless}}", "WITHOUT ROWID")
 	if e == Postgres {
@@ -120,7 +121,10 @@ func load(e Engine) (list []*goose.Migration, newest int64, err error) {
 		}
 		var statements []string
 		for s := range strings.SplitSeq(words.Replace(string(text)), ";\n") {
-			if strings.TrimSpace(s) != "" {
+			if s = strings.TrimSpace(s); strings.HasPrefix(s, "{{postgres}} ") && e != Postgres {
+				continue
+			}
+			if s = strings.TrimPrefix(s, "{{postgres}} "); s != "" {
 				statements = append(statements, s)
 			}
 		}

@@ -92,6 +92,7 @@ func (s *site) routes() []route {
 		{"GET /sources/{name}/edit", s.sourceEdit, false},
 		{"POST /sources/{name}/edit", s.sourceSave, false},
 		{"POST /sources/{name}/remove", s.sourceRemove, false},
+		{"POST /sources/{name}/webhook", s.sourceHook, false},
 		{"POST /sources/{name}/collect", s.sourceCollect, false},
 		{"GET /sources/{name}/runs/{run}", s.run, false},
 		{"GET /ledger", s.ledger, false},

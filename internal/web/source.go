@@ -125,7 +125,10 @@ func (s *site) sources(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-func (s *site) source(w http.ResponseWriter, r *http.Request) error {
+func (s *site) source(w http.ResponseWriter, r *http.Request) error { return s.showSource(w, r, "") }
+
+// showSource shows a source, once with the secret of its hook that was just made.
+func (s *site) showSource(w http.ResponseWriter, r *http.Request, made string) error {
 	ctx, name := r.Context(), segment(r, "name")
 	if err := s.may(ctx, collect.ConnectionKind); err != nil {
 		return err
@@ -160,6 +163,9 @@ func (s *site) source(w http.ResponseWriter, r *http.Request) error {
 	d.Gaps = s.gaps(missing)
 	if k, err := s.Collector.Connector(c.Connector); err == nil {
 		d.Help, d.Local = k.Help, k.Local
+		if k.Hook != nil && !part.Past(ctx) {
+			d.Hook = &HookPart{At: strings.TrimRight(s.BaseURL, "/") + collect.HookPath(name), Setup: k.Hook.Setup, On: c.Webhook, Made: made}
+		}
 		for _, p := range k.Permissions {
 			x := PermissionRow{Name: p.Name, Why: p.Why, Kinds: p.Kinds}
 			for _, m := range missing {

@@ -261,6 +261,28 @@ func (s *site) sourceRemove(w http.ResponseWriter, r *http.Request) error {
 	return done(w, r, "/sources", name+" is removed. What it read stays; what it says from now on is unknown.")
 }
 
+// sourceHook makes a new secret with which the service says that something changed, or ends it.
+func (s *site) sourceHook(w http.ResponseWriter, r *http.Request) error {
+	if err := limited(w, r, formLimit); err != nil {
+		return err
+	}
+	if err := s.connecting(r); err != nil {
+		return err
+	}
+	ctx, name := r.Context(), segment(r, "name")
+	if r.PostForm.Get("off") != "" {
+		if err := s.Collector.CloseHook(ctx, session(ctx), name); err != nil {
+			return err
+		}
+		return done(w, r, part.Path("sources", name), "Messages for "+name+" are no longer taken.")
+	}
+	made, err := s.Collector.OpenHook(ctx, session(ctx), name)
+	if err != nil {
+		return err
+	}
+	return s.showSource(w, r, made)
+}
+
 func settingTitle(x connector.Setting) string { return cmp.Or(x.Title, part.Sentence(x.Name)) }
 
 func sourceAction(f SourceForm) templ.SafeURL {

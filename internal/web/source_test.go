@@ -15,7 +15,7 @@ import (
 func TestASourceIsConnectedChangedAndRemovedOnItsPages(t *testing.T) {
 	w := newWorld(t)
 	var given connector.Values
-	w.Collect.Connectors = append(w.Collect.Connectors, connector.Connector{Name: "shop", Title: "Shop", Help: "Reads a shop.", Kinds: []record.Kind{{Name: "git_commit"}},
+	w.Collect.Connectors = append(w.Collect.Connectors, connector.Connector{Name: "shop", Title: "Shop", Help: "Reads a shop.", Hook: connector.SharedHook("X-Shop", "Enter both in the shop."), Kinds: []record.Kind{{Name: "git_commit"}},
 		Settings: []connector.Setting{{Name: "organisation", Required: true}, {Name: "token", Required: true, Secret: true}},
 		Read:     func(_ context.Context, v connector.Values, out connector.Sink) error { given = v; return nil }})
 	w.signIn(t)
@@ -55,6 +55,19 @@ func TestASourceIsConnectedChangedAndRemovedOnItsPages(t *testing.T) {
 		t.Errorf("it is %+v, %v", conn, err)
 	}
 
+	if status, page = w.get(t, "/sources/till"); status != 200 || !strings.Contains(page, "Take its messages") || strings.Contains(page, "shown only now") {
+		t.Errorf("before its messages are taken: %s", plainText(page))
+	}
+	if status, page = w.post(t, "/sources/till/webhook", url.Values{}); status != 200 || !strings.Contains(page, "shown only now") || !strings.Contains(page, "/hooks/till") {
+		t.Errorf("the secret of its messages: %d %s", status, plainText(page))
+	}
+	if status, page = w.get(t, "/sources/till"); status != 200 || !strings.Contains(page, "Make a new secret") || strings.Contains(page, "shown only now") {
+		t.Errorf("afterwards: %s", plainText(page))
+	}
+	if status, page = w.post(t, "/sources/till/webhook", url.Values{"off": {"true"}}); status != 200 || !strings.Contains(page, "Take its messages") {
+		t.Errorf("messages ended: %d %s", status, plainText(page))
+	}
+
 	if status, page = w.post(t, "/connect/git", url.Values{"_name": {"code"}, "set.path": {"/"}}); status != http.StatusForbidden {
 		t.Errorf("what reads the server's own files answers %d: %s", status, plainText(page))
 	}
@@ -68,7 +81,7 @@ func TestASourceIsConnectedChangedAndRemovedOnItsPages(t *testing.T) {
 			t.Errorf("a reader's %s answers %d", path, status)
 		}
 	}
-	for _, path := range []string{"/connect/shop", "/sources/till/edit", "/sources/till/remove"} {
+	for _, path := range []string{"/connect/shop", "/sources/till/edit", "/sources/till/remove", "/sources/till/webhook"} {
 		if status, _ := reader.post(t, path, url.Values{"_name": {"x"}, "_reason": {"because"}, "set.organisation": {"a"}, "set.token": {"b"}}); status != http.StatusForbidden {
 			t.Errorf("a reader's %s answers %d", path, status)
 		}

@@ -43,6 +43,14 @@ type SourcePage struct {
 	Collects    bool // this reader may start a run here
 	Changes     bool // this reader may change and remove it
 	Local       bool // it is set up on the machine itself
+	Hook        *HookPart
+}
+
+// HookPart is how the service says that something changed.
+type HookPart struct {
+	At, Setup string
+	On        bool
+	Made      string // its secret, just made: shown once
 }
 
 // PermissionRow is what the operator must grant and what cannot be read without it.

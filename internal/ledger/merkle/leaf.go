@@ -35,9 +35,10 @@ type Leaf struct {
 }
 
 // Bytes is the leaf as it stands in the log: three lines of text.
-func (l Leaf) Bytes() []byte { return l.appendTo(make([]byte, 0, 96)) }
+func (l Leaf) Bytes() []byte { return l.AppendTo(make([]byte, 0, 96)) }
 
-func (l Leaf) appendTo(b []byte) []byte {
+// AppendTo appends Bytes.
+func (l Leaf) AppendTo(b []byte) []byte {
 	b = append(b, leafHeader...)
 	b = append(b, l.Type...)
 	b = append(b, '\n')
@@ -69,7 +70,7 @@ func ParseLeaf(b []byte) (Leaf, error) {
 	}
 	l.Commitment = [32]byte(c[:32])
 	var again [128]byte
-	if !bytes.Equal(l.appendTo(again[:0]), b) {
+	if !bytes.Equal(l.AppendTo(again[:0]), b) {
 		return Leaf{}, fmt.Errorf("ledger leaf in another spelling: %q", b)
 	}
 	return l, nil

@@ -1,0 +1,3 @@
+DROP INDEX result_record;
+
+DROP INDEX result_entry;

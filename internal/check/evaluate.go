@@ -75,6 +75,7 @@ type round struct {
 	touched map[string]bool    // checks with flips
 	brief   map[string][]int64 // by check: records that were found to have failed for a time that is over
 	known   *memory            // what is known of the findings
+	lists   []relisting        // findings to be written at the end
 }
 
 const (

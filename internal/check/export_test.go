@@ -14,6 +14,9 @@ func Hold(n int) (before int) { before, maxHeld = maxHeld, n; return before }
 // List sets how many failing records a finding lists.
 func List(n int) (before int) { before, maxItems = maxItems, n; return before }
 
+// Meanwhile, where it is set, is called while findings are read and none is written yet.
+var Meanwhile func(check string)
+
 // Followed is how many findings were kept by what changed alone.
 var Followed int
 
@@ -21,6 +24,9 @@ var Followed int
 func init() {
 	reread = func(ctx context.Context, m *Monitor, c *Check, scope string, l *list, fails int64, brief []int64) error {
 		Followed++
+		if Meanwhile != nil {
+			Meanwhile(c.ID)
+		}
 		whole, err := m.items(ctx, c, scope, l.finding.Items, brief, since(l.finding))
 		if err != nil {
 			return err

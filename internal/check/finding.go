@@ -78,12 +78,13 @@ func (m *Monitor) findings(ctx context.Context, r *round) error {
 			if u.Title == "" { // a check that was taken away opens none
 				continue
 			}
-			done := false
+			done, queued := false, len(r.lists)
 			if t != nil {
 				done, err = m.follow(ctx, r, u, t, tallies[[2]int64{u.series.ID, codes[Fail]}])
 			}
 			if err == nil && !done {
-				t, err = m.findingsOf(ctx, u.Check, r.brief[u.ID])
+				r.lists = r.lists[:queued]
+				t, err = m.findingsOf(ctx, r, u.Check, r.brief[u.ID])
 			}
 			if err != nil {
 				return fmt.Errorf("keep the findings of %s: %w", u.ID, err)
@@ -94,12 +95,89 @@ func (m *Monitor) findings(ctx context.Context, r *round) error {
 			r.known.checks[u.ID] = t
 		}
 	}
+	if err := m.relist(ctx, r.lists); err != nil {
+		return err
+	}
+	for _, t := range r.known.checks {
+		for _, l := range t.lists {
+			t.findings[l.finding.version.Record] = l.finding.version.ID
+		}
+	}
 	return nil
+}
+
+// relisting is a finding that is to list other items, and nothing else of it changes.
+type relisting struct {
+	finding     *findingBody // gets the version
+	items       []item
+	description string
+	body        map[string]any // as it is to be
+	from        store.Moment   // of the version that the body was read of
+}
+
+// relist writes what findings list by now, all in one transaction. Where somebody wrote one of them meanwhile, each is read again
+// and written by itself, so that nothing of theirs is lost and none hinders the others.
+func (m *Monitor) relist(ctx context.Context, lists []relisting) error {
+	if len(lists) == 0 {
+		return nil
+	}
+	changes := make([]record.Change, len(lists))
+	for i, x := range lists {
+		var err error
+		if changes[i], err = x.change(); err != nil {
+			return err
+		}
+	}
+	written, err := m.Book.Put(ctx, checkJob, changes...)
+	if err == nil {
+		for i, x := range lists {
+			x.finding.version, x.finding.version.Body = written[i], nil
+		}
+		return nil
+	}
+	var first error
+	for _, x := range lists {
+		if err := m.relistOne(ctx, x); err != nil && first == nil {
+			first = fmt.Errorf("keep the finding %s: %w", x.finding.version.Key, err)
+		}
+	}
+	return first
+}
+
+func (m *Monitor) relistOne(ctx context.Context, x relisting) error {
+	v, err := m.Book.ByRecord(ctx, m.Book.DB, x.finding.version.Record, 0)
+	if err != nil {
+		return err
+	}
+	x.body, x.from = nil, v.From
+	if err := json.Unmarshal(v.Body, &x.body); err != nil {
+		return err
+	}
+	c, err := x.change()
+	if err != nil {
+		return err
+	}
+	written, err := m.Book.Put(ctx, checkJob, c)
+	if err != nil {
+		return err
+	}
+	now, err := readFinding(written[0])
+	if err == nil {
+		*x.finding = *now
+		x.finding.body, x.finding.version.Body = nil, nil
+	}
+	return err
+}
+
+func (x relisting) change() (record.Change, error) {
+	x.body["items"], x.body["description"] = x.items, x.description
+	j, err := json.Marshal(x.body)
+	return record.Change{Kind: findingKind, Key: x.finding.version.Key, Body: j, Reason: "The answers of the check changed.", If: &x.from}, err
 }
 
 // findingsOf keeps those of a check; brief are records that failed for a time that was over before anybody looked. It gives what
 // the next evaluation may go on from, or nil.
-func (m *Monitor) findingsOf(ctx context.Context, c *Check, brief []int64) (*tended, error) {
+func (m *Monitor) findingsOf(ctx context.Context, r *round, c *Check, brief []int64) (*tended, error) {
 	known, err := m.Book.Find(ctx, m.Book.DB, findingKind, "check", c.ID, 0)
 	if err != nil {
 		return nil, err
@@ -159,7 +237,7 @@ func (m *Monitor) findingsOf(ctx context.Context, c *Check, brief []int64) (*ten
 			return nil, err
 		}
 		l.finding = f
-		kept, err := m.keep(ctx, c, s, f, fails[s], past[s], l)
+		kept, err := m.keep(ctx, r, c, s, f, fails[s], past[s], l)
 		if err != nil {
 			return nil, err
 		}
@@ -243,7 +321,7 @@ func since(f *findingBody) store.Moment {
 
 // keep brings the finding of a check and connection up to date. f is nil when there was none. It reports whether the list is
 // what the finding lists by now, and nothing else was done to it: the next evaluation may go on from there.
-func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBody, fails int64, brief []int64, l *list) (bool, error) {
+func (m *Monitor) keep(ctx context.Context, r *round, c *Check, scope string, f *findingBody, fails int64, brief []int64, l *list) (bool, error) {
 	items, read := l.items(), since(f)
 	if f != nil && f.final() {
 		if f.State != "closed" && !slices.ContainsFunc(items, func(i item) bool { return i.To == "" && !mentions(f.Items, i) }) {
@@ -268,6 +346,8 @@ func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBo
 		return read == 0, l.opened(v)
 	}
 	kept := true
+	var err error
+	ends := fails == 0 && (f.State == "open" || f.State == "assigned" || f.State == "in_progress") && len(items) > 0 && proven(items)
 	if fails > 0 && (f.State == "fixed" || f.State == "verified") {
 		_, err := m.Book.Put(ctx, checkJob, record.Change{Kind: findingKind, Key: f.version.Key, Move: "reopen", Reason: "The check fails again.",
 			Said: map[string]any{"reopened_reason": fmt.Sprintf("The check %s fails again for %s.", c.ID, many(fails))}})
@@ -277,30 +357,33 @@ func (m *Monitor) keep(ctx context.Context, c *Check, scope string, f *findingBo
 		kept = false
 	}
 	now := *f
+	now.Items = items
 	if now.body = nil; !slices.Equal(f.Items, items) {
-		body := f.body
-		if body == nil {
+		x := relisting{finding: &now, items: items, description: describe(c, fails), body: f.body, from: f.version.From}
+		if x.body == nil || !kept {
 			v, err := m.Book.ByRecord(ctx, m.Book.DB, f.version.Record, 0)
 			if err != nil {
 				return false, err
 			}
-			if err := json.Unmarshal(v.Body, &body); err != nil {
+			x.body = nil
+			if err := json.Unmarshal(v.Body, &x.body); err != nil {
 				return false, fmt.Errorf("read the finding %s: %w", v.Key, err)
 			}
+			x.from = v.From
 		}
-		body["items"] = items
-		body["description"] = describe(c, fails)
-		v, err := m.write(ctx, f.version.Key, body, "The answers of the check changed.")
+		if !kept || ends {
+			err = m.relist(ctx, []relisting{x})
+		} else {
+			r.lists = append(r.lists, x)
+		}
 		if err != nil {
 			return false, err
 		}
-		now.version, now.Items = v, items
 	}
 	now.version.Body = nil
 	l.finding = &now
 	l.narrow()
-	open := f.State == "open" || f.State == "assigned" || f.State == "in_progress"
-	if open && fails == 0 && len(items) > 0 && proven(items) {
+	if ends {
 		return false, m.fixed(ctx, c, f.version.Key)
 	}
 	return kept, nil

@@ -241,3 +241,53 @@ func TestAFindingIsKeptByWhatChanged(t *testing.T) {
 		}
 	})
 }
+
+// All findings of an evaluation are written together. What somebody wrote of one meanwhile stays, and the others are written too.
+func TestFindingsAreWrittenTogetherAndOverNobodysWork(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		second := strings.Replace(multiFactor, "id: HOST-01", "id: HOST-02", 1)
+		d := open(t, db, multiFactor, second)
+		d.covered("host_user", "2026-01-01 00:00", "", "")
+		d.see("person", "ada", `{"email":"ada@example.org"}`)
+		d.see("host_user", "bob", `{"name":"bob","human":true,"mfa":false}`)
+		d.evaluate()
+		keys := []string{"host-01-host", "host-02-host"}
+		written := map[store.Moment]bool{}
+		for hour, name := range []string{"cat", "dan", "eve"} {
+			d.goTo(fmt.Sprintf("2026-01-02 0%d:00", hour))
+			d.see("host_user", name, `{"name":"`+name+`","human":true,"mfa":false}`)
+			before := check.Followed
+			if hour == 1 {
+				check.Meanwhile = func(id string) {
+					if id == "HOST-02" { // HOST-01 was read
+						d.move(keys[0], "assign", map[string]any{"owner": "ada", "due": "2026-02-01"}, "ada")
+					}
+				}
+				defer func() { check.Meanwhile = nil }()
+			}
+			d.evaluate()
+			check.Meanwhile = nil
+			if check.Followed != before+2 {
+				t.Fatalf("%d findings were kept by what changed", check.Followed-before)
+			}
+			clear(written)
+			for _, key := range keys {
+				f := d.finding(key)
+				if len(f["items"].([]any)) != hour+2 {
+					t.Errorf("%s lists %v", key, f["items"])
+				}
+				v, err := d.book.Get(d.ctx, "finding", key, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				written[v.From] = true
+			}
+			if together := len(written) == 1; together == (hour == 1) {
+				t.Errorf("at %d they were written at %v", hour, written)
+			}
+			if f := d.finding(keys[0]); hour > 0 && (f["owner"] != "ada" || f["state"] != "assigned" || f["due"] != "2026-02-01") {
+				t.Errorf("what ada said is gone: %v", f)
+			}
+		}
+	})
+}

@@ -123,7 +123,7 @@ func (m *Monitor) follow(ctx context.Context, r *round, u *unit, t *tended, fail
 				return false, err
 			}
 		}
-		kept, err := m.keep(ctx, u.Check, source, l.finding, now[source], past[source], next)
+		kept, err := m.keep(ctx, r, u.Check, source, l.finding, now[source], past[source], next)
 		if err != nil || !kept {
 			return false, err
 		}

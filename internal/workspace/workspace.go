@@ -30,6 +30,7 @@ import (
 	"tickmark/internal/connector"
 	"tickmark/internal/connector/aws"
 	"tickmark/internal/connector/demo"
+	"tickmark/internal/connector/endpoint"
 	"tickmark/internal/connector/file"
 	"tickmark/internal/connector/git"
 	"tickmark/internal/connector/google"
@@ -97,6 +98,7 @@ func Connectors() []connector.Connector {
 		aws.Connector(),
 		okta.Connector(),
 		google.Connector(),
+		endpoint.Connector(),
 	}
 	return append(services, demo.Connectors(machine.Kinds, repository.Kinds)...)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
@@ -20,7 +21,8 @@ type connectCommand struct {
 	List        connectList        `cmd:"" help:"List connections and their last run."`
 	Kinds       connectKinds       `cmd:"" help:"List the connectors there are, their settings and the permissions they need."`
 	Permissions connectPermissions `cmd:"" help:"Show what a connector needs to be granted, ready to copy, and what it was tested against."`
-	Test        connectTest        `cmd:"" help:"Read a connection once and say what could not be read."`
+	Test        connectTest        `cmd:"" help:"Show what a connection's credential can read, kind by kind; writes nothing."`
+	Secret      connectSecret      `cmd:"" help:"Put new secrets in the place of old ones, after a test with them."`
 	Webhook     connectWebhook     `cmd:"" help:"Let the service say when something changes, so that it is read at once; prints the address and a new secret."`
 	Confirm     connectConfirm     `cmd:"" help:"Confirm that a list which came back empty really is empty."`
 	Remove      connectRemove      `cmd:"" help:"Remove a connection; its records stay, what they say from now on is unknown."`
@@ -214,7 +216,69 @@ type connectTest struct {
 	Name string `arg:"" help:"The name of the connection; tickmark connect list shows them."`
 }
 
-func (c *connectTest) Run(s *session) error { return (&collectCommand{Names: []string{c.Name}}).Run(s) }
+func (c *connectTest) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		t, err := w.Collect.Try(s, me, c.Name, nil)
+		if err != nil {
+			return err
+		}
+		return s.trial(t)
+	})
+}
+
+// trial shows what a credential can read, and is an error where something in scope cannot be.
+func (s *session) trial(t collect.Trial) error {
+	if s.flags.JSON {
+		if err := s.writeJSON(t); err != nil {
+			return err
+		}
+	} else {
+		var rows [][]string
+		for _, r := range t.Rows {
+			seen := fmt.Sprint(r.Seen)
+			if r.Expected > 0 {
+				seen += fmt.Sprintf(" of %d", r.Expected)
+			}
+			need := ""
+			if r.Needs != "" {
+				need = " It needs " + r.Needs + "."
+			}
+			rows = append(rows, []string{r.Kind + word(r.Part != "", " ("+r.Part+")", ""), r.Outcome, seen, strings.TrimSpace(printable(r.Reason) + need)})
+		}
+		if err := s.table([]string{"kind", "outcome", "seen", "why"}, rows); err != nil {
+			return err
+		}
+	}
+	if n := len(t.Unread()); n > 0 {
+		return fault.New(fault.Incomplete, "%d of what is in scope cannot be read. Nothing was written.", n).WithNext("tickmark connect permissions shows what to grant.")
+	}
+	s.say("Everything in scope can be read. Nothing was written.")
+	return nil
+}
+
+type connectSecret struct {
+	Name     string            `arg:"" help:"The name of the connection; tickmark connect list shows them."`
+	Secrets  map[string]string `arg:"" name:"k=@file" help:"The secret, from a file, or - for standard input; never on the command line itself."`
+	Untested bool              `help:"Put it in without the test, or although the test failed."`
+}
+
+func (c *connectSecret) Run(s *session) error {
+	secrets := map[string]secret.Value{}
+	for k, v := range c.Secrets {
+		b, err := s.secretFrom(k, v)
+		if err != nil {
+			return err
+		}
+		secrets[k] = secret.Of(strings.TrimRight(string(b), "\r\n"))
+	}
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		if _, err := w.Collect.Rotate(s, me, c.Name, secrets, c.Untested); err != nil {
+			return err
+		}
+		s.say("%s has the new secret%s. End the old one at the service.", c.Name, word(c.Untested, ", untested", ", which reads what the old one did"))
+		return nil
+	})
+}
 
 type connectWebhook struct {
 	Name string `arg:"" help:"The name of the connection; tickmark connect list shows them."`

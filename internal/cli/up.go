@@ -336,7 +336,7 @@ func (c *collectCommand) Run(s *session) error {
 		for _, r := range runs {
 			for _, k := range r.Kinds {
 				if !s.flags.JSON {
-					s.fact("%s\t%s\t%d read\t%d new\t%d changed\t%d gone\t%s", r.Connection, k.Kind, k.Read, k.New, k.Changed, k.Closed, word(k.Complete, "complete", "incomplete"))
+					s.fact("%s\t%s\t%d read\t%d new\t%d changed\t%d gone\t%s", r.Connection, k.Kind, k.Read, k.New, k.Changed, k.Closed, strings.Join(append([]string{word(k.Complete, "complete", "incomplete")}, k.Course()...), "\t"))
 				}
 			}
 			for _, m := range r.Missing {

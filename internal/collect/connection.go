@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -62,11 +63,7 @@ func (c *Collector) Connector(name string) (connector.Connector, error) {
 // Add makes a connection, or changes it. Settings not given keep the connector's default; secrets are sealed. by needs the
 // verb connect.
 func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connection, secrets map[string]secret.Value) (Connection, error) {
-	kind, err := c.Book.Kinds.Named(ConnectionKind)
-	if err != nil {
-		return conn, err
-	}
-	if err := by.May(ctx, "connect", kind); err != nil {
+	if err := c.mayConnect(ctx, by); err != nil {
 		return conn, err
 	}
 	k, err := c.Connector(conn.Connector)
@@ -175,11 +172,7 @@ func onBehalf(by record.Authority) record.Authority { return record.Job(by.Actor
 
 // Remove ends a connection. Its records stay as they were last seen; what they say after now is unknown.
 func (c *Collector) Remove(ctx context.Context, by record.Authority, name, reason string) error {
-	kind, err := c.Book.Kinds.Named(ConnectionKind)
-	if err != nil {
-		return err
-	}
-	if err := by.May(ctx, "connect", kind); err != nil {
+	if err := c.mayConnect(ctx, by); err != nil {
 		return err
 	}
 	return c.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
@@ -259,13 +252,33 @@ func (c *Collector) values(ctx context.Context, conn Connection) (connector.Valu
 	return v, nil
 }
 
+// hider takes a connection's secrets out of a text, whatever said it.
+func hider(k connector.Connector, values connector.Values) func(string) string {
+	var secrets []string
+	for _, s := range k.Settings {
+		v := values[s.Name]
+		if !s.Secret || len(v) < 6 {
+			continue
+		}
+		secrets = append(secrets, v, url.QueryEscape(v))
+		for line := range strings.Lines(v) { // a key in PEM, whose lines are told apart where it is quoted
+			if line = strings.TrimSpace(line); len(line) >= 16 && line != v && !strings.HasPrefix(line, "-----") {
+				secrets = append(secrets, line)
+			}
+		}
+	}
+	slices.SortStableFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	return func(text string) string {
+		for _, secret := range secrets {
+			text = strings.ReplaceAll(text, secret, "…")
+		}
+		return text
+	}
+}
+
 // Confirm says, in a person's name, that a list which came back empty really is empty; the next run closes what was in it.
 func (c *Collector) Confirm(ctx context.Context, by record.Authority, connection, kind, scope string) error {
-	k, err := c.Book.Kinds.Named(ConnectionKind)
-	if err != nil {
-		return err
-	}
-	if err := by.May(ctx, "connect", k); err != nil {
+	if err := c.mayConnect(ctx, by); err != nil {
 		return err
 	}
 	return c.Book.Log.Write(ctx, func(tx *ledger.Tx) error {

@@ -53,6 +53,12 @@ func Kinds() []record.Kind {
 					{Name: "kind", Type: record.Text}, {Name: "read", Type: record.Integer}, {Name: "new", Type: record.Integer},
 					{Name: "changed", Type: record.Integer}, {Name: "closed", Type: record.Integer}, {Name: "complete", Type: record.Bool},
 					{Name: "unchanged", Type: record.Bool, Help: "The source proved that nothing changed since the last complete read."},
+					{Name: "expected", Type: record.Integer, Help: "How many there are, as the service counts."},
+					{Name: "questions", Type: record.Integer}, {Name: "pages", Type: record.Integer},
+					{Name: "denied", Type: record.Integer, Help: "Questions, or lists, that the service refused."},
+					{Name: "throttled", Type: record.Integer, Help: "How often the service said that it was asked too much."},
+					{Name: "waited", Type: record.Integer, Help: "Milliseconds waited for that."},
+					{Name: "took", Type: record.Integer, Help: "Milliseconds from the first question to the last answer."},
 					{Name: "population", Title: "Population digest", Type: record.Text, Help: "A digest over the keys and hashes of everything that stood there: SHA-256 in parts of keys, or, without a word before it, in order of key."}}},
 				{Name: "missing", Type: record.Object, List: true, Fields: []record.Field{
 					{Name: "kind", Type: record.Text}, {Name: "scope", Type: record.Text}, {Name: "part", Type: record.Text}, {Name: "denied", Type: record.Bool},
@@ -97,6 +103,13 @@ type Tally struct {
 	Closed     int64  `json:"closed"`
 	Complete   bool   `json:"complete"`
 	Unchanged  bool   `json:"unchanged,omitempty"`
+	Expected   int64  `json:"expected,omitempty"`
+	Questions  int64  `json:"questions,omitempty"`
+	Pages      int64  `json:"pages,omitempty"`
+	Denied     int64  `json:"denied,omitempty"`
+	Throttled  int64  `json:"throttled,omitempty"`
+	Waited     int64  `json:"waited,omitempty"` // milliseconds
+	Took       int64  `json:"took,omitempty"`   // milliseconds
 	Population string `json:"population,omitempty"`
 }
 

@@ -56,7 +56,7 @@ func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Su
 	if err := c.repair(ctx, name); err != nil {
 		return Summary{}, err
 	}
-	r := &run{c: c, conn: conn, k: k, ctx: store.Background(ctx), progress: progress, kinds: map[string]*reading{},
+	r := &run{c: c, conn: conn, k: k, ctx: store.Background(ctx), progress: progress, kinds: map[string]*reading{}, asked: map[string]*asked{},
 		sum: Summary{Connection: name, Connector: k.Name, Started: c.Book.Log.Now().UTC().Truncate(time.Microsecond), Outcome: Running, Release: c.Release}}
 	if behind := c.Book.Log.Behind(); behind > 0 {
 		r.sum.Clock = fmt.Sprintf("This machine's clock was %s behind what was recorded before; the times of this run go on from there.", behind)
@@ -71,6 +71,7 @@ func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Su
 	defer r.drain() // whatever happens, no write goes on when this returns
 	values, err := c.values(ctx, conn)
 	if err == nil {
+		r.hide = hider(k, values)
 		err = k.Read(ctx, values, r)
 	}
 	if ctx.Err() != nil {
@@ -140,12 +141,14 @@ type run struct {
 	k        connector.Connector
 	ctx      context.Context
 	progress Progress
+	hide     func(string) string // takes the connection's secrets out of a text; nil until they are opened
 	sum      Summary
 	version  int64 // of its record, while it goes on
 
 	mu        sync.Mutex
 	kinds     map[string]*reading
 	gaps      []Missing
+	asked     map[string]*asked
 	exchanges [][]any
 	answers   []byte // digests of the answers, one after the other
 	before    []byte // the connector's state after the last complete run; nil when the last run was not complete
@@ -541,6 +544,9 @@ func (r *run) Missing(g connector.Gap) {
 }
 
 func (r *run) gap(m Missing) {
+	if r.hide != nil {
+		m.Reason, m.Needs = r.hide(m.Reason), r.hide(m.Needs)
+	}
 	if len(r.gaps) < 10_000 && !slices.Contains(r.gaps, m) {
 		r.gaps = append(r.gaps, m)
 	}
@@ -552,14 +558,82 @@ func (r *run) Exchange(e connector.Exchange) {
 	defer r.mu.Unlock()
 	r.sum.Requests++
 	r.sum.Bytes += e.Bytes
+	e.Request, e.Status = r.hide(e.Request), r.hide(e.Status)
+	r.ask(e)
 	r.answers = append(r.answers, e.SHA256[:]...)
 	if len(r.exchanges) < maxExchanges {
 		r.exchanges = append(r.exchanges, []any{r.sum.Number, r.sum.Requests, e.Kind, e.Request, e.Status, e.Bytes, e.SHA256[:], store.At(e.At), e.Took.Microseconds()})
 	}
 }
 
+// ask counts a question of a kind.
+func (r *run) ask(e connector.Exchange) {
+	if e.Kind == "" { // for a token
+		return
+	}
+	a := r.asked[e.Kind]
+	if a == nil {
+		a = &asked{began: e.At}
+		r.asked[e.Kind] = a
+	}
+	a.questions++
+	if e.Page && e.Status == "200" {
+		a.pages++
+	}
+	if e.Busy {
+		a.throttled++
+		a.waited += e.Wait
+	}
+	if end := e.At.Add(e.Took); end.After(a.ended) {
+		a.ended = end
+	}
+}
+
+// asked is how the reading of a kind went.
+type asked struct {
+	questions, pages, throttled, expected int64
+	waited                                time.Duration
+	began, ended                          time.Time
+}
+
+// tallies are what was found of each kind, and how its reading went.
+func (r *run) tallies() []Tally {
+	var out []Tally
+	names := map[string]bool{}
+	for name := range r.kinds {
+		names[name] = true
+	}
+	for name := range r.asked { // of one that was refused nothing else is known
+		names[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		t := Tally{Kind: name}
+		if k := r.kinds[name]; k != nil {
+			t = k.tally
+		}
+		for _, g := range r.gaps {
+			if g.Kind == name && g.Denied {
+				t.Denied++
+			}
+		}
+		if a := r.asked[name]; a != nil {
+			t.Questions, t.Pages, t.Throttled, t.Expected = a.questions, a.pages, a.throttled, a.expected
+			t.Waited, t.Took = a.waited.Milliseconds(), a.ended.Sub(a.began).Milliseconds()
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
 // Progress implements connector.Sink.
 func (r *run) Progress(kind string, done, total int) {
+	if total > 0 {
+		r.mu.Lock()
+		if a := r.asked[kind]; a != nil {
+			a.expected = int64(total)
+		}
+		r.mu.Unlock()
+	}
 	if r.progress != nil {
 		r.progress(r.conn.Name, kind, done, total)
 	}
@@ -627,9 +701,7 @@ func (r *run) end(failed error) error {
 		if err := store.Insert(r.ctx, tx, "exchange", []string{"run", "n", "kind", "request", "status", "bytes", "sha256", "at", "took"}, r.exchanges); err != nil {
 			return fmt.Errorf("write down what was asked: %w", err)
 		}
-		for _, name := range slices.Sorted(maps.Keys(r.kinds)) {
-			r.sum.Kinds = append(r.sum.Kinds, r.kinds[name].tally)
-		}
+		r.sum.Kinds = r.tallies()
 		r.sum.Outcome = Complete
 		if len(r.gaps) > 0 {
 			r.sum.Outcome = Incomplete
@@ -693,6 +765,24 @@ func (s Summary) nothing() bool {
 		}
 	}
 	return true
+}
+
+// Course says how the reading went, where the service told or made one wait.
+func (t Tally) Course() []string {
+	var out []string
+	if t.Expected > 0 && t.Expected != t.Read {
+		out = append(out, fmt.Sprintf("%d expected", t.Expected))
+	}
+	if t.Pages > 0 {
+		out = append(out, fmt.Sprintf("%d pages", t.Pages))
+	}
+	if t.Denied > 0 {
+		out = append(out, fmt.Sprintf("%d denied", t.Denied))
+	}
+	if t.Throttled > 0 {
+		out = append(out, fmt.Sprintf("%d times throttled, %s waited", t.Throttled, time.Duration(t.Waited)*time.Millisecond))
+	}
+	return out
 }
 
 // Describe says in one line what a run found.

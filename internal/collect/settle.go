@@ -13,22 +13,21 @@ import (
 
 // settle decides which scopes are complete, and gives every kind that was not read a gap.
 func (r *run) settle(failed error) {
-	why := "The connector did not say that it read this."
-	if failed != nil {
+	why, denied := "The connector did not say that it read this.", false
+	if f := (*fault.Fault)(nil); errors.As(failed, &f) {
+		why, denied = reasonOf(failed)
+	} else if failed != nil {
 		why = "The run failed: " + failed.Error()
-		if f := (*fault.Fault)(nil); errors.As(failed, &f) {
-			why = f.Message
-		}
 	}
 	for _, k := range r.k.Kinds {
 		whole := r.kinds[k.Name] != nil && r.kinds[k.Name].vouched()
 		named := slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.Name && g.Part == "" })
 		if !whole && !named {
-			r.gap(Missing{Kind: k.Name, Reason: why})
+			r.gap(Missing{Kind: k.Name, Reason: why, Denied: denied})
 		}
 	}
 	if failed != nil && len(r.gaps) == 0 {
-		r.gap(Missing{Reason: why})
+		r.gap(Missing{Reason: why, Denied: denied})
 	}
 	for _, k := range r.kinds {
 		for scope := range k.complete {

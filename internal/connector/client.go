@@ -63,6 +63,7 @@ type question struct {
 	body  []byte
 	mime  string      // of body; JSON when empty
 	grant http.Header // of a question for a token, which is signed by these alone; its answer is a secret
+	page  bool        // it asks for a page of a list
 }
 
 // id tells questions apart.
@@ -298,16 +299,33 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 		if err := c.pace(ctx); err != nil {
 			return answer{}, err
 		}
-		resp, body, err := c.ask(ctx, kind, q, header)
+		resp, body, x, err := c.ask(ctx, kind, q, header)
 		if ctx.Err() != nil {
-			return answer{}, ctx.Err()
+			err = ctx.Err()
 		}
-		var wait time.Duration
 		var told *Told
-		reason := ""
 		if err == nil {
 			told = tell(said, resp.StatusCode, body)
 		}
+		wait := c.backoff << (try - 1)
+		if err == nil && (told == nil && busy(resp) || told != nil && told.Busy) {
+			if told != nil {
+				wait = secondary * c.backoff
+			}
+			if asked := retryAfter(resp, c.out.Now()); asked >= 0 {
+				wait = asked
+			}
+			if x.Busy = true; try < maxTries && wait <= longestWait {
+				x.Wait = wait
+			}
+		}
+		if x.Request != "" {
+			c.out.Exchange(x)
+		}
+		if ctx.Err() != nil {
+			return answer{}, ctx.Err()
+		}
+		reason := ""
 		switch {
 		case errors.Is(err, errTooLarge):
 			return answer{}, refuse("The answer of %s is larger than %d MB and was not read.", where(at), maxAnswer>>20)
@@ -320,9 +338,6 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 			}
 		case told != nil && told.Busy:
 			reason = fmt.Sprintf("%s answered %s", where(at), status(resp))
-			if wait = retryAfter(resp, c.out.Now()); wait < 0 {
-				wait = secondary * c.backoff
-			}
 		case told != nil && told.Denied:
 			return answer{}, &refused{denied: true, reason: fmt.Sprintf("%s answered %s, as it does where one may not look.", where(at), status(resp))}
 		case told != nil && told.Means != "":
@@ -331,7 +346,6 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 			return answer{absent: true}, nil
 		case busy(resp):
 			reason = fmt.Sprintf("%s answered %s", where(at), status(resp))
-			wait = retryAfter(resp, c.out.Now())
 		case resp.StatusCode >= 300 && resp.StatusCode < 400:
 			to := resp.Header.Get("Location")
 			if redirects++; to == "" || redirects > maxRedirects {
@@ -373,12 +387,6 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 		if wait > longestWait {
 			return answer{}, refuse("%s and asks to wait %s; that was not waited for.", reason, wait.Round(time.Second))
 		}
-		if wait < 0 {
-			wait = c.backoff << (try - 1)
-		}
-		if err != nil {
-			wait = c.backoff << (try - 1)
-		}
 		if err := sleep(ctx, wait); err != nil {
 			return answer{}, err
 		}
@@ -416,15 +424,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 var errTooLarge = errors.New("answer too large")
 
-// ask sends one request, reads the answer and records the exchange without a header.
-func (c *client) ask(ctx context.Context, kind string, q question, header http.Header) (*http.Response, []byte, error) {
+// ask sends one request and reads the answer. The exchange, which holds no header, is for the caller to record.
+func (c *client) ask(ctx context.Context, kind string, q question, header http.Header) (*http.Response, []byte, Exchange, error) {
 	var content io.Reader
 	if q.body != nil {
 		content = bytes.NewReader(q.body)
 	}
 	req, err := http.NewRequestWithContext(ctx, q.method(), q.URL.String(), content)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, Exchange{}, err
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "tickmark")
@@ -433,7 +441,7 @@ func (c *client) ask(ctx context.Context, kind string, q question, header http.H
 	}
 	if q.grant == nil {
 		if err := c.sign(req.Header); err != nil {
-			return nil, nil, err
+			return nil, nil, Exchange{}, err
 		}
 	}
 	maps.Copy(req.Header, header)
@@ -455,9 +463,9 @@ func (c *client) ask(ctx context.Context, kind string, q question, header http.H
 		c.met = true
 		c.mu.Unlock()
 	}
-	c.out.Exchange(Exchange{Kind: kind, Request: c.hide(asked(q)), Status: said, Bytes: int64(len(body)), SHA256: sha256.Sum256(body),
-		At: began, Took: c.out.Now().Sub(began)})
-	return resp, body, err
+	x := Exchange{Kind: kind, Page: q.page, Request: c.hide(asked(q)), Status: said, Bytes: int64(len(body)), SHA256: sha256.Sum256(body),
+		At: began, Took: c.out.Now().Sub(began)}
+	return resp, body, x, err
 }
 
 // asked is a question as the run's record keeps it. What a question for a token holds is left out.

@@ -110,11 +110,23 @@ type Gap struct {
 	Needs             string // the permission that would allow it: "root", "repo:read"; empty when unknown
 }
 
+type glimpse struct{}
+
+// Glimpse asks Read for no more than shows what the credential may read: of each list the first page, of what is read for
+// each object the first. A connector that does not know of it reads everything, which shows the same.
+func Glimpse(ctx context.Context) context.Context { return context.WithValue(ctx, glimpse{}, true) }
+
+// Glimpsed reports whether no more is asked for than that.
+func Glimpsed(ctx context.Context) bool { return ctx.Value(glimpse{}) != nil }
+
 // Exchange is one question and its answer. It never holds a header or a secret.
 type Exchange struct {
 	Kind    string
-	Request string // "GET https://…/users?after=…", "exec git for-each-ref", "read /etc/passwd"
-	Status  string // "200", "exit 0", "ok", "permission denied"
+	Page    bool          // it asked for a page of a list, not for something about one object
+	Busy    bool          // the service said that it was asked too much or cannot answer just now
+	Wait    time.Duration // how long it is waited until it is asked again
+	Request string        // "GET https://…/users?after=…", "exec git for-each-ref", "read /etc/passwd"
+	Status  string        // "200", "exit 0", "ok", "permission denied"
 	Bytes   int64
 	SHA256  [32]byte // of the unedited answer
 	At      time.Time

@@ -48,6 +48,9 @@ func (r *rest) events(ctx context.Context, l List, over parent, scope string) er
 		r.missing(l.Kind, *gap)
 		return nil
 	}
+	if Glimpsed(ctx) {
+		list = list[:min(1, len(list))]
+	}
 	var done time.Time
 	for batch := range slices.Chunk(list, cmp.Or(r.Parallel, 4)) {
 		group, ctx := r.group(ctx)
@@ -143,7 +146,7 @@ func (r *rest) changed(ctx context.Context, l List, over parent, scope string, f
 			list = append(list, event{it, changed})
 		}
 		r.out.Progress(l.Kind, len(list), 0)
-		return !(sorted && older)
+		return !(sorted && older || Glimpsed(ctx))
 	}
 	call := Call{Base: l.Base, Path: l.Path, Body: l.Body, Absent: l.Absent, Told: l.Told, Items: l.Items, Needs: l.Needs, Next: next}
 	_, gap, err := r.paged(ctx, l.Kind, call, over, take)

@@ -163,9 +163,20 @@ type rest struct {
 
 // listing is what is kept of a list for its children.
 type listing struct {
-	mu      sync.Mutex
-	parents []parent
-	gap     *Gap // why the list is not known
+	mu          sync.Mutex
+	parents     []parent
+	gap         *Gap // why the list is not known
+	read, total int  // objects so far, and how many the service counts, over all scopes
+}
+
+// progress adds what was read, and what the service counts, and tells the run.
+func (r *rest) progress(kind string, read, total int) {
+	own := r.lists[kind]
+	own.mu.Lock()
+	own.read, own.total = own.read+read, own.total+total
+	read, total = own.read, own.total
+	own.mu.Unlock()
+	r.out.Progress(kind, read, total)
 }
 
 type parent struct {
@@ -208,7 +219,11 @@ func (r *rest) list(ctx context.Context, l List) error {
 		}
 	}
 	group, ctx := r.group(ctx)
-	for _, p := range above.parents {
+	parents := above.parents
+	if Glimpsed(ctx) {
+		parents = parents[:min(1, len(parents))]
+	}
+	for _, p := range parents {
 		group.Go(func() error { return r.scope(ctx, l, p, p.key) })
 	}
 	return group.Wait()
@@ -289,6 +304,7 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 	if err != nil {
 		return &Gap{Reason: err.Error()}, nil
 	}
+	at.page = true
 	next := l.Next
 	if next == nil {
 		next = r.Next
@@ -326,7 +342,14 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 			gap = g
 		}
 		read += len(items)
-		r.out.Progress(l.Kind, read, 0)
+		total := 0
+		if page == 1 {
+			total, _ = count(answer.body, l.Total)
+		}
+		r.progress(l.Kind, len(items), total)
+		if Glimpsed(ctx) {
+			return gap, nil
+		}
 		from := at
 		p := Page{At: at.URL, Asked: at.body, Header: answer.header, Body: answer.body, Items: len(items), Read: read}
 		if at, err = r.after(p, l, next); err != nil {
@@ -356,7 +379,7 @@ func (r *rest) after(p Page, l List, next Pager) (q question, err error) {
 		if err != nil || body == nil {
 			return q, found(err)
 		}
-		return question{URL: p.At, body: body}, nil
+		return question{URL: p.At, body: body, page: true}, nil
 	case next == nil:
 		return q, nil
 	}
@@ -368,7 +391,7 @@ func (r *rest) after(p Page, l List, next Pager) (q question, err error) {
 	if err != nil {
 		return q, fmt.Errorf("is not read: %w", err)
 	}
-	return question{URL: at, body: p.Asked}, nil
+	return question{URL: at, body: p.Asked, page: true}, nil
 }
 
 func found(err error) error {
@@ -383,8 +406,8 @@ func short(body []byte, member string, read int) *Gap {
 	if member == "" {
 		return nil
 	}
-	var total int
-	if raw, ok := pick(body, member); !ok || json.Unmarshal(raw, &total) != nil {
+	total, ok := count(body, member)
+	if !ok {
 		return &Gap{Reason: fmt.Sprintf("The service did not say how many there are (%s), so the list may not be whole.", member)}
 	}
 	if read < total {
@@ -393,12 +416,26 @@ func short(body []byte, member string, read int) *Gap {
 	return nil
 }
 
+// count is how many objects the service says there are.
+func count(body []byte, member string) (n int, ok bool) {
+	if member == "" {
+		return 0, false
+	}
+	raw, ok := pick(body, member)
+	ok = ok && json.Unmarshal(raw, &n) == nil
+	return n, ok
+}
+
 // items hands over the objects of a page, each with its parts.
 func (r *rest) items(ctx context.Context, l List, over parent, scope string, items []json.RawMessage, seen map[string]uint64, marks []mark) (gap *Gap, err error) {
 	group, ctx := r.group(ctx)
 	var mu sync.Mutex
 	var lost *Gap
-	for _, raw := range items {
+	for i, raw := range items {
+		l := l
+		if i > 0 && Glimpsed(ctx) {
+			l.Parts, l.Object = nil, "" // those of one object show whether they may be read
+		}
 		if k := bytes.TrimSpace(raw); len(k) == 0 || k[0] != '{' {
 			gap = &Gap{Reason: "The list holds something that is not an object."}
 			continue

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"tickmark/internal/access"
 	"tickmark/internal/check"
 	"tickmark/internal/fault"
+	"tickmark/internal/record"
 	"tickmark/internal/store"
 	"tickmark/internal/web/part"
 )
@@ -227,6 +229,44 @@ func (s *site) settingsCheckPreview(w http.ResponseWriter, r *http.Request) erro
 	p := Page{Title: "Before " + c.ID + " is set", Section: "/settings/checks", Crumbs: append(settingCrumbs("Checks and deadlines"), part.Crumb{Text: c.ID})}
 	p.Crumbs[1].Href = "/settings/checks"
 	return s.show(w, r, p, func(p Page) templ.Component { return settingPreviewPage(p, v) })
+}
+
+// toPreview leads from the form of the records to what the check would have answered; from there it is set.
+func (s *site) toPreview(w http.ResponseWriter, r *http.Request, k *record.Kind, f RecordForm, body []byte) error {
+	var said struct {
+		Check    string                     `json:"check"`
+		Off      bool                       `json:"off"`
+		Settings map[string]json.RawMessage `json:"settings"`
+		Reason   string                     `json:"reason"`
+	}
+	err := json.Unmarshal(body, &said)
+	var c *check.Check
+	if err == nil {
+		c, err = s.Monitor.Set.Get(said.Check)
+	}
+	q := url.Values{"reason": {said.Reason}}
+	if f.Seen != "" {
+		q.Set("_seen", f.Seen)
+	}
+	if said.Off {
+		q.Set("off", "true")
+	}
+	for name, raw := range said.Settings {
+		if err == nil && !slices.ContainsFunc(c.Settings, func(x check.Setting) bool { return x.Name == name }) {
+			err = fault.New(fault.Invalid, "%s has no threshold %q.", c.ID, name).WithNext("Its thresholds stand on the tab Logic and examples of its page.")
+		}
+		text := string(raw)
+		if json.Unmarshal(raw, &text) != nil { // no text: as JSON has it
+			text = string(raw)
+		}
+		q.Set("set."+name, text)
+	}
+	if err != nil {
+		f.Form.Wrong = sentenceOf(err)
+		return s.showForm(w, r, http.StatusUnprocessableEntity, k, f)
+	}
+	http.Redirect(w, r, part.Path("settings", "checks", c.ID, "preview")+"?"+q.Encode(), http.StatusSeeOther)
+	return nil
 }
 
 // settingAsked reads what a form sets of a check, and says what of it cannot be. A threshold that is the library's is not among

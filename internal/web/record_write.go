@@ -19,6 +19,7 @@ import (
 
 	"tickmark/internal/access"
 	"tickmark/internal/blob"
+	"tickmark/internal/check"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
@@ -188,6 +189,9 @@ func (s *site) recordCreate(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return s.showForm(w, r, http.StatusUnprocessableEntity, k, RecordForm{Key: key, Form: filled})
 	}
+	if k.Name == check.SettingKind {
+		return s.toPreview(w, r, k, RecordForm{Key: key, Form: filled}, body)
+	}
 	none := store.Moment(0)
 	change := record.Change{Kind: k.Name, Key: key, Body: body, Reason: filled.Reason, If: &none}
 	if r.Form.Get("sha256") != "" {
@@ -296,6 +300,9 @@ func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
 	}
 	if v.From != base {
 		return s.conflicted(w, r, k, fields, v, base, body, filled.Reason)
+	}
+	if k.Name == check.SettingKind {
+		return s.toPreview(w, r, k, RecordForm{Key: key, Seen: r.Form.Get("_seen"), Form: filled}, body)
 	}
 	out, err := s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: k.Name, Key: key, Body: body, Reason: filled.Reason, If: &base})
 	if fault.Is(err, fault.Conflict) { // another may have saved between the reading above and the writing

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"tickmark/internal/check"
 )
@@ -53,6 +55,15 @@ func TestACheckIsTurnedOffOnlyWithAReasonAndSetOnlyToWhatItTakes(t *testing.T) {
 	if _, page := w.get(t, path+"/preview?off=true&reason=unused"); !strings.Contains(plainText(page), "answers nothing") {
 		t.Error("the preview does not say what turning it off means")
 	}
+	// The form of the records leads there too.
+	form := url.Values{"check": {with.ID}, "off": {"true"}, "settings": {fmt.Sprintf(`{%q: 7}`, name)}, "reason": {"we agreed so in May"}}
+	if status, page := w.post(t, "/new/check_setting", form); status != 200 || !strings.Contains(plainText(page), "Before "+with.ID+" is set") || !strings.Contains(plainText(page), "7 instead of ") || !strings.Contains(page, `name="off" value="true"`) {
+		t.Errorf("the form of the records answers %d: %s", status, plainText(page))
+	}
+	form.Set("settings", `{"no_such_threshold": 7}`)
+	if status, page := w.post(t, "/new/check_setting", form); status != http.StatusUnprocessableEntity || !strings.Contains(page, "no_such_threshold") {
+		t.Errorf("a threshold that there is not answers %d", status)
+	}
 	if _, err := w.Book.Get(t.Context(), check.SettingKind, with.ID, 0); err == nil {
 		t.Error("a preview set the check")
 	}
@@ -61,6 +72,16 @@ func TestACheckIsTurnedOffOnlyWithAReasonAndSetOnlyToWhatItTakes(t *testing.T) {
 	}
 	if status, _ := w.post(t, path, url.Values{"reason": {"a second tab, opened before"}}); status != http.StatusConflict {
 		t.Errorf("a stale form answers %d", status)
+	}
+	form.Set("settings", fmt.Sprintf(`{%q: 9}`, name))
+	form.Set("_reason", "we agreed otherwise in June")
+	if now, err := w.Book.Get(t.Context(), check.SettingKind, with.ID, 0); err != nil {
+		t.Fatal(err)
+	} else {
+		form.Set("_seen", now.From.Time().Format(time.RFC3339Nano))
+	}
+	if status, page := w.post(t, "/records/check_setting/"+with.ID+"/edit", form); status != 200 || !strings.Contains(plainText(page), "9 instead of 7") || !strings.Contains(page, `name="_seen" value="`+form.Get("_seen")+`"`) {
+		t.Errorf("the form of the records answers %d: %s", status, plainText(page))
 	}
 	v, err := w.Book.Get(t.Context(), check.SettingKind, with.ID, 0)
 	if err != nil || !strings.Contains(string(v.Body), `"off":true`) || !strings.Contains(string(v.Body), `"`+name+`":7`) {

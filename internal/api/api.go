@@ -35,6 +35,7 @@ type Deps struct {
 	Access    *access.Gate
 	Monitor   *check.Monitor
 	Collector *collect.Collector
+	Jobs      Jobs // nil where no server does what is asked for
 }
 
 // server is the API over a workspace.
@@ -68,6 +69,7 @@ func New(d Deps) http.Handler {
 
 func (s *server) routes() []route {
 	all := s.workspaceRoutes()
+	all = append(all, s.jobRoutes()...)
 	all = append(all, s.checkRoutes()...)
 	all = append(all, s.ledgerRoutes()...)
 	all = append(all, s.fileRoutes()...)

@@ -42,6 +42,7 @@ type commands struct {
 	Doctor        doctorCommand        `cmd:"" help:"Look whether the workspace is kept safe and its sources answer; exit 1 when something is wrong."`
 	Connect       connectCommand       `cmd:"" help:"Add, list, test and remove connections."`
 	Collect       collectCommand       `cmd:"" help:"Read connections now."`
+	Jobs          jobsCommand          `cmd:"" help:"What servers do now and did lately; stop a job."`
 	Check         checkCommand         `cmd:"" help:"List, test and run checks."`
 	Status        statusCommand        `cmd:"" help:"Where the programme stands: criteria, controls, checks, coverage."`
 	Effectiveness effectivenessCommand `cmd:"" help:"How a check, a control or a criterion went over a window: hours by answer, the longest failure, time to fix, coverage."`

@@ -42,14 +42,17 @@ const (
 
 // Job is one piece of work that was asked for.
 type Job struct {
-	ID                  int64
-	Work, Target        string // such as collect and the connection's name
-	By                  string // who asked: an actor's name
-	State               State
-	Asked, Began, Ended time.Time // zero while it has not
+	ID     int64     `json:"id"`
+	Work   string    `json:"work"` // such as collect, and of what: the connection's name
+	Target string    `json:"target,omitempty"`
+	By     string    `json:"by"` // who asked: an actor's name
+	State  State     `json:"state"`
+	Asked  time.Time `json:"asked"`
+	Began  time.Time `json:"began,omitzero"` // zero while it has not
+	Ended  time.Time `json:"ended,omitzero"`
 	Progress
-	Error    string
-	Stopping bool // somebody asked it to stop and it has not yet
+	Error    string `json:"error,omitempty"`
+	Stopping bool   `json:"stopping,omitempty"` // somebody asked it to stop and it has not yet
 }
 
 // Progress is how far a job says it is; Of is 0 where that is not known.
@@ -102,7 +105,7 @@ const Together = 2
 // grace is how long a job that is said to run may go without its lock: its worker is about to take it.
 const grace = 20 * time.Second
 
-// Open opens the queue of a workspace: on SQLite a file of its own in dir, so that no work waits for a writer of records; on
+// Open opens the queue of a workspace, without works only to look and to stop: on SQLite a file of its own in dir, so that no work waits for a writer of records; on
 // PostgreSQL tables beside the workspace's, at the address.
 func Open(ctx context.Context, db *store.DB, dir, address string, works map[string]Work) (*Queue, error) {
 	q := &Queue{db: db, works: works}
@@ -111,7 +114,7 @@ func Open(ctx context.Context, db *store.DB, dir, address string, works map[stri
 		err = q.postgres(ctx, address)
 	} else {
 		file := filepath.Join(dir, "jobs.db")
-		if err = q.sqlite(ctx, file); err != nil && ctx.Err() == nil { // nothing in it cannot be asked for again
+		if err = q.sqlite(ctx, file); err != nil && works != nil && ctx.Err() == nil { // nothing in it cannot be asked for again
 			slog.Warn("the queue of jobs cannot be read and begins anew", "file", file, "error", err)
 			for _, end := range []string{"", "-wal", "-shm"} {
 				os.Remove(file + end)

@@ -236,6 +236,23 @@ func TestWhatAKilledProcessDidBeginsAgain(t *testing.T) {
 	})
 }
 
+func TestAJobIsStoppedFromAnotherProcess(t *testing.T) {
+	each(t, func(t *testing.T, open func(map[string]Work) *Queue) {
+		q := open(map[string]Work{"read": func(ctx context.Context, _ string, _ func(Progress)) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+		start(t, q)
+		j := ask(t, q, "read", "git")
+		wait(t, q, j.ID, "running", state(Running))
+		other := open(nil)
+		if _, err := other.StopJob(t.Context(), j.ID); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, other, j.ID, "stopped", state(Stopped))
+	})
+}
+
 func TestJobsOfAClockThatWasSetBackBeginNow(t *testing.T) {
 	each(t, func(t *testing.T, open func(map[string]Work) *Queue) {
 		q := open(map[string]Work{"read": func(context.Context, string, func(Progress)) error { return nil }})

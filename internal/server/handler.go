@@ -21,7 +21,7 @@ func (s *Server) handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
-	mux.Handle("/api/", api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect}))
+	mux.Handle("/api/", api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect, Jobs: s.queue}))
 	mux.HandleFunc("POST /hooks/{connection}", s.heard)
 	mux.HandleFunc("GET /hooks/{connection}", s.heard)
 	log := http.StripPrefix("/ledger", w.Log.Handler())

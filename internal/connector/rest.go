@@ -97,9 +97,11 @@ type Told struct {
 	Busy   bool   // asking again later may help
 }
 
-// Mark is a further list of some of the same objects: each object has a member that says whether it is among them.
+// Mark is a further list of some of the same objects: each object has a member that says whether it is among them, or that is
+// what the list says of it.
 type Mark struct {
 	Name  string // of the member
+	Whole bool   // the listed object itself is the member, null where it is not listed
 	Path  string // as List.Path
 	Key   string // as List.Key
 	Needs string
@@ -564,7 +566,7 @@ func (r *rest) whole(ctx context.Context, l List, it *Item, over parent) (*Gap, 
 // mark is what a further list said.
 type mark struct {
 	Mark
-	keys map[string]bool
+	keys map[string]json.RawMessage
 	gap  string
 }
 
@@ -572,14 +574,18 @@ func (m mark) part(key string) Part {
 	if m.gap != "" {
 		return Part{Name: m.Name, Gap: m.gap}
 	}
-	return Part{Name: m.Name, JSON: strconv.AppendBool(nil, m.keys[key])}
+	said, listed := m.keys[key]
+	if m.Whole {
+		return Part{Name: m.Name, JSON: said, Absent: !listed}
+	}
+	return Part{Name: m.Name, JSON: strconv.AppendBool(nil, listed)}
 }
 
 // marks reads the further lists. A list that has none of them for a reason it tells marks none.
 func (r *rest) marks(ctx context.Context, l List, next Pager, over parent, scope string) (out []mark, err error) {
 	for _, declared := range l.Marks {
-		m := mark{Mark: declared, keys: map[string]bool{}}
-		items, gap, err := r.gather(ctx, l.Kind, Call{Path: declared.Path, Told: declared.Told, Next: next, Needs: declared.Needs}, over)
+		m := mark{Mark: declared, keys: map[string]json.RawMessage{}}
+		items, gap, err := r.gather(ctx, l.Kind, Call{Path: declared.Path, Items: l.Items, Told: declared.Told, Next: next, Needs: declared.Needs}, over)
 		if err != nil {
 			return nil, err
 		}
@@ -588,7 +594,7 @@ func (r *rest) marks(ctx context.Context, l List, next Pager, over parent, scope
 			if key == "" {
 				gap = cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The list holds an object without %s, by which it is named.", declared.Key)})
 			}
-			m.keys[key] = true
+			m.keys[key] = raw
 		}
 		if gap != nil {
 			m.gap = r.hide(gap.Reason)

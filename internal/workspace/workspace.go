@@ -31,6 +31,7 @@ import (
 	"tickmark/internal/connector/aws"
 	"tickmark/internal/connector/demo"
 	"tickmark/internal/connector/endpoint"
+	"tickmark/internal/connector/entra"
 	"tickmark/internal/connector/file"
 	"tickmark/internal/connector/git"
 	"tickmark/internal/connector/google"
@@ -99,6 +100,7 @@ func Connectors() []connector.Connector {
 		okta.Connector(),
 		google.Connector(),
 		endpoint.Connector(),
+		entra.Connector(),
 	}
 	return append(services, demo.Connectors(machine.Kinds, repository.Kinds)...)
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -42,7 +43,7 @@ func main() {
 		}
 		op := found[strings.ToLower(method)].(map[string]any)
 		for status := range op["responses"].(map[string]any) {
-			if status != "200" && status != "201" {
+			if status != "200" && status != "201" && status != "2XX" {
 				delete(op["responses"].(map[string]any), status)
 			}
 		}
@@ -104,6 +105,20 @@ func follow(all map[string]any, v any, parts map[string]any) {
 	}
 }
 
+// odata says whether a description's entry is about the member @odata.type alone.
+func odata(name string, e any) bool {
+	switch e := e.(type) {
+	case map[string]any:
+		return name == "discriminator" && e["propertyName"] == "@odata.type"
+	case []any:
+		return name == "required" && len(e) == 1 && e[0] == "@odata.type"
+	}
+	return false
+}
+
+// kept are the ways from one thing of Microsoft's to another that are asked for.
+var kept = []string{"sponsors", "assignments"}
+
 // trim takes out what judges nothing. Under properties every name is a property.
 func trim(v any, properties bool) {
 	switch v := v.(type) {
@@ -113,7 +128,12 @@ func trim(v any, properties bool) {
 		}
 	case map[string]any:
 		for name, e := range v {
+			of, _ := e.(map[string]any)
 			switch {
+			case !properties && odata(name, e):
+				delete(v, name) // every sort of thing there is, and a member that Graph leaves out where it goes without saying
+			case properties && of["x-ms-navigationProperty"] == true && !slices.Contains(kept, name):
+				delete(v, name) // leads to all else that Microsoft has
 			case !properties && (name == "description" || name == "example" || name == "examples" || name == "externalDocs" || name == "deprecated" ||
 				name == "default" || name == "pattern" || name == "headers" || name == "summary" || strings.HasPrefix(name, "x-")):
 				delete(v, name)

@@ -12,6 +12,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"tickmark/internal/connector"
 )
 
 // Load reads a cassette from a JSON file: by request the answer's body, or {"status": …, "header": {…}, "body": …} where the
@@ -115,4 +117,14 @@ func Described(t *testing.T, c Cassette, file, below string, skip ...string) {
 			}
 		}
 	}
+}
+
+// Play reads a cassette once and returns what was handed over.
+func Play(t *testing.T, c connector.Connector, s Suite) *Recorder {
+	t.Helper()
+	r := s.sink()
+	if err := c.Read(t.Context(), s.values(s.serve(t, nil)), r); err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

@@ -69,6 +69,7 @@ type Version struct {
 	Run      int64
 	Hash     []byte // SHA-256 of the stored body
 	Erased   bool
+	Dropped  *Dropped // how its body went, when a rule of retention dropped it; Body is then {}
 }
 
 // Open reports whether the version still holds.
@@ -126,6 +127,7 @@ type Book struct {
 	info     map[string]*kindInfo
 	byNumber map[int64]*kindInfo
 	programs map[string]*expr.Program
+	drops    map[int64]*Dropped // by entry
 }
 
 // kindInfo is a kind with its numbers in this database.

@@ -87,7 +87,7 @@ func (b *Book) Learn(ctx context.Context, kind string) (bool, error) {
 		Body []byte `db:"body"`
 		Raw  []byte `db:"raw"`
 	}
-	rows, err := store.All[row](ctx, b.DB, "SELECT body, raw FROM version WHERE kind = $1 AND body IS NOT NULL ORDER BY id DESC LIMIT $2", ki.id, learnFrom)
+	rows, err := store.All[row](ctx, b.DB, "SELECT body, raw FROM version WHERE kind = $1 AND body IS NOT NULL AND substr(body, 1, 1) <> $2 ORDER BY id DESC LIMIT $3", ki.id, []byte{droppedBody}, learnFrom)
 	if err != nil || len(rows) < learnFrom {
 		return false, err
 	}

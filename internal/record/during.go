@@ -178,6 +178,10 @@ func (b *Book) during(ctx context.Context, tx *store.Tx, q Query) (page Page, er
 					return page, nil
 				}
 				last = list[i].position
+				if program != nil && v.Dropped != nil {
+					page.Untold++
+					continue
+				}
 				if program != nil {
 					page.Scanned++
 					ok, err := matches(program, &doc, v.Body, b.Log.Now())

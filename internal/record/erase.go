@@ -1,8 +1,10 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tickmark/internal/fault"
@@ -10,6 +12,9 @@ import (
 	"tickmark/internal/ledger/merkle"
 	"tickmark/internal/store"
 )
+
+// EraseVerb is the verb of the action by which a record was erased.
+const EraseVerb = "record.erased"
 
 // Erase destroys the content of every version of a record: body, the source's bytes, label, actor, reason, key and the salts
 // that tie them to the ledger. What remains is that something of this kind stood here from when to when. The ledger keeps
@@ -33,14 +38,10 @@ func (b *Book) Erase(ctx context.Context, by Authority, kind, key, reason string
 		if len(ids) == 0 {
 			return fault.New(fault.NotFound, "There is and was no %s %q.", strings.ToLower(ki.Title), key)
 		}
-		if b.info[holdKind] != nil {
-			holds, err := b.Find(ctx, tx, holdKind, "on", kind+"/"+key, 0)
-			if err != nil {
-				return err
-			}
-			if len(holds) > 0 {
-				return fault.New(fault.Denied, "%s %s is under a legal hold (%s) and cannot be erased.", ki.Title, key, holds[0].Label).WithNext("End the hold first.")
-			}
+		if hold, err := b.held(ctx, tx, kind, key); err != nil {
+			return err
+		} else if hold != "" {
+			return fault.New(fault.Denied, "%s %s is under a legal hold (%s) and cannot be erased.", ki.Title, key, hold).WithNext("End the hold first.")
 		}
 		for _, id := range ids {
 			if err := b.erase(ctx, tx, ki, id, by.Actor().Name, reason); err != nil {
@@ -70,13 +71,31 @@ func (b *Book) Erase(ctx context.Context, by Authority, kind, key, reason string
 	return b.DB.Forget(ctx)
 }
 
+// held is why a record is under a legal hold; empty when it is not.
+func (b *Book) held(ctx context.Context, q store.Q, kind, key string) (string, error) {
+	if b.info[holdKind] == nil {
+		return "", nil
+	}
+	holds, err := b.Find(ctx, q, holdKind, "on", kind+"/"+key, 0)
+	if err != nil || len(holds) == 0 {
+		return "", err
+	}
+	return cmp.Or(holds[0].Label, "without a reason"), nil
+}
+
+// destroyed writes down that content is destroyed: by whom, and of which entries; detail names them.
+func (b *Book) destroyed(ctx context.Context, tx *ledger.Tx, verb, actor, subject string, entries []int64, detail any) (int64, error) {
+	slices.Sort(entries)
+	return tx.ActAs(ctx, merkle.LeafErasure, verb, actor, subject, detail)
+}
+
 func (b *Book) erase(ctx context.Context, tx *ledger.Tx, ki *kindInfo, id int64, actor, reason string) error {
 	entries, err := store.All[int64](ctx, tx, `SELECT entry FROM version WHERE record = $1 AND salt IS NOT NULL
 		UNION SELECT a.entry FROM version v JOIN action a ON a.entry = v.closed WHERE v.record = $1 AND a.salt IS NOT NULL ORDER BY 1`, id)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ActAs(ctx, merkle.LeafErasure, "record.erased", actor, fmt.Sprintf("%s record %d", ki.Name, id), map[string]any{"entries": entries, "reason": reason}); err != nil {
+	if _, err := b.destroyed(ctx, tx, EraseVerb, actor, fmt.Sprintf("%s record %d", ki.Name, id), entries, map[string]any{"entries": entries, "reason": reason}); err != nil {
 		return err
 	}
 	type row struct {

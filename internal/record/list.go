@@ -416,6 +416,10 @@ func (b *Book) listWalk(ctx context.Context, tx *store.Tx, p *plan, q Query, fro
 			if p.source != "" && v.Source != p.source {
 				continue
 			}
+			if p.rest != nil && v.Dropped != nil {
+				page.Untold++
+				continue
+			}
 			if p.rest != nil {
 				page.Scanned++
 				ok, err := matches(p.rest, &doc, v.Body, p.clock)
@@ -477,6 +481,9 @@ func (b *Book) listNarrow(ctx context.Context, tx *store.Tx, p *plan, q Query, f
 	}
 	var list []placed
 	for _, v := range found {
+		if v.Dropped != nil { // the index still tells what it can of it
+			return Page{}, false, nil
+		}
 		page.Scanned++
 		ok, err := matches(whole, &doc, v.Body, p.clock)
 		if err != nil {
@@ -603,16 +610,17 @@ func (b *Book) countTold(ctx context.Context, p *plan) (c Count, err error) {
 
 func (b *Book) countByListing(ctx context.Context, q Query) (c Count, err error) {
 	q.Limit, q.budget = restLimit, restLimit
-	scanned := 0
+	scanned, untold := 0, 0
 	for {
 		page, err := b.List(ctx, q)
 		if err != nil {
 			return c, err
 		}
+		untold += page.Untold
 		c.N += int64(len(page.Versions))
 		scanned += max(page.Scanned, len(page.Versions))
 		if page.Next == "" {
-			return Count{c.N, true}, nil
+			return Count{c.N, untold == 0}, nil
 		}
 		if scanned >= restLimit {
 			return c, nil

@@ -38,6 +38,7 @@ type Page struct {
 	Next     string // to ask for what follows; empty at the end
 	Scanned  int    // bodies read to answer a filter that no index serves
 	Partial  bool   // the scan budget ended before the page was full; Next goes on
+	Untold   int    // versions left out because their bodies were dropped by a rule, and nobody can tell whether they fit the filter
 }
 
 // Count is a number of records; when not Exact there are at least so many.
@@ -96,6 +97,16 @@ func (b *Book) version(r versionRow) (Version, error) {
 	}
 	if v.Erased {
 		v.Body = json.RawMessage("{}")
+		return v, nil
+	}
+	if len(r.Body) > 0 && r.Body[0] == droppedBody {
+		left, err := isDropped(r.Body, nil, r.Salt)
+		if err == nil {
+			v.Dropped, err = b.droppedBy(left.By)
+		}
+		if v.Body = json.RawMessage("{}"); err != nil {
+			return v, fmt.Errorf("read version %d: %w", r.ID, err)
+		}
 		return v, nil
 	}
 	body, err := ki.squeeze.open(r.Body)
@@ -221,7 +232,7 @@ func (b *Book) latest(ctx context.Context, q store.Q, list []Version) error {
 	var args []any
 	for i, v := range list {
 		at[v.Record] = i
-		if special(b.info[v.Kind].Fields) && !v.Erased {
+		if special(b.info[v.Kind].Fields) && !v.Erased && v.Dropped == nil {
 			args = append(args, v.Record)
 		}
 	}
@@ -300,6 +311,9 @@ func (b *Book) Records(ctx context.Context, q store.Q, records []int64, asOf sto
 
 // Raw returns the source's own bytes of a version: those kept beside the body, or the body itself when they are the same.
 func (b *Book) Raw(ctx context.Context, v Version) ([]byte, error) {
+	if v.Dropped != nil {
+		return nil, fault.New(fault.NotFound, "%s", v.Dropped).WithNext("Its proof stands.")
+	}
 	type row struct {
 		Raw  []byte `db:"raw"`
 		Body []byte `db:"body"`

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -19,6 +20,9 @@ type Proven struct {
 	Versions int64 `json:"versions"`
 	Actions  int64 `json:"actions"`
 	Erased   int64 `json:"erased"`
+	Dropped  int64 `json:"dropped"` // versions without a body, by a rule of retention; their commitments hold
+
+	gone map[int64][]int64 // by the entry of a dropping: the entries of versions that it is said to have dropped
 }
 
 // Committed returns what the ledger committed to for versions above a number, oldest first, with their entries; erased
@@ -69,6 +73,11 @@ func (b *Book) committed(ctx context.Context, q store.Q, where string, args ...a
 			s.Occurred = *r.Occurred
 		}
 		if r.Salt != nil {
+			if s.Dropped, err = isDropped(r.Body, r.Raw, r.Salt); err != nil {
+				return nil, fmt.Errorf("version %d: %w", r.ID, err)
+			}
+		}
+		if r.Salt != nil && s.Dropped == nil {
 			if s.Body, err = ki.squeeze.open(r.Body); err != nil {
 				return nil, fmt.Errorf("version %d: %w", r.ID, err)
 			}
@@ -84,7 +93,7 @@ func (b *Book) committed(ctx context.Context, q store.Q, where string, args ...a
 // Verify re-proves everything the database says against the ledger: the log itself, then each version and each action
 // against the leaf that commits to it. The error names the first thing that does not hold.
 func (b *Book) Verify(ctx context.Context, progress func(what string, done, total int64)) (Proven, error) {
-	var p Proven
+	p := Proven{gone: map[int64][]int64{}}
 	err := b.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		p.Entries, err = b.Log.Verify(ctx, tx, func(done, total int64) {
 			if progress != nil {
@@ -118,6 +127,10 @@ func (b *Book) Verify(ctx context.Context, progress func(what string, done, tota
 				if p.Versions++; s.Salt == nil {
 					p.Erased++
 				}
+				if s.Dropped != nil {
+					p.Dropped++
+					p.gone[s.Dropped.By] = append(p.gone[s.Dropped.By], s.Entry)
+				}
 			}
 			if progress != nil {
 				progress("versions", p.Versions, 0)
@@ -141,6 +154,8 @@ func (s Sealed) holds(leaves map[int64]merkle.Leaf, erased map[int64]bool) error
 		return broken("%s %s: entry %d is not the entry of a version.", s.Kind, s.Key, s.Entry)
 	case leaf.At != s.From:
 		return broken("%s %s: it says it holds from %s, the ledger %s.", s.Kind, s.Key, store.Moment(s.From), store.Moment(leaf.At))
+	case s.Dropped != nil && s.To == store.Forever:
+		return broken("%s %s: the body of the version that holds is gone.", s.Kind, s.Key)
 	case s.Salt == nil && !erased[s.Record]:
 		return broken("%s %s from %s: its content is gone, and the ledger has no erasure of it.", s.Kind, s.Key, store.Moment(s.From))
 	case s.Salt != nil && Commitment(s.Committed) != leaf.Commitment:
@@ -241,6 +256,11 @@ func (b *Book) verifyActions(ctx context.Context, tx *store.Tx, erased map[int64
 			if !ok {
 				return broken("the action %s at %s has no ledger entry.", a.Verb, a.At)
 			}
+			if a.Verb == DropVerb {
+				if err := p.dropping(a); err != nil {
+					return err
+				}
+			}
 			if a.Salt == nil {
 				of, err := store.All[int64](ctx, tx, "SELECT record FROM version WHERE closed = $1", a.Entry)
 				if err != nil {
@@ -255,6 +275,9 @@ func (b *Book) verifyActions(ctx context.Context, tx *store.Tx, erased map[int64
 			}
 		}
 	}
+	for by, list := range p.gone {
+		return broken("the bodies of %d versions are gone, and nothing in the ledger dropped them (entry %d is named).", len(list), by)
+	}
 	n := int64(0)
 	for _, typ := range []string{merkle.LeafAction, merkle.LeafClose, merkle.LeafErasure, merkle.LeafManifest} {
 		k, err := b.Log.CountLeaves(ctx, tx, typ)
@@ -266,5 +289,20 @@ func (b *Book) verifyActions(ctx context.Context, tx *store.Tx, erased map[int64
 	if n != p.Actions {
 		return broken("the ledger has %d actions, the database %d: some were removed.", n, p.Actions)
 	}
+	return nil
+}
+
+// dropping compares what a dropping says that it dropped with what is said to have gone by it.
+func (p *Proven) dropping(a ledger.Action) error {
+	var d Dropping
+	if err := json.Unmarshal(a.Detail, &d); err != nil {
+		return broken("the dropping in entry %d does not say what it dropped.", a.Entry)
+	}
+	for _, entry := range p.gone[a.Entry] {
+		if _, ok := slices.BinarySearch(d.Entries, entry); !ok {
+			return broken("the body of the version in entry %d is gone, and entry %d did not drop it.", entry, a.Entry)
+		}
+	}
+	delete(p.gone, a.Entry)
 	return nil
 }

@@ -276,6 +276,10 @@ func (b *Book) index(ctx context.Context, tx *ledger.Tx, values [][]any, counts 
 
 // reindex rebuilds a kind's index from its versions.
 func (b *Book) reindex(ctx context.Context, tx *store.Tx, ki *kindInfo) error {
+	kept, err := b.keptRows(ctx, tx, ki)
+	if err != nil {
+		return err
+	}
 	for _, id := range ki.fields {
 		for _, table := range []string{"value", "tally"} {
 			if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE field = $1", id); err != nil {
@@ -314,11 +318,13 @@ func (b *Book) reindex(ctx context.Context, tx *store.Tx, ki *kindInfo) error {
 		var values [][]any
 		for _, r := range rows {
 			after = [2]int64{r.Record, int64(r.From)}
-			if r.Body == nil {
+			if len(r.Body) == 0 {
 				continue
 			}
-			held, err := b.oldRows(&draft{kind: ki, prev: &r.openRow})
-			if err != nil {
+			var held []indexRow
+			if r.Body[0] == droppedBody {
+				held = ki.leftRows(&r.openRow, r.To, kept[r.Record])
+			} else if held, err = b.oldRows(&draft{kind: ki, prev: &r.openRow}); err != nil {
 				return err
 			}
 			for _, h := range held {
@@ -343,6 +349,46 @@ func (b *Book) reindex(ctx context.Context, tx *store.Tx, ki *kindInfo) error {
 		rows = append(rows, []any{k[0], k[1], n})
 	}
 	return store.Insert(ctx, tx, "tally", []string{"field", "value", "n"}, rows)
+}
+
+// keptRow is a row of the index while it held.
+type keptRow struct {
+	Field  int64        `db:"field"`
+	Value  string       `db:"value"`
+	Order  string       `db:"ord"`
+	Record int64        `db:"record"`
+	From   store.Moment `db:"valid_from"`
+	To     store.Moment `db:"valid_to"`
+}
+
+// keptRows are the rows of records some of whose bodies were dropped: of those bodies, nothing else tells them any more.
+func (b *Book) keptRows(ctx context.Context, tx *store.Tx, ki *kindInfo) (map[int64][]keptRow, error) {
+	out := map[int64][]keptRow{}
+	for _, f := range ki.indexed {
+		err := store.Each(ctx, tx, func(r keptRow) error { out[r.Record] = append(out[r.Record], r); return nil },
+			`SELECT field, value, ord, record, valid_from, valid_to FROM value WHERE field = $1
+			AND record IN (SELECT record FROM version WHERE kind = $2 AND substr(body, 1, 1) = $3) ORDER BY valid_from`, ki.fields[f.Name], ki.id, []byte{droppedBody})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// leftRows are the index rows of a version whose body was dropped: its place in the list and its words, which do not come from the
+// body, and what the index said of its fields.
+func (ki *kindInfo) leftRows(r *openRow, to store.Moment, kept []keptRow) []indexRow {
+	d := &draft{kind: ki, key: r.Key, label: r.Label}
+	if r.Occ != nil {
+		d.occurred = &moment{store.Moment(*r.Occ)}
+	}
+	out := slices.DeleteFunc(ki.rows(d, map[string]any{}), func(x indexRow) bool { return x.field != ki.fields[indexAll] && x.field != ki.fields[indexWord] })
+	for _, k := range kept {
+		if k.From < to && k.To > r.From {
+			out = append(out, indexRow{k.Field, k.Value, k.Order})
+		}
+	}
+	return out
 }
 
 // upcast decodes a stored body and brings it to the kind's present schema.

@@ -21,7 +21,7 @@ const (
 	LeafRun      = "run"      // a collection: time, scope, counts, population digest, collector
 	LeafResults  = "results"  // the root over a check's changed answers in one evaluation
 	LeafAction   = "action"   // something a person or job did
-	LeafErasure  = "erasure"  // bodies and salts were destroyed, by whom and why
+	LeafErasure  = "erasure"  // bodies were destroyed, with their salts or by a rule of retention; by whom and why
 	LeafManifest = "manifest" // a package was made
 )
 

@@ -24,6 +24,15 @@ type Version struct {
 	Body     []byte `json:"body"` // as stored: canonical JSON
 	Raw      []byte `json:"raw"`  // the source's own bytes where they differ from the body
 	Salt     []byte `json:"salt"`
+
+	Dropped *Dropped `json:"dropped,omitempty"` // Body and Raw are gone, and this is what is left of them
+}
+
+// Dropped is what stands for bytes that were dropped by a rule: whoever kept a copy can still prove it with the salt.
+type Dropped struct {
+	Body []byte `json:"body_hash"` // Hide(salt, "body", the bytes)
+	Raw  []byte `json:"raw_hash"`  // Hide(salt, "raw", the bytes)
+	By   int64  `json:"entry"`     // the ledger entry that says who dropped them, and by which rule
 }
 
 // HiddenVersion is a version whose personal parts are shown as salted hashes only. It still proves that the leaf is a version
@@ -39,8 +48,15 @@ type HiddenVersion struct {
 // Hidden takes the personal parts away.
 func (v Version) Hidden() HiddenVersion {
 	hide := func(name string, value []byte) [32]byte { return Hide(v.Salt, name, value) }
+	var body, raw [32]byte
+	if v.Dropped == nil {
+		body, raw = hide("body", v.Body), hide("raw", v.Raw)
+	} else {
+		copy(body[:], v.Dropped.Body)
+		copy(raw[:], v.Dropped.Raw)
+	}
 	return HiddenVersion{Kind: v.Kind, Source: v.Source, Origin: v.Origin, Schema: v.Schema, From: v.From, Occurred: v.Occurred, Zone: v.Zone,
-		Previous: v.Previous, Run: v.Run, Key: hide("key", []byte(v.Key)), Body: hide("body", v.Body), Raw: hide("raw", v.Raw),
+		Previous: v.Previous, Run: v.Run, Key: hide("key", []byte(v.Key)), Body: body, Raw: raw,
 		Label: hide("label", []byte(v.Label)), Scope: hide("scope", []byte(v.Scope)), Actor: hide("actor", []byte(v.Actor)),
 		Reason: hide("reason", []byte(v.Reason))}
 }

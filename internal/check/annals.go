@@ -25,6 +25,7 @@ type annals struct {
 type chronicle struct {
 	rows map[any][]past
 	odd  []doubtful
+	lost map[int64]error // by version, of records found by their key: the body was dropped
 }
 
 // past is a record while it held.
@@ -64,6 +65,9 @@ func (a *annals) find(l *lookups, name, field string, value any, beside bool) (d
 			continue
 		}
 		l.turns(r.to)
+		if gone := c.lost[r.version]; gone != nil {
+			return nil, gone, nil
+		}
 		d, err := expr.Parse(r.body)
 		if err != nil {
 			return nil, nil, err
@@ -82,13 +86,20 @@ func (l *lookups) turns(at store.Moment) {
 }
 
 func (a *annals) read(name, field string) (*chronicle, error) {
-	c := &chronicle{rows: map[any][]past{}}
+	c := &chronicle{rows: map[any][]past{}, lost: map[int64]error{}}
 	view := a.m.Words.IsView(name)
 	var doc expr.Doc
 	for _, k := range a.m.Words.Kinds(name) {
 		err := a.m.Book.EachDuring(a.ctx, a.q, k.Name, a.from, a.to, func(v record.Version) error {
 			if v.Erased {
 				return nil
+			}
+			if v.Dropped != nil && (view || field != expr.Key) { // it may be any that is looked for
+				c.odd = append(c.odd, doubtful{v.From, v.To, &record.ErrDropped{Version: v}})
+				return nil
+			}
+			if v.Dropped != nil {
+				c.lost[v.ID] = &record.ErrDropped{Version: v}
 			}
 			body := []byte(v.Full())
 			if err := doc.Parse(body); err != nil {

@@ -24,6 +24,7 @@ type Backtest struct {
 	To       store.Moment `json:"to"`
 	Records  int          `json:"records"` // that held in the window
 	Versions int          `json:"versions"`
+	Dropped  int          `json:"dropped"` // of them: what they said was dropped by a rule of retention, and nothing is known of it
 	Answers  int          `json:"answers"` // intervals
 	PassTime float64      `json:"pass_hours"`
 	FailTime float64      `json:"fail_hours"`
@@ -184,6 +185,9 @@ func (t *backtest) judge() error {
 		if v.Erased {
 			continue
 		}
+		if v.Dropped != nil {
+			t.Dropped++
+		}
 		if err := t.version(&x, v, happened); err != nil {
 			return err
 		}
@@ -227,7 +231,7 @@ func (t *backtest) version(x *tried, v record.Version, happened store.Moment) er
 
 func (t *backtest) add(x *tried, v record.Version, j judged, b basis, from, to store.Moment) {
 	i := Interval{Check: t.Check, Kind: v.Kind, Key: v.Key, Label: v.Label, Source: v.Source, Scope: v.Scope, Status: j.Status, Judged: j.Status, Reason: j.Reason,
-		Hash: t.Hash, Version: v.ID, Record: v.Record, Others: b.Versions}
+		Hash: t.Hash, Version: v.ID, Record: v.Record, Others: b.Versions, lost: j.lost != nil}
 	if j.Status == NotApplicable {
 		i.From, i.To = from, to
 		x.append(i)
@@ -361,6 +365,9 @@ func (t *backtest) compare(x tried, was []Interval) []Difference {
 		}
 		if said {
 			d.Was, d.WasReason = was[o].Status, was[o].Reason
+		}
+		if held && x.spans[n].lost && d.Would == Unknown { // nothing can be said of it, and so nothing otherwise
+			continue
 		}
 		if d.Was == d.Would || d.Was == Unanswered && d.Would == NotApplicable {
 			continue

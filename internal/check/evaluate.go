@@ -488,6 +488,9 @@ func (r *round) judge(ctx context.Context, u *unit, v record.Version, at store.M
 // judgeAt is judge by the clock of one moment and the records of another, which is not before it.
 func (r *round) judgeAt(ctx context.Context, u *unit, v record.Version, clock, at store.Moment) (judged, error) {
 	r.report.Judged++
+	if v.Dropped != nil {
+		return judged{Result: Result{Status: Unknown, Reason: v.Dropped.String()}, lost: v.Dropped}, nil
+	}
 	j := judged{}
 	moment := at
 	if at == 0 {
@@ -533,6 +536,9 @@ func (r *round) judgeAt(ctx context.Context, u *unit, v record.Version, clock, a
 		source.begin(v)
 		j.Result = u.Judge(subject, now, source)
 		j.versions = source.versions()
+		if j.Status == Unknown {
+			j.lost = source.lost
+		}
 		if source.failed != nil {
 			return judged{}, fmt.Errorf("judge %s %s: %w", v.Kind, v.Key, source.failed)
 		}
@@ -544,9 +550,10 @@ func (r *round) judgeAt(ctx context.Context, u *unit, v record.Version, clock, a
 type judged struct {
 	Result
 	versions []int64
-	until    store.Moment // when a source is read again that the answer waits for; zero: it waits for none
-	doubt    string       // why the answer is not known: it rests on something that was not read then
-	waits    bool         // it is unknown for that reason
+	until    store.Moment    // when a source is read again that the answer waits for; zero: it waits for none
+	doubt    string          // why the answer is not known: it rests on something that was not read then
+	waits    bool            // it is unknown for that reason
+	lost     *record.Dropped // it is unknown because a rule of retention dropped what it rests on
 }
 
 func (j judged) basis() basis {

@@ -18,6 +18,7 @@ import (
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
 	"tickmark/internal/connector"
+	"tickmark/internal/ledger"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
 	"tickmark/internal/store/storetest"
@@ -385,7 +386,7 @@ func (w *world) edit() {
 }
 
 func (w *world) step() {
-	switch op := w.pick("step", "change", "change", "person", "except", "rebound", "run", "run", "wait", "wait", "back", "set", "edit", "judge", "judge", "reload", "day", "day", "day"); op {
+	switch op := w.pick("step", "change", "change", "person", "except", "rebound", "run", "run", "wait", "wait", "back", "set", "edit", "judge", "judge", "reload", "drop", "day", "day", "day"); op {
 	case "day": // as it mostly goes: something changes, everything is read, and judged
 		for range rapid.IntRange(1, 3).Draw(w.t, "changes") {
 			w.change()
@@ -427,11 +428,105 @@ func (w *world) step() {
 		w.judge(o)
 	case "reload":
 		w.load()
+	case "drop":
+		w.drop(rapid.Bool().Draw(w.t, "every body"))
 	}
 	if rapid.Bool().Draw(w.t, "ask") {
 		w.ask()
 	}
 	w.now = w.now.Add(time.Minute)
+}
+
+// drop drops bodies of versions that ended, as a rule of retention does, however young they are.
+func (w *world) drop(all bool) {
+	for _, kind := range []string{"host_user", "git_user", "merge"} {
+		list, err := w.book.EndedBy(w.ctx, w.book.DB, kind, store.Forever-1, 0, 1000)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		list = slices.DeleteFunc(list, func(record.Ended) bool { return !all && rapid.Bool().Draw(w.t, "kept") })
+		err = w.book.Log.Write(w.ctx, func(tx *ledger.Tx) error {
+			_, err := w.book.Drop(w.ctx, tx, "job:retention", record.Dropping{Kind: kind, Rule: kind}, list)
+			return err
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.note("%d bodies of %s are dropped", len(list), kind)
+	}
+}
+
+// tried is what every check would have answered over the whole time, and what otherwise than it did.
+func (w *world) tried() (answers []check.Interval, differences []check.Difference) {
+	from := store.At(time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC))
+	for _, id := range slices.Sorted(maps.Keys(w.checks)) {
+		c, err := w.m.InUse(w.ctx, id)
+		if err == nil {
+			_, err = w.m.Backtest(w.ctx, c, from, store.At(w.now), func(r check.Retried) error {
+				answers, differences = append(answers, r.Results...), append(differences, r.Differences...)
+				return nil
+			})
+		}
+		if err != nil {
+			w.fail("back-test of %s: %v", id, err)
+		}
+	}
+	return answers, differences
+}
+
+// loses drops every body that may be, and demands that nothing is said of it any more that was not said before: no answer
+// becomes a pass or a fail, none goes missing, and what cannot be judged any more is no difference.
+func (w *world) loses() {
+	type about struct{ check, kind, key string }
+	id := func(r check.Interval) about { return about{r.Check, r.Kind, r.Key} }
+	answers, differences := w.tried()
+	was := map[about][]check.Interval{}
+	for _, r := range answers {
+		was[id(r)] = append(was[id(r)], r)
+	}
+	w.drop(true)
+	now, differ := w.tried()
+	is := map[about][]check.Interval{}
+	for _, r := range now {
+		is[id(r)] = append(is[id(r)], r)
+	}
+	status := func(list []check.Interval, at store.Moment) check.Status {
+		for _, r := range list {
+			if r.From <= at && at < r.To {
+				return r.Status
+			}
+		}
+		return check.NotApplicable
+	}
+	for a, list := range is {
+		for _, r := range list {
+			for _, at := range []store.Moment{r.From, (r.From + r.To) / 2, r.To - 1} {
+				if before := status(was[a], at); r.Status != check.Unknown && before != r.Status {
+					w.fail("%+v at %s: it was %s and is %s since a body was dropped", a, at, before, r.Status)
+				}
+			}
+		}
+	}
+	for a, list := range was {
+		for _, r := range list {
+			for _, at := range []store.Moment{r.From, (r.From + r.To) / 2, r.To - 1} {
+				if status(is[a], at) == check.NotApplicable {
+					w.fail("%+v at %s: it was %s, and nothing is said since a body was dropped", a, at, r.Status)
+				}
+			}
+		}
+	}
+	for _, d := range differ {
+		at := (d.From + d.To) / 2
+		if !slices.ContainsFunc(differences, func(x check.Difference) bool {
+			return x.Check == d.Check && x.Kind == d.Kind && x.Key == d.Key && x.From <= at && at < x.To && x.Was == d.Was && x.Would == d.Would
+		}) {
+			w.fail("a dropped body is counted as a difference: %+v", d)
+		}
+	}
+	if _, err := w.book.Verify(w.ctx, nil); err != nil {
+		w.fail("%v", err)
+	}
 }
 
 // judge evaluates, and demands that it comes out as though nothing had been judged before.
@@ -594,6 +689,7 @@ func TestJudgingStepByStepIsJudgingFromScratch(t *testing.T) {
 			moments = slices.DeleteFunc(slices.Compact(moments), func(m store.Moment) bool {
 				return m > store.At(w.now) || m < store.At(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 			})
+			w.loses()
 			for range min(len(moments), 30) {
 				w.same(rapid.SampledFrom(moments).Draw(rt, "moment"))
 			}

@@ -335,6 +335,9 @@ func (a *again) one(ctx context.Context, r *round, x *spot, v record.Version, o 
 	case v.Erased:
 		a.leave(x.ID, 1, "The record was erased.")
 		return nil
+	case v.Dropped != nil:
+		a.leave(x.ID, 1, v.Dropped.String())
+		return nil
 	case v.VolRead > x.at && a.m.volatile(x.Check):
 		a.leave(x.ID, 1, "Its values were read again since, and only the last are kept.")
 		return nil
@@ -342,7 +345,6 @@ func (a *again) one(ctx context.Context, r *round, x *spot, v record.Version, o 
 		a.out.Unread++
 		return nil
 	}
-	a.out.Judged++
 	j := judged{Result: Result{Status: NotApplicable, Reason: "It had not happened then."}}
 	if x.since(v) <= x.at {
 		var err error
@@ -351,6 +353,11 @@ func (a *again) one(ctx context.Context, r *round, x *spot, v record.Version, o 
 			return err
 		}
 	}
+	if j.lost != nil {
+		a.leave(x.ID, 1, "Of what it looks up: "+j.lost.String())
+		return nil
+	}
+	a.out.Judged++
 	if a.same(x, o, j) {
 		return nil
 	}

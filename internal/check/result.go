@@ -46,6 +46,8 @@ type Interval struct {
 	Record    int64        `json:"record"`
 	Others    []int64      `json:"others,omitempty"` // versions of other records it looked at
 	Entry     int64        `json:"entry"`            // ledger entry of the batch it was written in
+
+	lost bool // of a back-test: it is unknown because what it rests on was dropped by a rule
 }
 
 // Page is a part of the results, by check and record.

@@ -30,7 +30,8 @@ type lookups struct {
 	annals *annals      // what stood over a window, when more than one moment is asked for
 	next   store.Moment // of them: when the present judgement may turn by what it looked up; zero: never
 
-	failed error // of the database or what it holds: what was judged by it is no answer at all
+	failed error           // of the database or what it holds: what was judged by it is no answer at all
+	lost   *record.Dropped // how a body went that the present judgement would have to know; nil: it knew all
 }
 
 // directLookups is how often the index is asked before the kind is read whole: of few records, that is soon cheaper.
@@ -47,6 +48,7 @@ type hashed struct {
 	size int              // of the bodies in it
 	read map[int64][]byte // bodies that were read when they were hit, by version
 	odd  error            // a record cannot be told to belong here: a lookup could miss it, so that the answer is unknown
+	lost map[int64]error  // by version, of records found by their key: the body was dropped
 }
 
 // held is a record that may be hit.
@@ -86,6 +88,9 @@ func (m *Monitor) lookups(ctx context.Context, q store.Q, at store.Moment) *look
 // kept beside, for it must end the evaluation and not become an answer.
 func (l *lookups) Find(name, field string, value any, beside bool) ([]*expr.Doc, error) {
 	docs, odd, err := l.find(name, field, value, beside)
+	if gone := (*record.ErrDropped)(nil); errors.As(odd, &gone) {
+		l.lost = gone.Version.Dropped
+	}
 	if err == nil {
 		return docs, odd
 	}
@@ -101,8 +106,7 @@ func (l *lookups) find(name, field string, value any, beside bool) (docs []*expr
 	}
 	id := [2]string{name, field}
 	if h := l.built[id]; h != nil {
-		docs, err = l.hit(h, value, beside)
-		return docs, h.odd, err
+		return l.hit(h, value, beside)
 	}
 	limit := directLookups
 	if l.asked[id]++; !l.whole && l.asked[id] > directOfFew && l.asked[id] <= directLookups {
@@ -118,16 +122,14 @@ func (l *lookups) find(name, field string, value any, beside bool) (docs []*expr
 		k := l.m.Words.kinds[name]
 		text, isText := value.(string)
 		if field == expr.Key && isText {
-			docs, err = l.byKey(k, text, beside)
-			return docs, nil, err
+			return l.byKey(k, text, beside)
 		}
 		if f, ok := k.FieldNamed(field); ok && f.Indexed {
 			found, err := l.m.Book.Find(l.ctx, l.q, name, field, value, l.at)
 			if err != nil {
 				return nil, nil, err
 			}
-			docs, err = l.docs(found, beside, func(d *expr.Doc) bool { return d.Holds(field, value) }) // the index rounds large numbers
-			return docs, nil, err
+			return l.docs(found, beside, func(d *expr.Doc) bool { return d.Holds(field, value) }) // the index rounds large numbers
 		}
 	}
 	h, err := l.build(name, field)
@@ -135,8 +137,7 @@ func (l *lookups) find(name, field string, value any, beside bool) (docs []*expr
 		return nil, nil, err
 	}
 	l.built[id] = h
-	docs, err = l.hit(h, value, beside)
-	return docs, h.odd, err
+	return l.hit(h, value, beside)
 }
 
 // few reports whether a kind has few records, past ones among them.
@@ -145,26 +146,28 @@ func (l *lookups) few(name string) (bool, error) {
 	return n <= few, err
 }
 
-func (l *lookups) docs(found []record.Version, beside bool, is func(*expr.Doc) bool) ([]*expr.Doc, error) {
-	var out []*expr.Doc
+func (l *lookups) docs(found []record.Version, beside bool, is func(*expr.Doc) bool) (out []*expr.Doc, odd, err error) {
 	for _, v := range found {
 		if beside && !l.near(v.Source, v.Scope) {
 			continue
 		}
+		if v.Dropped != nil {
+			return nil, &record.ErrDropped{Version: v}, nil
+		}
 		d, err := expr.Parse(v.Full())
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if is == nil || is(d) {
 			l.saw(lane{v.Source, v.Kind, "", v.Scope}, v.ID, v.From)
 			out = append(out, d)
 		}
 	}
-	return out, nil
+	return out, nil, nil
 }
 
 // byKey finds the records of all sources that know the key.
-func (l *lookups) byKey(k *record.Kind, key string, beside bool) ([]*expr.Doc, error) {
+func (l *lookups) byKey(k *record.Kind, key string, beside bool) (out []*expr.Doc, odd, err error) {
 	cond, args := "v.valid_to = $3", []any{k.Name, key, store.Forever}
 	if l.at != 0 {
 		cond, args[2] = "v.valid_from <= $3 AND v.valid_to > $3", l.at
@@ -172,13 +175,13 @@ func (l *lookups) byKey(k *record.Kind, key string, beside bool) ([]*expr.Doc, e
 	ids, err := store.All[int64](l.ctx, l.q, `SELECT v.record FROM record r JOIN kind k ON k.id = r.kind JOIN version v ON v.record = r.id
 		WHERE k.name = $1 AND r.key = $2 AND `+cond+" ORDER BY v.record", args...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var found []record.Version
 	for _, id := range ids {
 		v, err := l.m.Book.ByRecord(l.ctx, l.q, id, l.at)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !v.Erased {
 			found = append(found, v)
@@ -187,27 +190,29 @@ func (l *lookups) byKey(k *record.Kind, key string, beside bool) ([]*expr.Doc, e
 	return l.docs(found, beside, nil)
 }
 
-func (l *lookups) hit(h *hashed, value any, beside bool) ([]*expr.Doc, error) {
+func (l *lookups) hit(h *hashed, value any, beside bool) (out []*expr.Doc, odd, err error) {
 	if h.odd != nil {
-		return nil, nil
+		return nil, h.odd, nil
 	}
-	var out []*expr.Doc
 	for _, r := range h.rows[hashKey(value)] {
 		if beside && !l.near(r.from.connection, r.from.scope) {
 			continue
 		}
+		if gone := h.lost[r.version]; gone != nil {
+			return nil, gone, nil
+		}
 		body, err := l.body(h, r)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		d, err := expr.Parse(body)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		l.saw(*r.from, r.version, r.since)
 		out = append(out, d)
 	}
-	return out, nil
+	return out, nil, nil
 }
 
 // body is that of a record that was hit; of a kind with very many it is read now.
@@ -260,6 +265,18 @@ func (l *lookups) build(name, field string) (*hashed, error) {
 		err := l.m.Book.EachAt(l.ctx, l.q, k.Name, l.at, func(v record.Version) error {
 			if v.Erased {
 				return nil
+			}
+			if v.Dropped != nil && (view || field != expr.Key) { // it may be any that is looked for
+				if h.odd == nil {
+					h.odd = &record.ErrDropped{Version: v}
+				}
+				return nil
+			}
+			if v.Dropped != nil {
+				if h.lost == nil {
+					h.lost = map[int64]error{}
+				}
+				h.lost[v.ID] = &record.ErrDropped{Version: v}
 			}
 			body := []byte(v.Full())
 			if err := doc.Parse(body); err != nil {
@@ -329,7 +346,7 @@ func (l *lookups) saw(from lane, version int64, since store.Moment) {
 
 // begin makes ready for a judgement.
 func (l *lookups) begin(v record.Version) {
-	l.of, l.read, l.next = v, l.read[:0], 0
+	l.of, l.read, l.next, l.lost = v, l.read[:0], 0, nil
 	clear(l.from)
 }
 

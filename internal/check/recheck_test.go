@@ -340,3 +340,48 @@ func TestALateEventIsJudgedAtEachMomentSinceItHappened(t *testing.T) {
 		}
 	})
 }
+
+// Of a body that was dropped, no field may count as one that is not there: this check would pass by it.
+func TestALookupInADroppedBodyIsUnknown(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		text := mergeCheck("CHG-01", `find("host_user", "key", r.by).all(u, !has(u.locked) || !u.locked)`,
+			`record: {by: a}, others: {host_user: [{key: a, locked: true}]}`, `record: {by: a}, others: {host_user: [{key: a, locked: false}]}`)
+		d := open(t, db, text)
+		for _, kind := range []string{"merge", "host_user"} {
+			d.covered(kind, "2026-01-01 00:00", "", "")
+		}
+		d.see("host_user", "ada@example.org", `{"name":"ada","locked":false}`)
+		d.see("merge", "m", `{"at":"2026-01-01T00:00:00Z","by":"ada@example.org"}`)
+		d.evaluate()
+		d.goTo("2026-01-05 00:00")
+		d.see("host_user", "ada@example.org", `{"name":"ada","locked":true}`)
+		d.goTo("2026-01-06 00:00")
+		d.see("host_user", "ada@example.org", `{"name":"ada","locked":false}`)
+		all, err := d.book.EndedBy(d.ctx, db, "host_user", store.At(d.now)+10, 0, 10)
+		if err != nil || len(all) != 2 {
+			t.Fatal(all, err)
+		}
+		err = d.book.Log.Write(d.ctx, func(tx *ledger.Tx) error {
+			_, err := d.book.Drop(d.ctx, tx, "job:retention", record.Dropping{Kind: "host_user", Rule: "host_user"}, all)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.goTo("2026-01-08 00:00")
+		d.evaluate()
+		page, err := d.m.Results(d.ctx, check.Filter{From: d.at("2026-01-05 12:00"), To: d.at("2026-01-05 13:00")})
+		if err != nil || len(page.Results) != 1 || page.Results[0].Status != check.Unknown || !strings.Contains(page.Results[0].Reason, "dropped on 6 January 2026 by the retention rule for host_user") {
+			t.Errorf("%+v %v", page.Results, err)
+		}
+		for _, at := range []string{"", "2026-01-03 00:00", "2026-01-05 12:00"} {
+			if out, lines := d.again(at); lines != "" || at != "" && (len(out.Left) != 1 || !strings.Contains(out.Left[0].Why, "by the retention rule for host_user") || out.Judged != 0) {
+				t.Errorf("judged again at %q: %+v", at, out)
+			}
+		}
+		b, got, differs, err := d.backtest("CHG-01", "2026-01-02 00:00", "2026-01-08 00:00")
+		if err != nil || got != "m unknown 02 00:00–06 00:00\nm pass 06 00:00–08 00:00" || differs != "" || b.Flipped != 0 {
+			t.Errorf("%+v %v\n%s\n%s", b, err, got, differs)
+		}
+	})
+}

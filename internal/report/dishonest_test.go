@@ -3,8 +3,11 @@ package report_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -150,6 +153,13 @@ func TestNotEvenTheHolderOfTheKeyCanChangeWhatTheLogCommittedTo(t *testing.T) {
 		"an erasure removed":            {"actions.jsonl", without("record.erased"), "no erasure in the log says so"},
 		"a version said to be erased":   {"withheld/erased.jsonl", instead(`"entry":`, `"entry":1`), "no erasure in the log says so"},
 		"an erased version removed":     {"withheld/erased.jsonl", func([]byte) []byte { return nil }, "is neither opened nor listed"},
+		"a dropping removed":            {"actions.jsonl", without("record.dropped"), "no rule of retention in the log dropped it"},
+		"a hash of a dropped body":      {"records/host_user.jsonl", instead(`"body_hash":"`, `"body_hash":"AAAA`), "line "},
+		"another hash of it":            {"records/host_user.jsonl", hidden(`"body_hash"`), "is not what entry"},
+		"dropped by something else":     {"records/host_user.jsonl", instead(`"dropped":`, `"dropped":1`), "no rule of retention in the log dropped it"},
+		"a body taken away":             {"records/host_user.jsonl", hidden(`"mfa":false`), "no rule of retention in the log dropped it"},
+		"the body that holds":           {"records/host_user.jsonl", hidden(`"to":null`), "no rule drops that"},
+		"a body beside its hash":        {"records/host_user.jsonl", instead(`"body_hash"`, `"body":{},"body_hash"`), "nothing in their place"},
 		"a withheld version changed":    {"withheld/versions.jsonl", instead(`"kind":"paper"`, `"kind":"plan"`), "is not what entry"},
 		"an answer changed":             {"results.jsonl", instead(`"status":"fail"`, `"status":"pass"`), "are not those that entry"},
 		"an answer removed":             {"results.jsonl", without(`"status":"fail"`), "are not those that entry"},
@@ -187,6 +197,7 @@ func TestNotEvenTheHolderOfTheKeyCanChangeWhatTheLogCommittedTo(t *testing.T) {
 	}{
 		"fewer versions counted":   {func(m *verify.Manifest) { m.Counts.Versions-- }, "The manifest counts"},
 		"nothing erased":           {func(m *verify.Manifest) { m.Counts.Erased = 0 }, "The manifest counts"},
+		"nothing dropped":          {func(m *verify.Manifest) { m.Counts.Dropped = 0 }, "The manifest counts"},
 		"nothing withheld":         {func(m *verify.Manifest) { m.Counts.Withheld = 0 }, "The manifest counts"},
 		"a kind not counted":       {func(m *verify.Manifest) { m.Kinds = m.Kinds[1:] }, "does not count the kind"},
 		"a kind miscounted":        {func(m *verify.Manifest) { m.Kinds[0].Current++ }, "The manifest counts"},
@@ -204,6 +215,59 @@ func TestNotEvenTheHolderOfTheKeyCanChangeWhatTheLogCommittedTo(t *testing.T) {
 			refused(t, name, w.reseal(unzip(t, original), c.change), key, c.says)
 		})
 	}
+}
+
+// hidden takes the body of the first line that holds a text away, as though a rule had dropped it; where one did, the hash is
+// another.
+func hidden(text string) func([]byte) []byte {
+	return func(b []byte) []byte {
+		lines := linesOf(b)
+		i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, text) })
+		var r struct {
+			Salt []byte          `json:"salt"`
+			Body json.RawMessage `json:"body"`
+			Raw  string          `json:"raw"`
+		}
+		if err := json.Unmarshal([]byte(lines[i]), &r); err != nil {
+			panic(err)
+		}
+		body, raw := merkle.Hide(r.Salt, "body", r.Body), merkle.Hide(r.Salt, "raw", []byte(r.Raw))
+		at := max(strings.Index(lines[i], `"body":`), strings.Index(lines[i], `"body_hash":`))
+		end, dropped := "", `"dropped":3`
+		if j := strings.Index(lines[i], `"dropped":`); j > 0 {
+			dropped = strings.TrimSuffix(lines[i][j:], "}\n")
+		} else if j := strings.Index(lines[i], `,"bytes":`); j > 0 {
+			end = strings.TrimSuffix(lines[i][j:], "}\n")
+		}
+		lines[i] = lines[i][:at] + fmt.Sprintf(`"body_hash":%q,"raw_hash":%q,%s%s}`, base64.StdEncoding.EncodeToString(body[:]), base64.StdEncoding.EncodeToString(raw[:]), dropped, end) + "\n"
+		return []byte(strings.Join(lines, ""))
+	}
+}
+
+// A rule that had not run its time is none.
+func TestABodyThatWasDroppedTooSoonIsFound(t *testing.T) {
+	w := full(t, storetest.SQLite(t))
+	err := w.book.Log.Write(w.ctx, func(tx *ledger.Tx) error {
+		type row struct {
+			ID    int64  `db:"id"`
+			Entry int64  `db:"entry"`
+			Body  []byte `db:"body"`
+		}
+		r, err := store.One[row](w.ctx, tx, "SELECT id, entry, body FROM version WHERE substr(body, 1, 1) = $1", []byte{4})
+		if err != nil {
+			return err
+		}
+		by, err := tx.ActAs(w.ctx, merkle.LeafErasure, "record.dropped", "job:retention", "host_user", map[string]any{"kind": "host_user", "rule": "host_user", "days": 400, "entries": []int64{r.Entry}})
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(w.ctx, "UPDATE version SET body = $1 WHERE id = $2", binary.AppendUvarint(bytes.Clone(r.Body[:33]), uint64(by)), r.ID)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "too soon", w.pack(w.options()), w.book.Log.VKey, "less than 400 days after it ended")
 }
 
 func entryOf(b []byte, n string) []byte {

@@ -116,8 +116,12 @@ func (p *packing) action(a verify.Action) error {
 		if err := json.Unmarshal(a.Detail, &d); err != nil {
 			return unsound("the erasure in entry %d does not say what it erased", a.Entry)
 		}
+		gone := p.erasures
+		if a.Verb == record.DropVerb {
+			gone = p.drops
+		}
 		for _, i := range d.Entries {
-			p.erasures[i] = a.Entry
+			gone[i] = a.Entry
 		}
 	case merkle.LeafAction:
 		if (p.Redact || len(p.Kinds) > 0) && !strings.HasPrefix(a.Actor, "job:") {
@@ -196,6 +200,12 @@ func (p *packing) version(s *record.Sealed) error {
 		p.m.Counts.Withheld++
 		w := verify.Withheld{Entry: s.Entry, HiddenVersion: hidden}
 		return p.write(verify.WithheldVersionsFile, w.AppendJSON(nil))
+	}
+	if s.Dropped != nil {
+		if by, ok := p.drops[s.Entry]; !ok || by != s.Dropped.By || s.To == store.Forever {
+			return unsound("the body of entry %d is gone, and no rule of retention dropped it", s.Entry)
+		}
+		p.m.Counts.Dropped++
 	}
 	p.entries[s.Entry].open = true
 	r := verify.Record{Entry: s.Entry, Version: s.Committed, To: int64(s.To)}

@@ -52,6 +52,7 @@ type packing struct {
 	kinds    map[string]*verify.Kind
 	entries  []entry
 	erasures map[int64]int64
+	drops    map[int64]int64 // by the entry of a version: the dropping of its body
 	files    map[string]bool // SHA-256 that records name
 	left     map[verify.LeftOut]int64
 	row      []byte
@@ -67,7 +68,7 @@ type entry struct {
 // Package writes a package of the records as they stand now, with their whole history. Its manifest is sealed by an entry of
 // the log before the checkpoint that it carries.
 func Package(ctx context.Context, o Options, w io.Writer) (verify.Manifest, error) {
-	p := &packing{Options: o, ctx: ctx, parts: map[string]*part{}, index: map[string]*part{}, kinds: map[string]*verify.Kind{}, erasures: map[int64]int64{},
+	p := &packing{Options: o, ctx: ctx, parts: map[string]*part{}, index: map[string]*part{}, kinds: map[string]*verify.Kind{}, erasures: map[int64]int64{}, drops: map[int64]int64{},
 		files: map[string]bool{}, left: map[verify.LeftOut]int64{}}
 	p.m = verify.Manifest{Format: verify.Format, Origin: o.Book.Log.Origin, By: o.By.Actor().Name, Release: o.Release, Redacted: o.Redact,
 		Kinds: []verify.Kind{}, LeftOut: []verify.LeftOut{}, Checks: []verify.Setting{}, Missing: []string{}}

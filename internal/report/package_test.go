@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -178,7 +179,31 @@ func full(t testing.TB, db *store.DB) *workspace {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, body := range []string{`{"name":"cid","human":false}`, `{"name":"cid","human":false,"mfa":true}`} { // the first of which is dropped
+		w.put(record.Change{Kind: "host_user", Key: "cid", Source: "host", Body: json.RawMessage(body)})
+	}
+	w.drop("cid", 0)
 	return w
+}
+
+// drop drops the body of the first version of a user.
+func (w *workspace) drop(key string, days int) {
+	w.Helper()
+	list, err := w.book.EndedBy(w.ctx, w.book.DB, "host_user", store.Forever-1, 0, 100)
+	if err != nil {
+		w.Fatal(err)
+	}
+	list = slices.DeleteFunc(list, func(e record.Ended) bool { return e.Key != key })
+	err = w.book.Log.Write(w.ctx, func(tx *ledger.Tx) error {
+		d, err := w.book.Drop(w.ctx, tx, "job:retention", record.Dropping{Kind: "host_user", Rule: "host_user", Days: days}, list)
+		if err == nil && d.Versions != 1 {
+			err = fmt.Errorf("%d bodies were dropped", d.Versions)
+		}
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
 }
 
 func (w *workspace) options() report.Options {
@@ -219,7 +244,7 @@ func TestAPackageVerifiesWithNothingButItsKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !v.OK || m.Counts.Files != 1 || m.Counts.Results != 3 || m.Counts.Erased != 2 || m.Counts.Withheld != 1 || len(m.Checks) != 1 || !m.Checks[0].Off {
+		if !v.OK || m.Counts.Files != 1 || m.Counts.Results != 3 || m.Counts.Erased != 2 || m.Counts.Dropped != 1 || !strings.Contains(say(v), "Without a body: 1 version of host_user, dropped on ") || m.Counts.Withheld != 1 || len(m.Checks) != 1 || !m.Checks[0].Off {
 			t.Errorf("%+v\n%s", m, say(v))
 		}
 		t.Log(say(v))

@@ -43,6 +43,9 @@ func readme(m *verify.Manifest) []byte {
 	say("")
 	say("Counted: %d versions of records, %d of which hold; %d answers; %d actions; %d files; %d things withheld, %d erased.",
 		m.Counts.Versions, m.Counts.Current, m.Counts.Results, m.Counts.Actions, m.Counts.Files, m.Counts.Withheld, m.Counts.Erased)
+	if n := m.Counts.Dropped; n > 0 {
+		say("Of the versions, %d have no body any more: a rule of retention dropped it. Their hashes stand in its place, and actions.jsonl says by which rule and when.", n)
+	}
 	for _, k := range m.Kinds {
 		say("  %-28s %8d versions, %8d hold", k.Kind, k.Versions, k.Current)
 	}

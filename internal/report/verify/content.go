@@ -232,6 +232,9 @@ func (v *reading) action(b []byte, _ int) error {
 		}
 		v.closings[*d.Version] = closing{at: a.At}
 	case erasureLeaf:
+		if a.Verb == dropVerb {
+			return v.dropping(a)
+		}
 		var d struct {
 			Entries []int64 `json:"entries"`
 		}
@@ -244,6 +247,50 @@ func (v *reading) action(b []byte, _ int) error {
 			}
 		}
 	}
+	return nil
+}
+
+// dropVerb is the verb of an erasure that destroyed bodies by a rule of retention, and nothing else.
+const dropVerb = "record.dropped"
+
+// dropping is what the log says of bodies that a rule of retention dropped.
+type dropping struct {
+	Kind    string  `json:"kind"`
+	Rule    string  `json:"rule"`
+	Days    int64   `json:"days"`
+	Entries []int64 `json:"entries"`
+	entry   int64
+	at      int64
+	found   int64 // versions without their bodies in the package
+}
+
+func (v *reading) dropping(a Action) error {
+	d := &dropping{entry: a.Entry, at: a.At}
+	if err := json.Unmarshal(a.Detail, d); err != nil || d.Days < 0 || d.Days > 1<<20 {
+		return fmt.Errorf("the dropping in entry %d does not say what it dropped", a.Entry)
+	}
+	for _, i := range d.Entries {
+		if i >= 0 && i < a.Entry {
+			v.drops[i] = d
+		}
+	}
+	v.dropped = append(v.dropped, d)
+	return nil
+}
+
+// lost judges a version whose body was dropped: the log must say so, and by a rule that it had outlived.
+func (v *reading) lost(r *Record) error {
+	d := v.drops[r.Entry]
+	switch {
+	case r.To == noTime:
+		return fmt.Errorf("%s %q from %s is said to hold, and its body is gone: no rule drops that", r.Kind, r.Key, moment(r.From))
+	case d == nil || d.entry != r.Dropped.By || d.Kind != r.Kind:
+		return fmt.Errorf("the body of %s %q from %s is gone, and no rule of retention in the log dropped it", r.Kind, r.Key, moment(r.From))
+	case r.To+d.Days*24*3600*1e6 > d.at:
+		return fmt.Errorf("the body of %s %q from %s was dropped at %s, less than %s after it ended", r.Kind, r.Key, moment(r.From), moment(d.at), count(d.Days, "day", "days"))
+	}
+	d.found++
+	v.counts.Dropped++
 	return nil
 }
 
@@ -425,7 +472,7 @@ func (v *reading) concluded(files map[string]Listed) {
 		what         string
 		there, state int64
 	}{{"versions", c.Versions, m.Versions}, {"records that hold", c.Current, m.Current}, {"actions", c.Actions, m.Actions}, {"answers", c.Results, m.Results},
-		{"things withheld", c.Withheld, m.Withheld}, {"things erased", c.Erased, m.Erased}, {"files", c.Files, m.Files}} {
+		{"things withheld", c.Withheld, m.Withheld}, {"things erased", c.Erased, m.Erased}, {"bodies dropped", c.Dropped, m.Dropped}, {"files", c.Files, m.Files}} {
 		if n.there != n.state {
 			v.manifest.fail("The manifest counts %s %s, the package has %s.", number(n.state), n.what, number(n.there))
 		}
@@ -448,7 +495,11 @@ func (v *reading) concluded(files map[string]Listed) {
 		}
 	}
 	v.manifest.hold("%s.", count(int64(len(files)), "file", "files"))
-	v.records.hold("%s of %s; %s hold at %s.", count(c.Versions, "version", "versions"), count(int64(len(v.kinds)), "kind", "kinds"), number(c.Current), v.lastAt(v.m.Entries))
+	gone := ""
+	if c.Dropped > 0 {
+		gone = fmt.Sprintf("; of %s the body was dropped by a rule of retention, and only its hash is left", number(c.Dropped))
+	}
+	v.records.hold("%s of %s; %s hold at %s%s.", count(c.Versions, "version", "versions"), count(int64(len(v.kinds)), "kind", "kinds"), number(c.Current), v.lastAt(v.m.Entries), gone)
 	told := fmt.Sprintf("%s, %s", count(c.Versions, "version", "versions"), count(int64(len(v.closings)), "closing", "closings"))
 	if v.hidden > 0 {
 		told += fmt.Sprintf("; %s withheld, so that a record said to hold may have ended", count(v.hidden, "closing is", "closings are"))

@@ -86,6 +86,7 @@ type Counts struct {
 	Results  int64 `json:"results"`  // opened changes of answers
 	Withheld int64 `json:"withheld"` // versions, actions and results of which only hashes are shown
 	Erased   int64 `json:"erased"`   // versions and closings whose content was destroyed
+	Dropped  int64 `json:"dropped"`  // opened versions whose body a rule of retention dropped
 	Files    int64 `json:"files"`    // evidence and attachments
 }
 

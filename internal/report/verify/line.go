@@ -122,6 +122,12 @@ func (r *Record) AppendJSON(b []byte) ([]byte, error) {
 	l.text("actor", r.Actor)
 	l.text("reason", r.Reason)
 	l.bytes("salt", r.Salt)
+	if d := r.Dropped; d != nil {
+		l.bytes("body_hash", d.Body)
+		l.bytes("raw_hash", d.Raw)
+		l.int("dropped", d.By)
+		return append(b, l.end()...), nil
+	}
 	if err := l.json("body", r.Body); err != nil {
 		return nil, err
 	}
@@ -172,6 +178,9 @@ func parseRecord(b []byte, r *Record) error {
 		Salt     []byte         `json:"salt"`
 		Body     jsontext.Value `json:"body"`
 		Raw      string         `json:"raw"`
+		BodyHash []byte         `json:"body_hash"`
+		RawHash  []byte         `json:"raw_hash"`
+		Dropped  *int64         `json:"dropped"`
 		Bytes    odd            `json:"bytes"`
 	}
 	if err := strict(b, &l); err != nil {
@@ -191,6 +200,13 @@ func parseRecord(b []byte, r *Record) error {
 	*r = Record{Entry: l.Entry, To: timeOr(l.To), Version: merkle.Version{Kind: l.Kind, Key: l.Key, Source: l.Source, Origin: l.Origin, Schema: l.Schema,
 		From: l.From, Occurred: timeOr(l.Occurred), Zone: l.Zone, Previous: l.Previous, Run: l.Run, Label: l.Label, Scope: l.Scope, Actor: l.Actor,
 		Reason: l.Reason, Body: l.Body, Raw: []byte(l.Raw), Salt: l.Salt}}
+	if l.Dropped == nil && l.BodyHash == nil && l.RawHash == nil {
+		return nil
+	}
+	if l.Dropped == nil || len(l.BodyHash) != 32 || len(l.RawHash) != 32 || l.Body != nil || l.Raw != "" {
+		return fmt.Errorf("a version whose body was dropped shows the two hashes and the entry that dropped it, and nothing in their place")
+	}
+	r.Dropped = &merkle.Dropped{Body: l.BodyHash, Raw: l.RawHash, By: *l.Dropped}
 	return nil
 }
 

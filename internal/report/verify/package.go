@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -78,8 +79,10 @@ type reading struct {
 	seal     int64   // the entry that seals the manifest
 	counts   Counts
 	kinds    map[string]*Kind
-	closings map[int64]closing // by the entry of the version that ended
-	erasures map[int64]int64   // by the entry that was erased: the erasure
+	closings map[int64]closing   // by the entry of the version that ended
+	erasures map[int64]int64     // by the entry that was erased: the erasure
+	drops    map[int64]*dropping // by the entry of a version: the dropping of its body
+	dropped  []*dropping
 	hidden   int64             // closings withheld
 	untold   int64             // answers withheld
 	logics   map[string]bool   // checks with hashes whose content is in the package
@@ -98,7 +101,7 @@ type closing struct {
 
 // Archive verifies a package.
 func Archive(ctx context.Context, r io.ReaderAt, size int64, o Options) (Verdict, error) {
-	v := &reading{ctx: ctx, o: o, kinds: map[string]*Kind{}, closings: map[int64]closing{}, erasures: map[int64]int64{}, logics: map[string]bool{},
+	v := &reading{ctx: ctx, o: o, kinds: map[string]*Kind{}, closings: map[int64]closing{}, erasures: map[int64]int64{}, drops: map[int64]*dropping{}, logics: map[string]bool{},
 		wanted: map[string]string{}, seal: -1}
 	if o.Key != "" {
 		if _, err := note.NewVerifier(o.Key); err != nil {
@@ -437,6 +440,7 @@ func (v *reading) sayLimits() {
 	if later := int64(len(v.entries)) - v.m.Entries - 1; later > 0 {
 		v.limits = append(v.limits, fmt.Sprintf("%s came after the moment the package speaks of; they are in the log and not opened.", count(later, "entry", "entries")))
 	}
+	v.sayDropped()
 	if v.m.Redacted {
 		v.limits = append(v.limits, Redacted)
 	}
@@ -451,3 +455,37 @@ func (v *reading) sayLimits() {
 		v.limits = append(v.limits, fmt.Sprintf("%s named by records could not be put into the package; the manifest lists them.", count(int64(n), "file", "files")))
 	}
 }
+
+// sayDropped says by rule and kind which bodies are gone.
+func (v *reading) sayDropped() {
+	type rule struct {
+		kind, rule string
+		days       int64
+	}
+	type sum struct{ n, first, last int64 }
+	all := map[rule]sum{}
+	var order []rule
+	for _, d := range v.dropped {
+		if d.found == 0 {
+			continue
+		}
+		r := rule{d.Kind, d.Rule, d.Days}
+		s, ok := all[r]
+		if !ok {
+			order = append(order, r)
+			s.first = d.at
+		}
+		all[r] = sum{s.n + d.found, s.first, d.at}
+	}
+	for _, r := range order {
+		s := all[r]
+		when := "on " + day(s.first)
+		if day(s.first) != day(s.last) {
+			when = "from " + day(s.first) + " to " + day(s.last)
+		}
+		v.limits = append(v.limits, fmt.Sprintf("Without a body: %s of %s, dropped %s by the retention rule %s, %s or more after each had ended. That they stood, when, and the hash of what they said is proved. What they said is not told here; a copy of it can be proved with their salts.",
+			count(s.n, "version", "versions"), r.kind, when, r.rule, count(r.days, "day", "days")))
+	}
+}
+
+func day(micro int64) string { return time.UnixMicro(micro).UTC().Format(time.DateOnly) }

@@ -94,6 +94,9 @@ func Proof(b []byte, o Options) (Verdict, error) {
 		content.fail("The leaf commits to something else.")
 	default:
 		content.hold("Recorded %s by %s.", moment(leaf.At), r.Actor)
+		if r.Dropped != nil {
+			limits = append(limits, fmt.Sprintf("Its body is not here, only the hash of it: the proof says that entry %d of the log dropped it by a rule of retention, and a package shows that entry. Whoever has a copy of the body can prove it with the salt.", r.Dropped.By))
+		}
 	}
 	for _, a := range o.Anchors {
 		if c, err := merkle.OpenCheckpoint(a, f.Key); err != nil || c.Size == point.Size && c.Root != point.Root {

@@ -114,6 +114,11 @@ func (h *history) judge(o *opened) error {
 	if o.commitment != e.commitment || e.at != r.From {
 		return fmt.Errorf("%s %q from %s is not what entry %d of the log committed to", r.Kind, r.Key, moment(r.From), r.Entry)
 	}
+	if r.Dropped != nil {
+		if err := v.lost(r); err != nil {
+			return err
+		}
+	}
 	v.entries[r.Entry].open = true
 	v.indexing.Write(o.row)
 	h.follows(r)

@@ -55,6 +55,7 @@ type commands struct {
 	Act           actCommand           `cmd:"" help:"Move a record along its life cycle: approve a control, close a finding."`
 	End           endCommand           `cmd:"" help:"End a record; its history stays."`
 	Erase         eraseCommand         `cmd:"" help:"Destroy the content of a record and its history; the proofs stay."`
+	Retention     retentionCommand     `cmd:"" help:"After how long bodies of past versions of what was collected are dropped: rules, preview, run."`
 	Import        importCommand        `cmd:"" help:"Import a CSV, XLSX or JSON file into a kind, all rows or none."`
 	Export        exportCommand        `cmd:"" help:"Write the programme as YAML into a directory, or one kind as CSV, XLSX or JSON."`
 	Apply         applyCommand         `cmd:"" help:"Show what a directory of exported YAML would change, and apply it."`

@@ -68,6 +68,9 @@ func (ledgerVerify) Run(s *session) error {
 			}{p, answers})
 		}
 		s.fact("%d entries, %d versions, %d actions and %d changed answers are as the ledger committed to them; %d were erased.", p.Entries, p.Versions, p.Actions, answers, p.Erased)
+		if p.Dropped > 0 {
+			s.fact("Of %d versions a rule of retention dropped the body; the hash of it is the one that the ledger committed to.", p.Dropped)
+		}
 		return nil
 	})
 }

@@ -19,6 +19,7 @@ type Space struct {
 	Versions int64  `json:"versions"`
 	Bodies   int64  `json:"bodies"`  // of the versions that hold now
 	History  int64  `json:"history"` // of those that ended
+	Dropped  int64  `json:"dropped"` // bodies that a rule of retention dropped so far
 	Raw      int64  `json:"raw"`     // the sources' own bytes
 	Indexed  int64  `json:"indexed"`
 	Answers  int64  `json:"answers"` // rows
@@ -45,6 +46,13 @@ func Explain(ctx context.Context, w *workspace.Workspace) (Explanation, error) {
 	err := w.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		if out.Kinds, err = spaces(ctx, tx); err != nil {
 			return err
+		}
+		gone, err := w.Book.DroppedSoFar(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for i := range out.Kinds {
+			out.Kinds[i].Dropped = gone[out.Kinds[i].Kind].Versions
 		}
 		out.Parts, err = tables(ctx, tx, w.DB.Engine)
 		return err

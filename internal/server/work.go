@@ -9,9 +9,11 @@ import (
 
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
+	"tickmark/internal/doctor"
 	"tickmark/internal/job"
 	"tickmark/internal/ledger"
 	"tickmark/internal/queue"
+	"tickmark/internal/retention"
 	"tickmark/internal/store"
 )
 
@@ -20,10 +22,12 @@ const (
 	collectWork = "collect" // a connection
 	judgeWork   = "judge"   // what changed
 	nightWork   = "night"   // every answer again, to see whether it comes out the same
+
+	retainWork = "retention" // bodies that the rules of retention drop
 )
 
 func (s *Server) works() map[string]queue.Work {
-	return map[string]queue.Work{collectWork: s.collect, judgeWork: s.judge, nightWork: s.night}
+	return map[string]queue.Work{collectWork: s.collect, judgeWork: s.judge, nightWork: s.night, retainWork: s.retain}
 }
 
 func (s *Server) collect(ctx context.Context, connection string, say func(queue.Progress)) error {
@@ -67,6 +71,17 @@ func behind(d time.Duration) string {
 		return ""
 	}
 	return fmt.Sprintf("; this machine's clock is %s behind what was recorded", d)
+}
+
+func (s *Server) retain(ctx context.Context, _ string, say func(queue.Progress)) error {
+	plan, err := retention.Run(ctx, s.w.Book, func(rule string, n int64) { say(queue.Progress{Said: rule, Done: int(n)}) })
+	versions, bytes := plan.Total()
+	if err != nil {
+		return err
+	}
+	back, err := s.w.DB.GiveBack(store.Background(ctx))
+	say(queue.Progress{Said: fmt.Sprintf("%d bodies dropped, %s; %s given back to the disk", versions, doctor.Bytes(bytes), doctor.Bytes(back))})
+	return err
 }
 
 // work does what falls due, minute by minute.
@@ -132,7 +147,14 @@ func (s *Server) nightly(ctx context.Context) error {
 	if err := s.w.Gate.Sweep(ctx); err != nil {
 		return err
 	}
-	_, err = s.queue.Ask(ctx, nightWork, "", "job:night")
+	if _, err := s.queue.Ask(ctx, nightWork, "", "job:night"); err != nil {
+		return err
+	}
+	rules, err := retention.Rules(ctx, s.w.Book, 0)
+	if err != nil || len(rules) == 0 {
+		return err
+	}
+	_, err = s.queue.Ask(ctx, retainWork, "", "job:night")
 	return err
 }
 

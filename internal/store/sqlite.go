@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,8 +16,8 @@ import (
 )
 
 // What SQLite needs: write-ahead log so that readers never wait, full sync so that an acknowledged write survives a power
-// cut, zeros over what is deleted so that what was erased is gone from the file too, and a single writing connection that
-// begins with the write lock taken. The first connection turns the log on, one process at a time: SQLite lets none wait for that.
+// cut, zeros over what is deleted so that what was erased is gone from the file too, free pages that can be given back, and a
+// single writing connection that begins with the write lock taken. The first connection turns the log on, one process at a time: SQLite lets none wait for that.
 func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fault.New(fault.Unavailable, "The folder of the workspace, %s, cannot be made: %w.", filepath.Dir(path), err).WithNext("Check who may write there, or name another with --data.")
@@ -30,7 +31,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
 		return u.String() + "?_pragma=busy_timeout(10000)&_pragma=synchronous(full)&_pragma=secure_delete(1)&_pragma=foreign_keys(1)&_pragma=temp_store(memory)&_pragma=mmap_size(0)" + extra
 	}
-	w, err := sql.Open("sqlite", dsn("&_txlock=immediate&_pragma=journal_mode(wal)&_pragma=cache_size(-32000)&_pragma=wal_autocheckpoint(4000)"))
+	w, err := sql.Open("sqlite", dsn("&_txlock=immediate&_pragma=auto_vacuum(2)&_pragma=journal_mode(wal)&_pragma=cache_size(-32000)&_pragma=wal_autocheckpoint(4000)"))
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +60,87 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	db.read.SetMaxOpenConns(n)
 	db.read.SetMaxIdleConns(n)
 	return db, nil
+}
+
+// Free is how much of a SQLite file is free, and whether it can be given back bit by bit; a file that an older release made cannot,
+// until it is compacted. PostgreSQL keeps its free space for what is written next.
+func (db *DB) Free(ctx context.Context) (bytes int64, bitwise bool, err error) {
+	if db.Engine == Postgres {
+		return 0, false, nil
+	}
+	for sql, into := range map[string]func(int64){
+		"SELECT freelist_count * page_size FROM pragma_freelist_count(), pragma_page_size()": func(n int64) { bytes = n },
+		"SELECT auto_vacuum FROM pragma_auto_vacuum()":                                       func(n int64) { bitwise = n == 2 },
+	} {
+		n, err := One[int64](ctx, db, sql)
+		if err != nil {
+			return 0, false, err
+		}
+		into(n)
+	}
+	return bytes, bitwise, nil
+}
+
+const givenAtOnce = 1000 // pages; other writes come between
+
+// GiveBack gives free space of a SQLite file back to the disk, a little at a time, and returns how much; nothing where the file must
+// be compacted for that.
+func (db *DB) GiveBack(ctx context.Context) (int64, error) {
+	begun, bitwise, err := db.Free(ctx)
+	if err != nil || !bitwise || begun == 0 {
+		return 0, err
+	}
+	left := begun
+	for left > 0 {
+		err := db.inTurn(ctx, func() error {
+			rows, err := db.conn.QueryContext(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", givenAtOnce))
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() { // each gives a page back
+			}
+			return rows.Err()
+		})
+		if err != nil {
+			return begun - left, err
+		}
+		now, _, err := db.Free(ctx)
+		if err != nil || now >= left {
+			return begun - left, err
+		}
+		left = now
+	}
+	return begun, db.Forget(ctx)
+}
+
+// Compact writes a SQLite file anew without its free space, so that from then on it can be given back bit by bit. It takes about as
+// much room beside the file as the file has, and nothing else is written meanwhile.
+func (db *DB) Compact(ctx context.Context) error {
+	if db.Engine == Postgres {
+		return fault.New(fault.Invalid, "PostgreSQL looks after its space itself.").WithNext("VACUUM FULL gives it back to the disk.")
+	}
+	err := db.inTurn(ctx, func() error {
+		for _, sql := range []string{"PRAGMA auto_vacuum = 2", "VACUUM"} {
+			if _, err := db.conn.ExecContext(ctx, sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return db.Forget(ctx)
+}
+
+// inTurn runs fn on the writing connection outside any transaction, in the turn of a job.
+func (db *DB) inTurn(ctx context.Context, fn func() error) error {
+	if err := db.turn.enter(ctx, true); err != nil {
+		return err
+	}
+	defer db.turn.leave()
+	return kind(fn())
 }
 
 func damaged(err error) bool {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -211,5 +212,72 @@ func TestOpenedByManyAtOnce(t *testing.T) {
 		}
 		close(begin)
 		all.Wait()
+	}
+}
+
+func TestFreedSpaceIsGivenBackToTheDisk(t *testing.T) {
+	ctx := context.Background()
+	size := func(db *store.DB) int64 {
+		i, err := os.Stat(db.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i.Size()
+	}
+	emptied := func(db *store.DB) {
+		t.Helper()
+		var rows [][]any
+		for i := range 2000 {
+			rows = append(rows, []any{fmt.Sprint("x", i), make([]byte, 4000)})
+		}
+		for _, err := range []error{
+			db.Write(ctx, func(tx *store.Tx) error { return store.Insert(ctx, tx, "meta", []string{"name", "value"}, rows) }),
+			db.Write(ctx, func(tx *store.Tx) error {
+				_, err := tx.Exec(ctx, "DELETE FROM meta WHERE name LIKE 'x%'")
+				return err
+			}),
+			db.Forget(ctx),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	db := storetest.SQLite(t)
+	emptied(db)
+	before := size(db)
+	n, err := db.GiveBack(ctx)
+	if free, bitwise, _ := db.Free(ctx); err != nil || n < 7<<20 || before-size(db) < n || free != 0 || !bitwise {
+		t.Errorf("gave back %d of %d, %d are left: %v", n, before, size(db), err)
+	}
+	if n, err := db.GiveBack(ctx); n != 0 || err != nil {
+		t.Error(n, err)
+	}
+
+	// A file of before has to be written anew once.
+	path := filepath.Join(t.TempDir(), "old.db")
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := raw.Exec("CREATE TABLE old (n INTEGER); DROP TABLE old"); err != nil {
+		t.Fatal(err)
+	}
+	raw.Close()
+	if db, err = store.Open(ctx, "sqlite:"+path); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	emptied(db)
+	before = size(db)
+	if n, err := db.GiveBack(ctx); n != 0 || err != nil || size(db) != before {
+		t.Error(n, err)
+	}
+	if err := db.Compact(ctx); err != nil || before-size(db) < 7<<20 {
+		t.Errorf("%d of %d are left: %v", size(db), before, err)
+	}
+	emptied(db)
+	if n, err := db.GiveBack(ctx); n < 7<<20 || err != nil {
+		t.Error(n, err)
 	}
 }

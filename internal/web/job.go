@@ -65,6 +65,8 @@ func (s *site) jobRow(ctx context.Context, j queue.Job, acts bool) JobRow {
 		row.Title = "Judge what changed"
 	case "night":
 		row.Title = "Judge everything again"
+	case "retention":
+		row.Title = "Drop what the rules of retention say"
 	}
 	if !j.Began.IsZero() {
 		row.Took = cmp.Or(j.Ended, part.Of(ctx).Moment()).Sub(j.Began)

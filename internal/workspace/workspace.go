@@ -54,6 +54,7 @@ import (
 	"tickmark/internal/report"
 	"tickmark/internal/report/document"
 	"tickmark/internal/requirement"
+	"tickmark/internal/retention"
 	"tickmark/internal/savedview"
 	"tickmark/internal/secret"
 	"tickmark/internal/store"
@@ -121,7 +122,7 @@ func Kinds() (*record.Kinds, error) {
 	list := []record.Kind{
 		framework.Kind(), controls, organisation.Kind(), person.Kind(), person.MachineKind(), system.Kind(), period.Kind(), commitment.Kind(),
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
-		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(),
+		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(), retention.Kind(),
 	}
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range Connectors() {

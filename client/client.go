@@ -96,7 +96,8 @@ type Record struct {
 	Actor    string          `json:"actor"`
 	Reason   string          `json:"reason"`
 	Erased   bool            `json:"erased"`
-	Latest   json.RawMessage `json:"latest"` // values outside the history
+	Dropped  string          `json:"dropped"` // how the body went, when a rule of retention dropped it
+	Latest   json.RawMessage `json:"latest"`  // values outside the history
 }
 
 // ETag names the version, for PutOptions.

@@ -73,6 +73,7 @@ func (s *server) routes() []route {
 	all = append(all, s.checkRoutes()...)
 	all = append(all, s.ledgerRoutes()...)
 	all = append(all, s.fileRoutes()...)
+	all = append(all, s.retentionRoutes()...)
 	for _, k := range s.Book.Kinds.All() {
 		all = append(all, s.recordRoutes(k)...)
 		all = append(all, s.writeRoutes(k)...)

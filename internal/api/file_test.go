@@ -9,6 +9,7 @@ import (
 
 	"tickmark/internal/access"
 	"tickmark/internal/api"
+	"tickmark/internal/retention"
 )
 
 func TestAFileIsKeptWithARecordAndServedInert(t *testing.T) {
@@ -159,5 +160,39 @@ func TestAnExportIsTakenBackByAnImport(t *testing.T) {
 		}
 		f.want(200, f.send("GET", "/api/v1/export/git_commit?format=jsonl", ""))
 		f.want(404, f.send("POST", "/api/v1/import/git_commit", "x"))
+	})
+}
+
+func TestARuleOfRetentionIsSetByAnOwnerWhoSignedIn(t *testing.T) {
+	each(t, func(f *fixture) {
+		const at = "/api/v1/retention"
+		var is api.Retention
+		f.want(200, f.send("GET", at, "")).into(f, &is)
+		if is.Rules == nil || len(is.Rules)+len(is.Dropped) != 0 {
+			f.Errorf("%+v", is)
+		}
+		f.want(403, f.send("PUT", at+"/git_commit", `{"days":400,"reason":"space"}`)).problem(f)
+		cookies := f.signIn("olga")
+		for body, status := range map[string]int{`{"days":399,"reason":"space"}`: 422, `{"days":400,"reason":" "}`: 422, `{"days":400}`: 422, `{"days":400,"reason":"space","kind":"x"}`: 422} {
+			f.want(status, f.browse(cookies, "PUT", at+"/git_commit", body)).problem(f)
+		}
+		f.want(422, f.browse(cookies, "PUT", at+"/safe", `{"days":400,"reason":"space"}`)).problem(f)
+		f.want(404, f.browse(cookies, "PUT", at+"/nothing", `{"days":400,"reason":"space"}`)).problem(f)
+		f.want(404, f.browse(cookies, "PUT", at+"/git_commit?source=nowhere", `{"days":400,"reason":"space"}`)).problem(f)
+		var tried, now retention.Plan
+		f.want(200, f.send("GET", at+"/preview?kind=git_commit&days=500", "")).into(f, &tried)
+		f.want(200, f.send("GET", at+"/preview", "")).into(f, &now)
+		if len(tried.Rules) != 1 || tried.Rules[0].Days != 500 || tried.Rules[0].Entry != 0 || now.Rules == nil || len(now.Rules) != 0 {
+			f.Errorf("tried %+v, now %+v", tried, now)
+		}
+		f.want(200, f.browse(cookies, "PUT", at+"/git_commit", `{"days":400,"reason":"space"}`))
+		f.want(200, f.send("GET", at, "")).into(f, &is)
+		if len(is.Rules) != 1 || is.Rules[0].Key != "git_commit" || is.Rules[0].Reason != "space" || is.Rules[0].By == "" {
+			f.Errorf("%+v", is)
+		}
+		f.want(403, f.send("DELETE", at+"/git_commit?reason=over", ""))
+		f.want(422, f.browse(cookies, "DELETE", at+"/git_commit", ""))
+		f.want(204, f.browse(cookies, "DELETE", at+"/git_commit?reason=over", ""))
+		f.want(404, f.browse(cookies, "DELETE", at+"/git_commit?reason=over", ""))
 	})
 }

@@ -245,10 +245,13 @@ func (c *call) eachPage(q record.Query, fn func([]file.Row) error) error {
 		if err != nil {
 			return err
 		}
+		if err := page.Whole(); err != nil {
+			return err
+		}
 		rows := make([]file.Row, 0, len(page.Versions))
 		for _, v := range page.Versions {
 			if !v.Erased {
-				rows = append(rows, file.Row{Key: v.Key, Body: v.Body})
+				rows = append(rows, file.Row{Key: v.Key, Body: v.Row()})
 			}
 		}
 		if len(rows) > 0 {

@@ -34,6 +34,7 @@ type Record struct {
 	Run      int64           `json:"run,omitempty" doc:"The run that read it."`
 	Closed   *int64          `json:"closed,omitempty" doc:"The ledger entry of its end, when nothing followed it."`
 	Erased   bool            `json:"erased,omitempty" doc:"The content was destroyed; that it was here remains."`
+	Dropped  string          `json:"dropped,omitempty" doc:"How the body went, when a rule of retention dropped it: when, and by which rule. Its proof stands."`
 	Latest   json.RawMessage `json:"latest,omitempty" doc:"The latest values of fields outside the history, by name."`
 	Read     *store.Moment   `json:"latest_read,omitempty" doc:"When those were read."`
 }
@@ -43,6 +44,9 @@ func answerOf(v record.Version) Record {
 		Scope: v.Scope, Actor: v.Actor, Reason: v.Reason, Run: v.Run, Closed: v.Closed, Erased: v.Erased}
 	if v.Occurred != nil {
 		r.Occurred = &v.Occurred.At
+	}
+	if v.Dropped != nil {
+		r.Dropped = v.Dropped.String()
 	}
 	if len(v.Volatile) > 0 {
 		r.Latest, r.Read = v.Volatile, &v.VolRead
@@ -55,6 +59,7 @@ type Page struct {
 	Records []Record     `json:"records"`
 	Next    string       `json:"next" doc:"The after of the next page; empty at the end."`
 	Partial bool         `json:"partial" doc:"The budget for reading bodies ended before the page was full; next goes on."`
+	Untold  int          `json:"untold,omitempty" doc:"Versions left out because a rule of retention dropped their bodies, and nobody can tell whether they fit the filter."`
 	Scanned int          `json:"scanned" doc:"Bodies read because no index serves the filter."`
 	AsOf    store.Moment `json:"as_of" doc:"The moment the page tells of; for a window, its end."`
 	Count   *Counted     `json:"count,omitempty"`
@@ -124,7 +129,7 @@ func (c *call) list(k *record.Kind) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := Page{Records: make([]Record, len(page.Versions)), Next: page.Next, Partial: page.Partial, Scanned: page.Scanned, AsOf: at}
+	out := Page{Records: make([]Record, len(page.Versions)), Next: page.Next, Partial: page.Partial, Untold: page.Untold, Scanned: page.Scanned, AsOf: at}
 	for i, v := range page.Versions {
 		out.Records[i] = answerOf(v)
 	}

@@ -140,8 +140,11 @@ func (c *exportCommand) Run(s *session) error {
 			if err != nil {
 				return err
 			}
+			if err := page.Whole(); err != nil {
+				return err
+			}
 			for _, v := range page.Versions {
-				rows = append(rows, file.Row{Key: v.Key, Body: v.Body})
+				rows = append(rows, file.Row{Key: v.Key, Body: v.Row()})
 			}
 			if q.After = page.Next; q.After == "" {
 				break

@@ -49,10 +49,16 @@ type fact struct {
 	Actor  string          `json:"actor"`
 	Reason string          `json:"reason"`
 	Origin string          `json:"origin"`
+
+	Dropped string `json:"dropped,omitempty"` // how the body went, when a rule of retention dropped it
 }
 
 func factOf(v record.Version) fact {
-	return fact{v.Kind, v.Key, v.Label, v.Source, v.From, v.To, v.Entry, v.Full(), v.Actor, v.Reason, string(v.Origin)}
+	f := fact{v.Kind, v.Key, v.Label, v.Source, v.From, v.To, v.Entry, v.Full(), v.Actor, v.Reason, string(v.Origin), ""}
+	if v.Dropped != nil {
+		f.Dropped = v.Dropped.String()
+	}
+	return f
 }
 
 func (c *recordsCommand) Run(s *session) error {
@@ -111,6 +117,9 @@ func (c *recordsCommand) list(s *session, w *workspace.Workspace, in *boundary, 
 		if err != nil {
 			return err
 		}
+		if page.Untold > 0 {
+			s.say("%d versions are left out: a rule of retention dropped their bodies, and nobody can tell whether they fit the filter.", page.Untold)
+		}
 		page.Versions = in.keep(page.Versions)
 		if s.flags.JSON {
 			for _, v := range page.Versions {
@@ -164,7 +173,7 @@ func (c *recordsCommand) print(s *session, list []record.Version, times bool) er
 	for _, v := range list {
 		row := []string{v.Key, v.Label, v.Source, v.From.String()}
 		if times {
-			row = append(row, word(v.Open(), "now", v.To.String()), v.Actor, v.Reason, string(v.Body))
+			row = append(row, word(v.Open(), "now", v.To.String()), v.Actor, v.Reason, string(v.Row()))
 		}
 		rows = append(rows, row)
 	}

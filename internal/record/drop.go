@@ -236,3 +236,21 @@ func (b *Book) DroppedSoFar(ctx context.Context, q store.Q) (map[string]DropCoun
 	}, "SELECT entry, at, verb, actor, subject, detail, salt FROM action WHERE verb = $1", DropVerb)
 	return out, err
 }
+
+// Whole refuses a page of a list of which nobody can tell what belongs to it, for a file that must be complete.
+func (p Page) Whole() error {
+	if p.Untold == 0 {
+		return nil
+	}
+	return fault.New(fault.Conflict, "Of %d records of then the body was dropped by a rule of retention, and nobody can tell whether they fit the filter.", p.Untold).
+		WithNext("Leave the filter out, or filter by fields that are indexed.")
+}
+
+// Row is the body as a file of a list has it: where it was dropped, that is said in its place.
+func (v Version) Row() json.RawMessage {
+	if v.Dropped == nil {
+		return v.Body
+	}
+	b, _ := json.Marshal(map[string]string{"body_dropped": v.Dropped.String()}) // a text always is JSON
+	return b
+}

@@ -13,11 +13,11 @@ import (
 // Plan is what the rules would drop now, and what they would keep all the same.
 type Plan struct {
 	At    store.Moment `json:"at"` // by the ledger's own time
-	Rules []Line       `json:"rules"`
+	Rules []RulePlan   `json:"rules"`
 }
 
-// Line is what one rule would do, or did.
-type Line struct {
+// RulePlan is what one rule would do, or did.
+type RulePlan struct {
 	Rule
 	Before   store.Moment     `json:"before"`   // what ended by then is old enough; zero: nothing is
 	Versions int64            `json:"versions"` // whose bodies go
@@ -57,7 +57,7 @@ func Preview(ctx context.Context, book *record.Book, tried ...Rule) (Plan, error
 		if err != nil {
 			return err
 		}
-		out.At = k.age.now
+		out = Plan{At: k.age.now, Rules: []RulePlan{}}
 		for _, r := range rules {
 			l, err := k.line(ctx, tx, r, rules)
 			if err != nil {
@@ -79,8 +79,8 @@ func Preview(ctx context.Context, book *record.Book, tried ...Rule) (Plan, error
 	return out, err
 }
 
-func (k *keeper) line(ctx context.Context, q store.Q, r Rule, rules []Rule) (*Line, error) {
-	l := &Line{Rule: r, Kept: map[Reason]int64{}}
+func (k *keeper) line(ctx context.Context, q store.Q, r Rule, rules []Rule) (*RulePlan, error) {
+	l := &RulePlan{Rule: r, Kept: map[Reason]int64{}}
 	var err error
 	if l.Before, err = k.age.before(ctx, q, r.Days); err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func (k *keeper) line(ctx context.Context, q store.Q, r Rule, rules []Rule) (*Li
 }
 
 // each hands over what a rule drops, batch by batch, with the number of the last version that was looked at. What is kept is counted.
-func (k *keeper) each(ctx context.Context, q store.Q, l *Line, rules []Rule, fn func(goes []record.Ended, last int64) error) error {
+func (k *keeper) each(ctx context.Context, q store.Q, l *RulePlan, rules []Rule, fn func(goes []record.Ended, last int64) error) error {
 	for after := int64(0); l.Before != 0; {
 		list, err := k.book.EndedBy(ctx, q, l.Kind, l.Before, after, batch)
 		if err != nil || len(list) == 0 {

@@ -93,6 +93,9 @@ func (p part) fits(v record.Version) (expr.Answer, string) {
 	if program == nil {
 		return unsure(p.wrong[v.Kind])
 	}
+	if v.Dropped != nil {
+		return unsure(v.Dropped.String())
+	}
 	doc, err := expr.Parse(v.Full())
 	if err != nil {
 		return unsure(err.Error())

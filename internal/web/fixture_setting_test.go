@@ -10,6 +10,7 @@ import (
 	stands "tickmark/internal/standing"
 	"tickmark/internal/store"
 	"tickmark/internal/web/chart"
+	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
 )
 
@@ -41,6 +42,13 @@ func settingFixtures() []fixture {
 				{Title: "Collect", Target: part.Link{Text: "host", Href: "/sources/host"}, Status: "failed", Error: "The workspace cannot be written just now: the disk is full. Make room and try again.", By: "job:schedule", Asked: ago(day), Began: ago(day), Ended: ago(day).Add(3 * time.Second), Took: 3 * time.Second},
 				{Title: "Collect", Target: part.Link{Text: "host", Href: "/sources/host"}, Status: "done", Said: "The run is complete", By: "job:schedule", Asked: ago(2 * day), Began: ago(2 * day), Ended: ago(2 * day).Add(2 * time.Second), Took: 2 * time.Second},
 			}})
+		}},
+		{path: "/settings/retention", page: func() templ.Component {
+			rule := RetentionRule{Key: "git_commit", Kind: "git_commit", Title: "Commits", Reason: "Old commits are in the repository", By: "person:ada", Days: 730, Since: ago(30 * day), Versions: 12_400, Bytes: 3_400_000, Young: 900,
+				Kept: []part.Fact{part.Say("A check failed by it, or an answer that stands rests on it", "1,204")}}
+			other := RetentionRule{Key: "host_package@build-1", Kind: "host_package", Title: "Packages", Source: "build-1", Reason: "It is rebuilt each day", By: "person:ada", Days: 400, Since: ago(day)}
+			return retentionPage(page("Retention", "/settings/retention"), RetentionPage{Rules: []RetentionRule{rule, other}, Changes: true, Looked: true, Tried: &rule, Draft: RetentionDraft{"git_commit", "", "730", "Old commits are in the repository"},
+				Kinds: []form.Option{{Key: "git_commit", Label: "Commits"}, {Key: "host_package", Label: "Packages"}}, Gone: []part.Fact{part.Say("Commits", "40,000 bodies, 12.1 MB, the last on 3 May 2026")}})
 		}},
 		{path: "/settings/version", page: func() templ.Component {
 			return versionPage(page("Backup and version", "/settings/version"), VersionPage{Facts: []part.Fact{part.Say("Release", "v0.4.0"), part.Say("Database", "SQLite"), part.Say("Outside anchor", "None.")}, Backup: []string{"The database: tickmark.db in the workspace's directory.", "secret.key, which opens credentials."}})

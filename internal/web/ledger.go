@@ -219,7 +219,7 @@ func leafWords(kind string) string {
 	case merkle.LeafResults:
 		return "Changed answers of a check"
 	case merkle.LeafErasure:
-		return "Erasure of personal data"
+		return "Erasure, or bodies dropped by a rule"
 	case merkle.LeafManifest:
 		return "Package made"
 	}

@@ -92,6 +92,7 @@ func settingPages() []item {
 		{"Users and roles", "/settings/users", "user", ""},
 		{"Tokens", "/settings/tokens", "key-round", ""},
 		{"Jobs", "/settings/jobs", "play", ""},
+		{"Retention", "/settings/retention", "archive", ""},
 		{"Backup and version", "/settings/version", "server", ""},
 		{"History of settings", "/settings/history", "history", ""},
 	}

@@ -159,6 +159,9 @@ func (s *site) records(w http.ResponseWriter, r *http.Request) error {
 		if page.Partial {
 			l.Partial = fmt.Sprintf("The filter looked at %s and stopped, because it needs every one of them. Go on with Next, or narrow it by a field that can be sorted.", part.Count(page.Scanned, "record"))
 		}
+		if page.Untold > 0 {
+			l.Partial = strings.TrimSpace(l.Partial + " Left out: " + part.Count(page.Untold, "version") + " whose body was dropped by a rule of retention, so that nobody can tell whether it fits the filter.")
+		}
 		l.Pager = pagerOf(r, len(page.Versions), page.Next, "of "+counted(n))
 	}
 	cols, choices := chosenColumns(k, q["col"])
@@ -328,6 +331,14 @@ func number(f record.Field) bool {
 	return !f.List && (f.Type == record.Integer || f.Type == record.Number)
 }
 
+// lost says how the body of a version went; empty while it is there.
+func lost(v record.Version) string {
+	if v.Dropped == nil {
+		return ""
+	}
+	return v.Dropped.String()
+}
+
 func recordRow(k *record.Kind, cols []record.Field, v record.Version) RecordRow {
 	row := RecordRow{Label: cmp.Or(v.Label, v.Key), Key: v.Key, Href: hrefOf(v), Source: v.Source, Since: v.From.Time()}
 	if v.Occurred != nil {
@@ -336,6 +347,7 @@ func recordRow(k *record.Kind, cols []record.Field, v record.Version) RecordRow 
 	if v.Erased {
 		row.Label = "Erased"
 	}
+	row.Lost = lost(v)
 	body := map[string]json.RawMessage{}
 	json.Unmarshal(v.Body, &body) // what cannot be read shows as not stated
 	for _, f := range cols {

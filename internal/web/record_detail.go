@@ -58,7 +58,7 @@ func (s *site) record(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d := RecordPage{Kind: k.Name, KindTitle: k.Title, Plural: cmp.Or(k.Plural, k.Title), Key: v.Key, Label: cmp.Or(v.Label, v.Key), Source: v.Source, Tab: tab, Gone: gone}
+	d := RecordPage{Kind: k.Name, KindTitle: k.Title, Plural: cmp.Or(k.Plural, k.Title), Key: v.Key, Label: cmp.Or(v.Label, v.Key), Source: v.Source, Tab: tab, Gone: gone, Lost: lost(v)}
 	if v.Erased {
 		d.Label = "Erased record"
 	}
@@ -78,7 +78,9 @@ func (s *site) record(w http.ResponseWriter, r *http.Request) error {
 	judged := len(s.Monitor.Words.Kinds(k.Name)) > 0
 	switch tab {
 	case "":
-		d.Fields = s.fields(ctx, k, v)
+		if v.Dropped == nil {
+			d.Fields = s.fields(ctx, k, v)
+		}
 		if d.Parts, err = s.parts(ctx, v); err != nil {
 			return err
 		}
@@ -373,14 +375,14 @@ func (s *site) recordHistory(r *http.Request, d *RecordPage, v record.Version) e
 	path := recordPath(d.Kind, d.Key) + "/history?source=" + url.QueryEscape(v.Source)
 	for i := len(all) - 1; i >= 0 && len(d.Versions) < mostVersions; i-- {
 		h := all[i]
-		row := VersionRow{From: h.From.Time(), By: part.Who(ctx, h.Actor), Reason: h.Reason, Origin: string(h.Origin), Entry: h.Entry, First: i == 0, Erased: h.Erased}
+		row := VersionRow{From: h.From.Time(), By: part.Who(ctx, h.Actor), Reason: h.Reason, Origin: string(h.Origin), Entry: h.Entry, First: i == 0, Erased: h.Erased, Lost: lost(h)}
 		if !h.Open() {
 			row.To = h.To.Time()
 		}
 		if h.Closed != nil && (at(ctx) == 0 || h.To <= at(ctx)) {
 			d.Versions = append(d.Versions, VersionRow{From: h.To.Time(), By: part.Who(ctx, h.Actor), Origin: string(h.Origin), Entry: *h.Closed, Deleted: true})
 		}
-		if i > 0 {
+		if i > 0 && h.Dropped == nil && all[i-1].Dropped == nil {
 			row.Changes = compared(ctx, k, all[i-1].Body, h.Body)
 			row.Href = path + "&before=" + url.QueryEscape(part.Stamp(all[i-1].From.Time())) + "&after=" + url.QueryEscape(part.Stamp(h.From.Time()))
 		}
@@ -399,7 +401,10 @@ func (s *site) recordHistory(r *http.Request, d *RecordPage, v record.Version) e
 		return otherwise
 	}
 	before, after := pick("before", all[len(all)-2]), pick("after", all[len(all)-1])
-	c.Before, c.After, c.Changes = before.From.Time(), after.From.Time(), compared(ctx, k, before.Body, after.Body)
+	c.Before, c.After, c.Lost = before.From.Time(), after.From.Time(), cmp.Or(lost(before), lost(after))
+	if c.Lost == "" {
+		c.Changes = compared(ctx, k, before.Body, after.Body)
+	}
 	for i := len(all) - 1; i >= 0; i-- {
 		c.Choices = append(c.Choices, all[i].From.Time())
 	}
@@ -412,7 +417,7 @@ func (s *site) recordRaw(ctx context.Context, d *RecordPage, v record.Version) e
 	if d.Raw.Authored {
 		d.Raw.Source = ""
 	}
-	if v.Erased {
+	if v.Erased || v.Dropped != nil {
 		return nil
 	}
 	b, err := s.Book.Raw(ctx, v)

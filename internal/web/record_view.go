@@ -59,6 +59,7 @@ type RecordRow struct {
 	Source           string
 	Since            time.Time
 	Until            time.Time // over a window: when it ceased to hold; zero while it holds
+	Lost             string    // how its body went; empty while it is there
 }
 
 // Cell is one value in the list.
@@ -83,6 +84,7 @@ type RecordPage struct {
 	Worst                   part.Status // of its results; empty when no check judges it
 	Tab                     string      // "", results, history, raw, proof, comments, attachments
 	Gone                    time.Time   // since when it is no longer there
+	Lost                    string      // how its body went; empty while it is there
 	Tabs                    []part.Tab
 	Program                 *part.Link // its own page, for kinds that have one
 	Editable                bool
@@ -118,6 +120,7 @@ type VersionRow struct {
 	First    bool
 	Deleted  bool
 	Erased   bool
+	Lost     string // how its body went; empty while it is there
 	Href     string // compares with the version before
 }
 
@@ -126,6 +129,7 @@ type Comparison struct {
 	Before, After time.Time
 	Choices       []time.Time
 	Changes       []part.Change
+	Lost          string // why they cannot be compared
 }
 
 // Raw is what the source said, byte for byte.

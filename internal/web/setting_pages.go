@@ -17,6 +17,7 @@ import (
 	"tickmark/internal/fault"
 	"tickmark/internal/organisation"
 	"tickmark/internal/record"
+	"tickmark/internal/retention"
 	"tickmark/internal/store"
 	"tickmark/internal/web/part"
 	"tickmark/internal/workspace"
@@ -87,6 +88,7 @@ func (s *site) settingsIndex(w http.ResponseWriter, r *http.Request) error {
 		"/settings/users":        "Who can sign in, as what, and which person each is",
 		"/settings/tokens":       "Keys for programs",
 		"/settings/jobs":         "What the servers do now, how far it is, and how it ended",
+		"/settings/retention":    "After how long bodies of past versions are dropped, and why",
 		"/settings/version":      "Release, database, ledger, and what to back up",
 		"/settings/history":      "Who changed which setting, when and why",
 	}
@@ -304,7 +306,7 @@ func (s *site) settingsVersion(w http.ResponseWriter, r *http.Request) error {
 }
 
 // settingKinds are the kinds whose records are settings.
-var settingKinds = []string{"organisation", "period", "system", check.SettingKind, access.UserKind, "connection", "custom_field", "hold"}
+var settingKinds = []string{"organisation", "period", "system", check.SettingKind, access.UserKind, "connection", "custom_field", "hold", retention.RuleKind}
 
 func (s *site) settingsHistory(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tickmark/internal/check"
+	"tickmark/internal/retention"
 )
 
 func TestACheckIsTurnedOffOnlyWithAReasonAndSetOnlyToWhatItTakes(t *testing.T) {
@@ -92,5 +93,53 @@ func TestACheckIsTurnedOffOnlyWithAReasonAndSetOnlyToWhatItTakes(t *testing.T) {
 	}
 	if _, page := w.get(t, "/settings/history"); !strings.Contains(page, "we agreed so in May") {
 		t.Error("the history does not say why")
+	}
+}
+
+func TestARuleOfRetentionIsSeenBeforeItIsSet(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	const path = "/settings/retention"
+	draft := url.Values{"kind": {"git_commit"}, "days": {"400"}, "reason": {"old ones are in the repository"}}
+	if _, page := w.get(t, path); !strings.Contains(plainText(page), "Every body is kept for ever") {
+		t.Error("without a rule it does not say that everything is kept")
+	}
+	_, page := w.get(t, path+"?"+draft.Encode())
+	if said := plainText(page); !strings.Contains(said, "This rule would drop nothing now") || !strings.Contains(said, "Nothing is set yet") {
+		t.Errorf("the preview says %s", said)
+	}
+	for field, value := range draft {
+		if !strings.Contains(page, `<input type="hidden" name="`+field+`" value="`+value[0]+`"`) {
+			t.Errorf("the form of the preview does not send %s", field)
+		}
+	}
+	if rules, err := retention.Rules(t.Context(), w.Book, 0); err != nil || len(rules) != 0 {
+		t.Errorf("a preview set %+v (%v)", rules, err)
+	}
+	for _, bad := range []url.Values{{"kind": {"git_commit"}, "days": {"30"}, "reason": {"r"}}, {"kind": {"git_commit"}, "days": {"soon"}, "reason": {"r"}}, {"kind": {"git_commit"}, "days": {"400"}}, {"kind": {"person"}, "days": {"400"}, "reason": {"r"}}} {
+		if status, page := w.post(t, path, bad); status < 400 || status >= 500 || !strings.Contains(page, "That was not done") {
+			t.Errorf("%v answers %d", bad, status)
+		}
+		if bad.Get("reason") == "" {
+			continue
+		}
+		if status, page := w.get(t, path+"?"+bad.Encode()); status != http.StatusUnprocessableEntity || !strings.Contains(page, "That was not done") {
+			t.Errorf("the preview of %v answers %d", bad, status)
+		}
+	}
+	if status, page := w.post(t, path, draft); status != 200 || !strings.Contains(page, "old ones are in the repository") || !strings.Contains(page, "400 days") {
+		t.Fatalf("it answers %d: %s", status, plainText(page))
+	}
+	if _, page := w.get(t, path+"?look=1"); !strings.Contains(plainText(page), "0 bodies") {
+		t.Error("it does not say what would go")
+	}
+	if _, page := w.get(t, "/settings/history"); !strings.Contains(page, "old ones are in the repository") {
+		t.Error("the history does not say why")
+	}
+	if status, _ := w.post(t, path+"/end", url.Values{"kind": {"git_commit"}}); status != http.StatusUnprocessableEntity {
+		t.Errorf("an end without a reason answers %d", status)
+	}
+	if status, page := w.post(t, path+"/end", url.Values{"kind": {"git_commit"}, "reason": {"it is cheap"}}); status != 200 || !strings.Contains(plainText(page), "Every body is kept for ever") {
+		t.Errorf("it answers %d", status)
 	}
 }

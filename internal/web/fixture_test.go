@@ -10,6 +10,7 @@ import (
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
 	"tickmark/internal/connector"
+	"tickmark/internal/markdown"
 	"tickmark/internal/record"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
@@ -295,9 +296,9 @@ func fixtureSourceForm() templ.Component {
 	k := connector.Connector{Name: "shop", Title: "Shop", Help: "Reads what a shop sells.",
 		Settings: []connector.Setting{{Name: "organisation", Title: "Organisation", Help: "As it stands in its address.", Required: true},
 			{Name: "token", Title: "Token", Help: "One that may only read.", Required: true, Secret: true}, {Name: "key", Title: "Private key", Help: "In PEM form.", Secret: true, Lines: true}},
-		Permissions: []connector.Permission{{Name: "shop:goods:read", Why: "To read what is on sale."}}}
+		Grant: "Run this once.", Tried: "Tested against a shop that the tests open.", Permissions: []connector.Permission{{Name: "shop:goods:read", Why: "To read what is on sale."}}}
 	return sourceFormPage(framed("Connect Shop", "/sources", part.Crumb{Text: "Sources", Href: "/sources"}, part.Crumb{Text: "Connect", Href: "/connect"}, part.Crumb{Text: "Shop"}),
-		SourceForm{Connector: k, New: true, Conn: collect.Connection{Name: "shop", Every: "1h", Secrets: []string{"key"}}, Every: []part.Option{{Value: "1h", Text: "Every hour"}},
+		SourceForm{Connector: k, New: true, Grant: markdown.HTML("Run this once:\n\n```\nshop grant reader --to tickmark\n```"), Conn: collect.Connection{Name: "shop", Every: "1h", Secrets: []string{"key"}}, Every: []part.Option{{Value: "1h", Text: "Every hour"}},
 			Wrong: "Shop needs the secret token.", Checks: []part.Link{{Text: "AC-06 Second factor", Href: "/checks/AC-06"}}, CheckMore: 3, Cancel: "/connect"})
 }
 

@@ -21,7 +21,7 @@ func Connector() connector.Connector {
 		Name: "google", Title: "Google Workspace",
 		Help: "Users with their second step, groups, roles, third-party applications, devices, settings, alerts and what administrators did.",
 		Settings: []connector.Setting{
-			{Name: "key", Title: "Service account key", Secret: true, Required: true, Help: "The JSON file of a service account's key, which has domain-wide delegation of the scopes below."},
+			{Name: "key", Title: "Service account key", Secret: true, Lines: true, Required: true, Help: "The JSON file of a service account's key, which has domain-wide delegation of the scopes below."},
 			{Name: "subject", Title: "Acts as", Required: true, Help: "The address of an administrator whose role may read what is asked; the service account acts in that name."},
 		},
 		Permissions: permissions(),

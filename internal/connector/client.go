@@ -118,6 +118,7 @@ func (s Service) dial(v Values, out Sink) (*client, error) {
 	}
 	c.guard(signed)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = careful(strings.EqualFold(v[Private], "yes") || strings.EqualFold(v[Private], "true"))
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	c.http = &http.Client{Transport: transport, Timeout: askTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -366,10 +367,10 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 			try--
 			continue
 		case resp.StatusCode == 401 || resp.StatusCode == 403:
-			return answer{}, &refused{denied: true, reason: fmt.Sprintf("%s refused it: %s.", where(at), status(resp))}
+			return answer{}, &refused{denied: true, reason: fmt.Sprintf("%s refused it: %s.%s", where(at), status(resp), skew(resp, c.out.Now()))}
 		case resp.StatusCode != 200 && (q.grant == nil || resp.StatusCode != 201):
 			if q.grant != nil {
-				return answer{}, &refused{denied: resp.StatusCode == 400, reason: fmt.Sprintf("%s refused it: %s%s.", where(at), status(resp), c.oauthError(body))}
+				return answer{}, &refused{denied: resp.StatusCode == 400, reason: fmt.Sprintf("%s refused it: %s%s.%s", where(at), status(resp), c.oauthError(body), skew(resp, c.out.Now()))}
 			}
 			return answer{}, refuse("%s answered %s.", where(at), status(resp))
 		default:
@@ -547,7 +548,8 @@ func lasting(err error) bool {
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
 	var dns *net.DNSError
-	return errors.As(err, &unknown) || errors.As(err, &name) || errors.As(err, &invalid) || errors.As(err, &record) ||
+	var elsewhere *misplaced
+	return errors.As(err, &elsewhere) || errors.As(err, &unknown) || errors.As(err, &name) || errors.As(err, &invalid) || errors.As(err, &record) ||
 		errors.As(err, &dns) && dns.IsNotFound
 }
 
@@ -556,6 +558,14 @@ func failure(at *url.URL, err error) string {
 	var outer *url.Error
 	if errors.As(err, &outer) {
 		err = outer.Err
+	}
+	var elsewhere *misplaced
+	if errors.As(err, &elsewhere) {
+		return fmt.Sprintf("%s was not asked: %s.", where(at), elsewhere)
+	}
+	var cert x509.CertificateInvalidError
+	if errors.As(err, &cert) && cert.Reason == x509.Expired {
+		return fmt.Sprintf("The certificate of %s has expired or is not valid yet, so that nobody can tell who answers.", at.Host)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Sprintf("The answer of %s broke off.", where(at))

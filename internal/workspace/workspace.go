@@ -103,6 +103,9 @@ func Connectors() []connector.Connector {
 		endpoint.Connector(),
 		entra.Connector(),
 	}
+	for i, c := range services {
+		services[i] = connector.WithPrivate(c)
+	}
 	return append(services, demo.Connectors(machine.Kinds, repository.Kinds)...)
 }
 

@@ -22,6 +22,7 @@ var (
 
 	describeBalancers = &call{service: elbService, op: "DescribeLoadBalancers", in: "Marker", out: "NextMarker", limit: "PageSize", most: 400}
 	describeListeners = &call{service: elbService, op: "DescribeListeners", params: map[string]any{"LoadBalancerArn": "{LoadBalancerArn}"}, in: "Marker", out: "NextMarker"}
+	describeRules     = &call{service: elbService, op: "DescribeRules", params: map[string]any{"ListenerArn": "{ListenerArn}"}, in: "Marker", out: "NextMarker"}
 	describeTLS       = &call{service: elbService, op: "DescribeSSLPolicies", params: map[string]any{"Names.member.1": "{SslPolicy}"}}
 
 	aclOfResource = &call{service: wafService, op: "GetWebACLForResource", params: map[string]any{"ResourceArn": "{arn}"}, absent: []string{"WAFNonexistentItemException"}}
@@ -64,6 +65,16 @@ var networkLists = []list{
 	{kind: "aws_elbv2_listener", call: describeListeners, items: "Listeners", over: "aws_elbv2_load_balancer", above: "load_balancer", key: "{ListenerArn}",
 		label: "{load_balancer.LoadBalancerName}:{Port}", parts: []part{
 			{name: "ssl_policy", calls: []*call{describeTLS}, at: "SslPolicies", shared: true, when: func(b map[string]any) bool { return text(b, "SslPolicy") != "" }},
+			{name: "rules", calls: []*call{describeRules}, when: func(b map[string]any) bool { return b["Protocol"] == "HTTP" },
+				read: func(ctx context.Context, a *asking, body map[string]any) (any, error) {
+					out := []any{}
+					all, err := a.visit.every(ctx, a.kind, describeRules, body, "Rules")
+					for _, o := range all {
+						a.note(o)
+						out = append(out, o.value)
+					}
+					return out, err
+				}},
 		}},
 	{kind: "aws_acm_certificate", call: listCertificates, items: "CertificateSummaryList", key: "{CertificateArn}", label: "{DomainName}",
 		detail: &detail{call: describeCertificate, at: "Certificate"}},
@@ -133,6 +144,7 @@ func networkKinds() []record.Kind {
 		hidden("ListenerArn", record.Text), hidden("LoadBalancerArn", record.Text), field("Port", record.Integer, ""), shown("Protocol", ""), field("SslPolicy", record.Text, "TLS policy"),
 		objects("Certificates", field("CertificateArn", record.Text, "")), objects("DefaultActions", field("Type", record.Text, ""), object("RedirectConfig", field("Protocol", record.Text, ""), field("StatusCode", record.Text, ""))),
 		object("load_balancer", field("LoadBalancerName", record.Text, ""), field("Scheme", record.Text, ""), field("Type", record.Text, "")),
+		objects("rules", field("Priority", record.Text, ""), field("IsDefault", record.Bool, ""), objects("Actions", field("Type", record.Text, ""), object("RedirectConfig", field("Protocol", record.Text, "")))),
 		objects("ssl_policy", field("Name", record.Text, ""), many(field("SslProtocols", record.Text, ""))))
 	certificate := kind("aws_acm_certificate", "Certificate", "Certificates", "A certificate that AWS keeps.", "DomainName",
 		shown("DomainName", "Domain"), hidden("CertificateArn", record.Text), shown("Status", ""), field("Type", record.Text, ""), field("NotAfter", record.Time, "Expires"), hidden("NotBefore", record.Time),

@@ -155,6 +155,7 @@ func (s *site) seeAccount(k *record.Kind, v record.Version, doc *expr.Doc, want 
 	seen, _ := s.Monitor.Words.Values(accountView, k.Name, doc, "name", "enabled", "admin", "last_used")
 	row.ID, row.Link, row.Email = a.ID, person.Link(a), a.Email
 	row.Name, row.Enabled, row.Admin, row.LastUsed, row.Href = textOf(seen[0]), yesNo(seen[1]), yesNo(seen[2]), textOf(seen[3]), hrefOf(v)
+	row.LastUsed = row.LastUsed[:min(len(row.LastUsed), len("2006-01-02"))]
 	return row, true, nil
 }
 

@@ -36,6 +36,7 @@ import (
 	"tickmark/internal/connector/git"
 	"tickmark/internal/connector/google"
 	"tickmark/internal/connector/host"
+	"tickmark/internal/connector/ldap"
 	"tickmark/internal/connector/okta"
 	"tickmark/internal/control"
 	"tickmark/internal/evidence"
@@ -102,6 +103,7 @@ func Connectors() []connector.Connector {
 		google.Connector(),
 		endpoint.Connector(),
 		entra.Connector(),
+		ldap.Connector(),
 	}
 	for i, c := range services {
 		services[i] = connector.WithPrivate(c)

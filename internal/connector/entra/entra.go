@@ -4,10 +4,12 @@
 package entra
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/url"
+	"strings"
 	"time"
 
 	"tickmark/internal/connector"
@@ -24,6 +26,8 @@ func Connector() connector.Connector {
 			{Name: "tenant", Title: "Tenant", Required: true, Help: "The directory (tenant) id, or its domain."},
 			{Name: "client_id", Title: "Client id", Required: true, Help: "The application (client) id of an app registration that has the permissions below."},
 			{Name: "client_secret", Title: "Client secret", Secret: true, Required: true, Help: "A client secret of that registration. Note when it expires."},
+			{Name: "endpoint", Title: "Address of Graph", Help: "Only in a national cloud, such as https://graph.microsoft.us."},
+			{Name: "token_endpoint", Title: "Address of tokens", Help: "Only in a national cloud, such as https://login.microsoftonline.us."},
 		},
 		Permissions: permissions(),
 		Grant:       grant,
@@ -126,5 +130,5 @@ func token(ctx context.Context, v connector.Values, from *connector.Issuer) (con
 		return connector.Token{}, fault.New(fault.Invalid, "The connection lacks its tenant, client id or client secret.").WithNext("Give all three.")
 	}
 	return from.OAuth(ctx, "/"+url.PathEscape(v["tenant"])+"/oauth2/v2.0/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {v["client_id"]},
-		"client_secret": {v["client_secret"]}, "scope": {"https://graph.microsoft.com/.default"}})
+		"client_secret": {v["client_secret"]}, "scope": {strings.TrimRight(cmp.Or(v["endpoint"], "https://graph.microsoft.com"), "/") + "/.default"}})
 }

@@ -49,4 +49,7 @@ func TestUsersCarryTheirSecondFactorsAndLastSignIn(t *testing.T) {
 	if b["registration"].(map[string]any)["isMfaCapable"] != true || b["sign_in"].(map[string]any)["signInActivity"] == nil {
 		t.Errorf("user %v", b)
 	}
+	if b, there := r.Body(kindUser, "00000000-0000-4000-8000-000000000003")["registration"]; b != nil || !there {
+		t.Errorf("a user of whom the report says nothing has %v", b)
+	}
 }

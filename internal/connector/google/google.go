@@ -23,6 +23,8 @@ func Connector() connector.Connector {
 		Settings: []connector.Setting{
 			{Name: "key", Title: "Service account key", Secret: true, Lines: true, Required: true, Help: "The JSON file of a service account's key, which has domain-wide delegation of the scopes below."},
 			{Name: "subject", Title: "Acts as", Required: true, Help: "The address of an administrator whose role may read what is asked; the service account acts in that name."},
+			{Name: "endpoint", Title: "Address", Help: "Only to try it with something that answers as all of Google's services do."},
+			{Name: "token_endpoint", Title: "Address of tokens", Help: "As above, instead of https://oauth2.googleapis.com."},
 		},
 		Permissions: permissions(),
 		Grant:       grant,

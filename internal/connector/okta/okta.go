@@ -25,6 +25,7 @@ func Connector() connector.Connector {
 			{Name: "token", Title: "API token", Secret: true, Help: "Of a user who is a read-only administrator. Leave it empty to sign in as an application instead."},
 			{Name: "client_id", Title: "Client id", Help: "Of an API services application that has the scopes below and the role of a read-only administrator."},
 			{Name: "private_key", Title: "Private key", Secret: true, Lines: true, Help: "The application's private key, in PEM."},
+			{Name: "endpoint", Title: "Address", Help: "Only where it is not https:// and the domain: a proxy, or something to try it with."},
 			{Name: "key_id", Title: "Key id", Help: "The name of that key (kid) at Okta; needed where the application has several."},
 		},
 		Permissions: permissions(),

@@ -212,11 +212,7 @@ func (r *run) begin() error {
 }
 
 func (r *run) collection() record.Collection {
-	origin := record.Collected
-	if r.k.Name == "file" {
-		origin = record.Uploaded
-	}
-	return record.Collection{Run: r.sum.Number, Source: r.conn.Name, Origin: origin, Actor: "connection:" + r.conn.Name}
+	return record.Collection{Run: r.sum.Number, Source: r.conn.Name, Origin: cmp.Or(r.k.Origin, record.Collected), Actor: "connection:" + r.conn.Name}
 }
 
 // reading returns what is known of a kind; the caller holds the lock.
@@ -225,7 +221,7 @@ func (r *run) reading(kind string) (*reading, error) {
 	if k != nil && k.known != nil {
 		return k, nil
 	}
-	if !slices.ContainsFunc(r.k.Kinds, func(k record.Kind) bool { return k.Name == kind }) && r.k.Name != "file" {
+	if !slices.ContainsFunc(r.k.Kinds, func(k record.Kind) bool { return k.Name == kind }) && !r.k.Any {
 		return nil, fmt.Errorf("the connector %s hands over %s, which it does not declare", r.k.Name, kind)
 	}
 	known, err := r.c.Book.Known(r.ctx, kind, r.conn.Name)

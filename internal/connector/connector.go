@@ -21,6 +21,9 @@ type Connector struct {
 	Local             bool          // it reads this machine's own files or settings; set up on its command line only
 	Demonstration     bool          // it reads what does not exist, in the kinds of other connectors; never offered
 	FreshFor          time.Duration // how long a complete read vouches for the state; zero: two collection intervals
+	Origin            record.Origin // how its records came here; Collected when empty
+	Any               bool          // it hands over the kinds that its settings name, and declares none
+	Sent              bool          // it reads no source: what it hands over is sent to it, and it has no interval of its own
 
 	// Read reads everything in scope. It reports what it could not read through Sink and returns an error only when
 	// nothing more can be read (the repository is gone, the context ended): the engine then marks every kind not yet

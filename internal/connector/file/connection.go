@@ -24,6 +24,7 @@ func Connector(named func(string) (*record.Kind, error)) connector.Connector {
 	return connector.Connector{
 		Name: "file", Local: true,
 		Title: "Files",
+		Any:   true, Origin: record.Uploaded,
 		Help: "Reads a CSV, XLSX or JSON file, or every such file of a folder, into a kind of record, each time it is collected. " +
 			"What is no longer in the files is closed. A bad row refuses everything.",
 		Settings: []connector.Setting{

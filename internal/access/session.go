@@ -52,7 +52,7 @@ type Session struct {
 	Method     string    // one of the By constants
 	Started    time.Time // when they signed in, or now for a token
 	Unenrolled bool      // the user has neither passkey nor password yet: show the page that enrols one
-	Scope      string    // of a token: ScopeRead or ScopeWrite; empty otherwise
+	Scope      string    // of a token: ScopeRead, ScopeWrite, or ScopePush with a connection; empty otherwise
 	OSUser     string    // of ByLocal: the account on the machine
 	id         string    // under which the database knows it
 }
@@ -72,6 +72,9 @@ func (s Session) May(_ context.Context, verb string, k *record.Kind) error {
 	}
 	if !may(s.User.Roles, verb, k) {
 		return fault.New(fault.Denied, "As %s you can't %s %s.", joined(s.User.Roles), verb, what).WithNext("Ask an owner of the workspace.")
+	}
+	if s.Method == ByToken && strings.HasPrefix(s.Scope, ScopePush) {
+		return fault.New(fault.Denied, "This token can only send to %s.", strings.TrimPrefix(s.Scope, ScopePush)).WithNext("Use a token of scope %s.", ScopeRead)
 	}
 	if s.Method == ByToken && !(verb == Read || verb == Write && s.Scope == ScopeWrite && !(k != nil && k.Name == UserKind)) {
 		return fault.New(fault.Denied, "This token can't %s %s.", verb, what).WithNext("Sign in as a person, or use a token of scope %s if it is about content.", ScopeWrite)

@@ -18,6 +18,7 @@ import (
 const (
 	ScopeRead  = "read"
 	ScopeWrite = "write" // read and write content; decisions take a person who signed in
+	ScopePush  = "push:" // followed by a connection: send to it, and nothing else
 )
 
 const (
@@ -70,6 +71,10 @@ func (g *Gate) NewToken(ctx context.Context, by record.Authority, r TokenRequest
 	switch {
 	case r.Name == "" || len(r.Name) > 100:
 		return "", Token{}, fault.New(fault.Invalid, "A token needs a name of at most 100 letters.").WithNext("Say what will use it.")
+	case strings.HasPrefix(r.Scope, ScopePush):
+		if err := g.mayPush(ctx, by, strings.TrimPrefix(r.Scope, ScopePush)); err != nil {
+			return "", Token{}, err
+		}
 	case r.Scope != ScopeRead && r.Scope != ScopeWrite:
 		return "", Token{}, fault.New(fault.Invalid, "There is no scope %q.", r.Scope).WithNext("The scopes are %s and %s.", ScopeRead, ScopeWrite)
 	case !r.Expires.After(now):
@@ -94,6 +99,23 @@ func (g *Gate) NewToken(ctx context.Context, by record.Authority, r TokenRequest
 		return "", Token{}, err
 	}
 	return plain, t, nil
+}
+
+// mayPush refuses a token for a connection that is not there, or that the maker may not set up.
+func (g *Gate) mayPush(ctx context.Context, by record.Authority, connection string) error {
+	k, err := g.book.Kinds.Named("connection")
+	if err != nil {
+		return err
+	}
+	if err := by.May(ctx, Connect, k); err != nil {
+		return err
+	}
+	if _, err := g.book.Get(ctx, k.Name, connection, 0); fault.Is(err, fault.NotFound) {
+		return fault.New(fault.NotFound, "There is no connection %q.", connection).WithNext("tickmark connect list shows them.")
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
 
 // Tokens lists a user's tokens, the newest first, those revoked and expired too.

@@ -36,6 +36,9 @@ type Deps struct {
 	Monitor   *check.Monitor
 	Collector *collect.Collector
 	Jobs      Jobs // nil where no server does what is asked for
+
+	// TakeOver has what was sent to a connection written; nil: the request does it itself.
+	TakeOver func(ctx context.Context, connection string) error
 }
 
 // server is the API over a workspace.
@@ -70,6 +73,7 @@ func New(d Deps) http.Handler {
 func (s *server) routes() []route {
 	all := s.workspaceRoutes()
 	all = append(all, s.jobRoutes()...)
+	all = append(all, s.pushRoutes()...)
 	all = append(all, s.checkRoutes()...)
 	all = append(all, s.ledgerRoutes()...)
 	all = append(all, s.fileRoutes()...)

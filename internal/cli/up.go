@@ -124,7 +124,15 @@ func (s *session) collect(w *workspace.Workspace, names []string) ([]collect.Sum
 	}
 	if len(names) == 0 {
 		for _, c := range conns {
-			if !c.Paused {
+			if k, err := w.Collect.Connector(c.Connector); err == nil && k.Sent {
+				waiting, err := w.Collect.Waiting(s, c.Name)
+				if err != nil {
+					return nil, err
+				}
+				for range waiting { // each is a run of its own
+					names = append(names, c.Name)
+				}
+			} else if !c.Paused {
 				names = append(names, c.Name)
 			}
 		}

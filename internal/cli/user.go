@@ -183,12 +183,16 @@ type tokenAdd struct {
 	User    string        `arg:"" help:"The key of the user; tickmark user list shows them."`
 	Name    string        `required:"" help:"What it is for."`
 	Scope   string        `enum:"read,write" default:"read"`
+	Push    string        `placeholder:"CONNECTION" help:"Instead of a scope: it may send to this connection and do nothing else."`
 	Expires time.Duration `default:"2160h" help:"How long it is valid."`
 }
 
 func (c *tokenAdd) Run(s *session) error {
 	if c.Expires <= 0 {
 		return fault.New(fault.Usage, "--expires: %s is no time to be valid.", c.Expires)
+	}
+	if c.Push != "" {
+		c.Scope = access.ScopePush + c.Push
 	}
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
 		plain, _, err := w.Gate.NewToken(s, me, access.TokenRequest{User: c.User, Name: c.Name, Scope: c.Scope, Expires: time.Now().Add(c.Expires)})

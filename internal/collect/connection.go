@@ -118,13 +118,22 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 	if old, err := c.Connection(ctx, conn.Name); err == nil {
 		conn.Webhook = old.Webhook && old.Connector == conn.Connector
 	}
+	if k.Sent {
+		for _, name := range SentKinds(conn) {
+			if _, err := c.sentKind(name); err != nil {
+				return conn, err
+			}
+		}
+	}
 	if conn.Title == "" {
 		conn.Title = k.Title
 		if conn.Name != k.Name {
 			conn.Title += " (" + conn.Name + ")"
 		}
 	}
-	if conn.Every == "" {
+	if conn.Every == "" && k.Sent {
+		conn.Every = "168h" // how often something is expected
+	} else if conn.Every == "" {
 		conn.Every = "1h"
 	}
 	if d, err := time.ParseDuration(conn.Every); err != nil || d < time.Minute {
@@ -179,8 +188,10 @@ func (c *Collector) Remove(ctx context.Context, by record.Authority, name, reaso
 		if _, err := c.Book.PutIn(ctx, tx, onBehalf(by), record.Change{Kind: ConnectionKind, Key: name, Delete: true, Reason: reason}); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM sealed WHERE connection = $1", name); err != nil {
-			return err
+		for _, sql := range []string{"DELETE FROM sealed WHERE connection = $1", "DELETE FROM sending_batch WHERE connection = $1", "DELETE FROM sending WHERE connection = $1"} {
+			if _, err := tx.Exec(ctx, sql, name); err != nil {
+				return err
+			}
 		}
 		if err := forget(ctx, tx, name); err != nil {
 			return err

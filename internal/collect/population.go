@@ -66,17 +66,26 @@ func (p *population) count(n int) {
 
 // changed says that a member is of another content; it waits until the digests of before are made, then sets it.
 func (p *population) changed(k *record.Known, hash [32]byte) {
+	if p == nil {
+		return
+	}
 	<-p.counted
 	k.Hash, p.stale[part(k.Key)] = hash, true
 }
 
 func (p *population) came(k *record.Known) {
+	if p == nil {
+		return
+	}
 	<-p.counted
 	n := part(k.Key)
 	p.members[n], p.stale[n] = append(p.members[n], k), true
 }
 
 func (p *population) went(k *record.Known) {
+	if p == nil {
+		return
+	}
 	<-p.counted
 	n := part(k.Key)
 	p.members[n], p.stale[n] = slices.DeleteFunc(p.members[n], func(m *record.Known) bool { return m == k }), true

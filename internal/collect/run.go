@@ -29,6 +29,7 @@ const (
 	batchSize    = 500
 	learnAfter   = 4 * batchSize // new records of a kind, before what they have in common is learnt
 	maxExchanges = 10_000        // kept one by one; beyond that only counted
+	fewSent      = 2_000         // events in one sending, up to which each is looked up rather than all of them loaded
 )
 
 // Progress is told how far a run is; total 0 when unknown.
@@ -56,7 +57,13 @@ func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Su
 	if err := c.repair(ctx, name); err != nil {
 		return Summary{}, err
 	}
-	r := &run{c: c, conn: conn, k: k, ctx: store.Background(ctx), progress: progress, kinds: map[string]*reading{}, asked: map[string]*asked{},
+	var sent Sending
+	if k.Sent {
+		if k, sent, err = c.takeOver(ctx, conn, k); err != nil {
+			return Summary{}, err
+		}
+	}
+	r := &run{c: c, conn: conn, k: k, sent: sent.Items, ctx: store.Background(ctx), progress: progress, kinds: map[string]*reading{}, asked: map[string]*asked{},
 		sum: Summary{Connection: name, Connector: k.Name, Started: c.Book.Log.Now().UTC().Truncate(time.Microsecond), Outcome: Running, Release: c.Release}}
 	if behind := c.Book.Log.Behind(); behind > 0 {
 		r.sum.Clock = fmt.Sprintf("This machine's clock was %s behind what was recorded before; the times of this run go on from there.", behind)
@@ -82,8 +89,12 @@ func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Su
 	if r.broken != nil { // the workspace cannot be written: the run's record stays running and the next start repairs it
 		return r.sum, r.drain()
 	}
+	stopped := r.ctx.Err() != nil
 	r.ctx = context.WithoutCancel(r.ctx)
-	return r.sum, r.end(err)
+	if err := r.end(err); err != nil || !k.Sent || stopped {
+		return r.sum, err
+	}
+	return r.sum, c.taken(r.ctx, sent, r.sum.Number)
 }
 
 // repair marks runs that were killed.
@@ -154,6 +165,7 @@ type run struct {
 	before    []byte // the connector's state after the last complete run; nil when the last run was not complete
 	state     []byte // for the next run
 	broken    error
+	sent      int64 // items that were sent, where the connector reads nothing itself
 
 	batches chan []*record.Observed // to the writer; nil when none is under way
 	written chan error
@@ -166,7 +178,8 @@ type reading struct {
 	known     map[string]*record.Known
 	before    map[string]int64 // by scope: how many were known
 	unseen    map[string]int64 // how many of those were not met yet
-	census    *population
+	census    *population      // nil where only some of what is known is loaded
+	adds      bool             // of events that are sent: no sending says that another did not happen, so none is closed
 	pending   []*record.Observed
 	complete  map[string]bool // scopes
 	unchanged map[string]bool
@@ -221,18 +234,25 @@ func (r *run) reading(kind string) (*reading, error) {
 	if k != nil && k.known != nil {
 		return k, nil
 	}
-	if !slices.ContainsFunc(r.k.Kinds, func(k record.Kind) bool { return k.Name == kind }) && !r.k.Any {
+	declared := slices.IndexFunc(r.k.Kinds, func(k record.Kind) bool { return k.Name == kind })
+	if declared < 0 && !r.k.Any {
 		return nil, fmt.Errorf("the connector %s hands over %s, which it does not declare", r.k.Name, kind)
 	}
-	known, err := r.c.Book.Known(r.ctx, kind, r.conn.Name)
-	if err != nil {
-		return nil, err
+	adds, known := r.k.Sent && r.k.Kinds[declared].Occurred != "", map[string]*record.Known{}
+	if !adds || r.sent > fewSent {
+		var err error
+		if known, err = r.c.Book.Known(r.ctx, kind, r.conn.Name); err != nil {
+			return nil, err
+		}
 	}
 	if k == nil {
 		k = r.unread(kind)
 	}
-	k.known, k.census = known, populate(known)
-	k.before, k.unseen = map[string]int64{}, map[string]int64{}
+	k.known, k.before, k.unseen = known, map[string]int64{}, map[string]int64{}
+	if k.adds = adds; adds {
+		return k, nil
+	}
+	k.census = populate(known)
 	for _, n := range known {
 		k.before[n.Scope]++
 		k.unseen[n.Scope]++
@@ -271,6 +291,14 @@ func (r *run) Item(it connector.Item) error {
 	}
 	o := record.Observation{Kind: it.Kind, Key: it.Key, Scope: it.Scope, Label: it.Label, Raw: it.Raw, Body: it.Body, Occurred: it.Occurred}
 	known := k.known[it.Key]
+	if known == nil && k.adds && r.sent <= fewSent {
+		if known, err = r.c.Book.KnownAs(r.ctx, it.Kind, r.conn.Name, it.Key); err != nil {
+			return err
+		}
+		if known != nil {
+			k.known[it.Key] = known
+		}
+	}
 	if known != nil && known.Seen {
 		k.spoilt[it.Scope] = true
 		r.gap(Missing{Kind: it.Kind, Scope: it.Scope, Reason: fmt.Sprintf("The source named two objects %q.", it.Key)})
@@ -748,7 +776,7 @@ func (r *run) still() error {
 		return fault.New(fault.Conflict, "The connection was removed while it was read.")
 	case err != nil:
 		return err
-	case now.Connector != r.conn.Connector || !maps.Equal(now.Settings, r.conn.Settings):
+	case !r.k.Sent && (now.Connector != r.conn.Connector || !maps.Equal(now.Settings, r.conn.Settings)): // what was sent was sent before
 		return fault.New(fault.Conflict, "The connection was changed while it was read.")
 	}
 	return nil

@@ -69,7 +69,7 @@ func collector(t *testing.T, db *store.DB, s *shelf) *collect.Collector {
 	return collectorOf(t, db, s, box)
 }
 
-func collectorOf(t testing.TB, db *store.DB, s *shelf, box record.Kind) *collect.Collector {
+func collectorOf(t testing.TB, db *store.DB, s *shelf, box record.Kind, more ...record.Kind) *collect.Collector {
 	t.Helper()
 	dir := t.TempDir()
 	log, err := ledger.Open(context.Background(), db, dir)
@@ -80,7 +80,7 @@ func collectorOf(t testing.TB, db *store.DB, s *shelf, box record.Kind) *collect
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds, err := record.NewKinds(append(append(record.Builtin(), collect.Kinds()...), box, item, event)...)
+	kinds, err := record.NewKinds(append(append(append(record.Builtin(), collect.Kinds()...), box, item, event), more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 		}
 	}
 	k.tally.Complete = k.vouched() && !slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.tally.Kind })
-	if len(k.complete)+len(events) > 0 {
+	if len(k.complete)+len(events) > 0 && k.census != nil {
 		k.tally.Population = k.census.digest()
 	}
 	return nil

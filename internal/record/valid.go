@@ -212,3 +212,33 @@ func (b *Book) CustomFields(ctx context.Context, q store.Q, kind string) ([]Fiel
 	slices.SortFunc(out, func(x, y Field) int { return strings.Compare(x.Name, y.Name) })
 	return out, nil
 }
+
+// Sound checks what another tool sends as a record of a collected kind, before it is kept: the key, that the body is an object
+// of fields that the kind declares, of their types, with those that it needs, and that an event says when it happened.
+func (b *Book) Sound(k *Kind, key string, body []byte, occurred time.Time) error {
+	ki, err := b.kind(k.Name)
+	if err != nil {
+		return err
+	}
+	if err := goodKey(key); err != nil {
+		return err
+	}
+	if len(body) == 0 {
+		return fault.New(fault.Invalid, "It has no body.")
+	}
+	canon, err := Canonical(body)
+	if err != nil {
+		return err
+	}
+	m, err := decode(canon)
+	if err != nil {
+		return err
+	}
+	if err := b.validate(context.Background(), b.DB, ki, m); err != nil {
+		return err
+	}
+	if s, _ := m[k.Occurred].(string); k.Occurred != "" && occurred.IsZero() && s == "" {
+		return fault.New(fault.Invalid, "It does not say when it happened.").WithNext("Give %s, such as 2026-01-31T09:00:00Z.", k.Occurred)
+	}
+	return nil
+}

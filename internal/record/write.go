@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -467,6 +468,32 @@ func (b *Book) Known(ctx context.Context, kind, source string) (map[string]*Know
 		take(<-found)
 	}
 	return out, err
+}
+
+// KnownAs is Known for one record; nil when none holds.
+func (b *Book) KnownAs(ctx context.Context, kind, source, key string) (*Known, error) {
+	ki, err := b.kind(kind)
+	if err != nil {
+		return nil, err
+	}
+	type row struct {
+		Record int64  `db:"record"`
+		Hash   []byte `db:"hash"`
+		Raw    []byte `db:"raw_hash"`
+		Scope  string `db:"scope"`
+	}
+	r, err := store.One[row](ctx, b.DB, "SELECT v.record, v.hash, v.raw_hash, v.scope FROM record r JOIN version v ON v.record = r.id WHERE r.kind = $1 AND r.key = $2 AND r.source = $3 AND v.valid_to = $4",
+		ki.id, key, source, store.Forever)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what is known of %s %s: %w", kind, key, err)
+	}
+	k := &Known{Key: key, Record: r.Record, Scope: r.Scope}
+	copy(k.Hash[:], r.Hash)
+	copy(k.Raw[:], r.Raw)
+	return k, nil
 }
 
 // known1 hands over what is known of the records from one number to another.

@@ -21,7 +21,11 @@ func (s *Server) handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
-	mux.Handle("/api/", api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect, Jobs: s.queue}))
+	mux.Handle("/api/", api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect, Jobs: s.queue,
+		TakeOver: func(ctx context.Context, connection string) error {
+			_, err := s.queue.Ask(ctx, collectWork, connection, "connection:"+connection)
+			return err
+		}}))
 	mux.HandleFunc("POST /hooks/{connection}", s.heard)
 	mux.HandleFunc("GET /hooks/{connection}", s.heard)
 	log := http.StripPrefix("/ledger", w.Log.Handler())

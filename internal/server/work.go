@@ -38,6 +38,9 @@ func (s *Server) collect(ctx context.Context, connection string, say func(queue.
 		return err
 	}
 	say(queue.Progress{Said: "The run is " + sum.Outcome + behind(s.w.Log.Behind())})
+	if more, err := s.w.Collect.Waiting(ctx, connection); err == nil && len(more) > 0 && ctx.Err() == nil {
+		return s.collect(ctx, connection, say)
+	}
 	if ctx.Err() != nil { // the run says that it was stopped
 		return ctx.Err()
 	}
@@ -174,6 +177,16 @@ func (s *Server) collectDue(ctx context.Context) error {
 	}
 	for _, c := range conns {
 		if c.Paused {
+			continue
+		}
+		if k, err := s.w.Collect.Connector(c.Connector); err == nil && k.Sent {
+			if waiting, err := s.w.Collect.Waiting(ctx, c.Name); err != nil {
+				return err
+			} else if len(waiting) > 0 {
+				if _, err := s.queue.Ask(ctx, collectWork, c.Name, "job:schedule"); err != nil {
+					return err
+				}
+			}
 			continue
 		}
 		last, err := s.w.Collect.LastRuns(ctx, c.Name, lookedAt)

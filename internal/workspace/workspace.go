@@ -38,6 +38,7 @@ import (
 	"tickmark/internal/connector/host"
 	"tickmark/internal/connector/ldap"
 	"tickmark/internal/connector/okta"
+	"tickmark/internal/connector/push"
 	"tickmark/internal/control"
 	"tickmark/internal/evidence"
 	"tickmark/internal/exception"
@@ -104,6 +105,7 @@ func Connectors() []connector.Connector {
 		endpoint.Connector(),
 		entra.Connector(),
 		ldap.Connector(),
+		push.Connector(),
 	}
 	for i, c := range services {
 		services[i] = connector.WithPrivate(c)

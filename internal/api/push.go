@@ -78,9 +78,11 @@ func (c *call) push() (any, error) {
 		if err := c.takeOver(p.Connection); err != nil {
 			return nil, err
 		}
-		return c.pushed(p.Connection, p.Run)
 	}
-	return Pushed{Sending: got}, nil
+	if got.State == collect.Open {
+		return Pushed{Sending: got}, nil
+	}
+	return c.pushed(p.Connection, p.Run)
 }
 
 // takeOver has what is complete written. That another does so already is no matter: it takes this one too.

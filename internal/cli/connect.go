@@ -91,6 +91,10 @@ func (c *connectAdd) Run(s *session) error {
 		if err != nil {
 			return err
 		}
+		if k, err := w.Collect.Connector(conn.Connector); err == nil && k.Sent {
+			s.say("The connection %s is set up. Make a token that may send to it with tickmark token add %s --name %s --push %s.", conn.Name, me.User.Key, conn.Name, conn.Name)
+			return nil
+		}
 		s.say("The connection %s is set up. Read it with tickmark collect %s.", conn.Name, conn.Name)
 		return nil
 	})

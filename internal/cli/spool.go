@@ -119,6 +119,7 @@ func (sp *spool) waits() ([]waiting, error) {
 		return nil, err
 	}
 	slices.Sort(names)
+	sp.sweep()
 	var out []waiting
 	for _, name := range names {
 		b, err := os.ReadFile(name)
@@ -138,6 +139,19 @@ func (sp *spool) waits() ([]waiting, error) {
 		}
 	}
 	return out, nil
+}
+
+// sweep removes what processes left that were killed before their run was whole.
+func (sp *spool) sweep() {
+	halves, _ := filepath.Glob(filepath.Join(sp.dir, "*.jsonl"))
+	for _, name := range halves {
+		path := strings.TrimSuffix(name, ".jsonl")
+		_, whole := os.Stat(path + ".json")
+		_, refused := os.Stat(path + ".refused")
+		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > 24*time.Hour && errors.Is(whole, os.ErrNotExist) && errors.Is(refused, os.ErrNotExist) {
+			os.Remove(name)
+		}
+	}
 }
 
 // send sends what waits, in the order in which it was kept. What the server refuses for good is put aside, and said.

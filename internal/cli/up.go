@@ -124,15 +124,7 @@ func (s *session) collect(w *workspace.Workspace, names []string) ([]collect.Sum
 	}
 	if len(names) == 0 {
 		for _, c := range conns {
-			if k, err := w.Collect.Connector(c.Connector); err == nil && k.Sent {
-				waiting, err := w.Collect.Waiting(s, c.Name)
-				if err != nil {
-					return nil, err
-				}
-				for range waiting { // each is a run of its own
-					names = append(names, c.Name)
-				}
-			} else if !c.Paused {
+			if !c.Paused {
 				names = append(names, c.Name)
 			}
 		}
@@ -143,7 +135,26 @@ func (s *session) collect(w *workspace.Workspace, names []string) ([]collect.Sum
 		}
 	}
 	var out []collect.Summary
-	for _, name := range names {
+	for len(names) > 0 {
+		name := names[0]
+		conn := conns[slices.IndexFunc(conns, func(c collect.Connection) bool { return c.Name == name })]
+		if k, err := w.Collect.Connector(conn.Connector); err == nil && k.Sent {
+			waiting, err := w.Collect.Waiting(s, name)
+			if err != nil {
+				return out, err
+			}
+			if len(waiting) == 0 {
+				s.say("Nothing waits that was sent to %s.", name)
+			}
+			if len(waiting) < 2 { // each is a run of its own
+				names = names[1:]
+			}
+			if len(waiting) == 0 {
+				continue
+			}
+		} else {
+			names = names[1:]
+		}
 		end := s.progress(name)
 		sum, err := w.Collect.Run(s, name, end.step)
 		end.done(sum.Describe())
@@ -326,7 +337,9 @@ func (c *collectCommand) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		if len(runs) == 0 {
+		if conns, err := w.Collect.Connections(s); err != nil {
+			return err
+		} else if len(runs) == 0 && len(c.Names) == 0 && !slices.ContainsFunc(conns, func(c collect.Connection) bool { return !c.Paused }) {
 			return fault.New(fault.NotFound, "There is no connection to collect.").WithNext("Add one with tickmark connect add.")
 		}
 		if _, err := w.Monitor.Evaluate(s, check.Options{}); err != nil {

@@ -179,7 +179,7 @@ type reading struct {
 	before    map[string]int64 // by scope: how many were known
 	unseen    map[string]int64 // how many of those were not met yet
 	census    *population      // nil where only some of what is known is loaded
-	adds      bool             // of events that are sent: no sending says that another did not happen, so none is closed
+	few       bool             // each is looked up when it comes: few events of many were sent
 	pending   []*record.Observed
 	complete  map[string]bool // scopes
 	unchanged map[string]bool
@@ -238,8 +238,8 @@ func (r *run) reading(kind string) (*reading, error) {
 	if declared < 0 && !r.k.Any {
 		return nil, fmt.Errorf("the connector %s hands over %s, which it does not declare", r.k.Name, kind)
 	}
-	adds, known := r.k.Sent && r.k.Kinds[declared].Occurred != "", map[string]*record.Known{}
-	if !adds || r.sent > fewSent {
+	few, known := r.k.Sent && r.sent <= fewSent && r.k.Kinds[declared].Occurred != "", map[string]*record.Known{}
+	if !few {
 		var err error
 		if known, err = r.c.Book.Known(r.ctx, kind, r.conn.Name); err != nil {
 			return nil, err
@@ -249,7 +249,7 @@ func (r *run) reading(kind string) (*reading, error) {
 		k = r.unread(kind)
 	}
 	k.known, k.before, k.unseen = known, map[string]int64{}, map[string]int64{}
-	if k.adds = adds; adds {
+	if k.few = few; few {
 		return k, nil
 	}
 	k.census = populate(known)
@@ -291,7 +291,7 @@ func (r *run) Item(it connector.Item) error {
 	}
 	o := record.Observation{Kind: it.Kind, Key: it.Key, Scope: it.Scope, Label: it.Label, Raw: it.Raw, Body: it.Body, Occurred: it.Occurred}
 	known := k.known[it.Key]
-	if known == nil && k.adds && r.sent <= fewSent {
+	if known == nil && k.few {
 		if known, err = r.c.Book.KnownAs(r.ctx, it.Kind, r.conn.Name, it.Key); err != nil {
 			return err
 		}

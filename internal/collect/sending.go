@@ -386,14 +386,22 @@ func (c *Collector) hand(ctx context.Context, s Sending, out connector.Sink) err
 	}
 	for kind := range strings.SplitSeq(s.Kinds, ",") {
 		for _, scope := range scopes {
-			if s.State == Ready {
+			switch {
+			case s.State == Ready && c.event(kind): // no sending says that another did not happen
+				out.Through(kind, scope, s.Heard.Time())
+			case s.State == Ready:
 				out.Complete(kind, scope)
-			} else {
+			default:
 				out.Missing(connector.Gap{Kind: kind, Scope: scope, Reason: "The sender did not say that this was everything; it was last heard of at " + s.Heard.Time().UTC().Format(time.RFC3339) + "."})
 			}
 		}
 	}
 	return nil
+}
+
+func (c *Collector) event(kind string) bool {
+	k, err := c.Book.Kinds.Named(kind)
+	return err == nil && k.Occurred != ""
 }
 
 // happened is when an item happened: as it says beside its body, or in it.

@@ -124,7 +124,7 @@ func part(table string) string {
 		return "ledger"
 	case "series", "result", "result_tally", "result_history":
 		return "answers of checks"
-	case "exchange", "coverage", "connection_state", "event_mark", "confirmation":
+	case "exchange", "coverage", "connection_state", "event_mark", "confirmation", "sending", "sending_batch":
 		return "runs and coverage"
 	}
 	return "everything else"

@@ -26,6 +26,7 @@ func Connector() connector.Connector {
 		Help: "Takes what other tools send: deployments, test runs, backups, or any kind that is read from sources. Each connection has a token of its own and takes only the kinds it was made for.",
 		Settings: []connector.Setting{{Name: "kinds", Title: "Kinds", Required: true,
 			Help: "What may be sent, parted by commas, such as ci_deployment, test_run, backup_job, restore_test."}},
+		Tried: "Runs of up to a million records over HTTP, with the sender and the server killed in the middle.",
 		Kinds: Kinds(),
 		Read: func(context.Context, connector.Values, connector.Sink) error {
 			return fault.New(fault.Invalid, "Nothing is read from a connection that is sent to.")

@@ -188,7 +188,9 @@ func kind(err error) error {
 
 func (db *DB) beginWrite(ctx context.Context) (*sql.Tx, error) {
 	if db.Engine == SQLite {
-		return db.conn.BeginTx(ctx, nil)
+		// What ctx ends are the statements; the transaction is ended by Write. Left to database/sql, its rollback runs beside the
+		// next transaction's begin on the one connection.
+		return db.conn.BeginTx(context.WithoutCancel(ctx), nil)
 	}
 	t, err := db.write.BeginTx(ctx, nil)
 	if err != nil {

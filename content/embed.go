@@ -23,3 +23,8 @@ var Check embed.FS
 //
 //go:embed policy
 var Policy embed.FS
+
+// Mapping holds mapping/*.yaml, the controls that rules of other tools speak for.
+//
+//go:embed mapping/*.yaml
+var Mapping embed.FS

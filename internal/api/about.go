@@ -37,11 +37,18 @@ type Kept struct {
 	Size   int64  `json:"size"`
 }
 
+// keepsFile reports whether records of the kind have a file that is kept here. What a source calls sha256 is of a file there.
+func keepsFile(k *record.Kind) bool {
+	_, sum := k.FieldNamed("sha256")
+	_, name := k.FieldNamed("file_name")
+	return sum && (name || !k.Collected)
+}
+
 // aboutRoutes are the comments and files of records of a kind. What is said in a room of its own stays in that room's kinds.
 func (s *server) aboutRoutes(k *record.Kind) []route {
 	var routes []route
 	base := recordsPath + "/" + k.Name + "/{key}"
-	if _, ok := k.FieldNamed("sha256"); ok && !k.Collected {
+	if keepsFile(k) {
 		routes = append(routes, route{method: "GET", path: base + "/file", id: "file-of-" + k.Name, tag: k.Name, summary: "Its file",
 			query: []param{asOf()}, media: []string{"application/octet-stream"}, serve: func(x *call) (any, error) { return x.ownFile(k) }})
 	}

@@ -70,7 +70,7 @@ func dropFile(ctx context.Context, book *record.Book, blobs blob.Store, sum stri
 		return nil // never was a file of ours
 	}
 	for _, k := range book.Kinds.All() {
-		if _, ok := k.FieldNamed("sha256"); !ok || k.Collected {
+		if !keepsFile(k) {
 			continue
 		}
 		list, err := ever(ctx, book, k, "sha256", sum)

@@ -5,11 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path"
 	"strings"
 
 	"tickmark/internal/access"
 	"tickmark/internal/collect"
+	"tickmark/internal/connector/result"
 	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/workspace"
 )
 
 // PushPath is where runs of pushed records are looked at; recordsPath takes them.
@@ -39,6 +44,10 @@ func (s *server) pushRoutes() []route {
 			help: "A run is begun by its first message, grows by batches of at most 8 MiB and ends when you say how many items it has. Every message may be sent again: what arrived is not taken twice. " +
 				"A run that is never completed closes nothing and vouches for nothing; what arrived of it is kept after a day. It takes a token made for the connection.",
 			body: s.schemaOf(Push{}), answer: answer, serve: (*call).push},
+		{method: "POST", path: PushPath + "/{connection}", id: "push-result", tag: "Push", summary: "Send what a scanner or another tool wrote",
+			help:  "The format is known by the content. The file is kept as it is and taken whole or not at all; it speaks for its own scan, one tool on one target, and closes what a scan of the same before found and this one does not. It takes a token made for a connection to results.",
+			query: []param{needed("name", "the file's name."), asked("target", "What was scanned, where the file does not say."), asked("command", "How the tool was called."), yes("preview", "Only say what it would change.")},
+			file:  []string{"application/octet-stream", "application/json", "application/xml", "text/csv"}, answer: s.schemaOf(ResultTaken{}), serve: (*call).result},
 		{method: "GET", path: PushPath + "/{connection}/{run}", id: "get-push", tag: "Push", summary: "How far a run of pushed records is, and which batches arrived",
 			answer: answer, serve: func(c *call) (any, error) { return c.pushed(c.r.PathValue("connection"), c.r.PathValue("run")) }},
 	}
@@ -106,4 +115,53 @@ func (c *call) pushed(connection, run string) (any, error) {
 		return nil, fmt.Errorf("look at a run: %w", err)
 	}
 	return Pushed{s, batches}, nil
+}
+
+// ResultTaken says what a result of another tool changed, or would change.
+type ResultTaken struct {
+	Format   string          `json:"format"`
+	Scans    []result.Scan   `json:"scans"`
+	Items    int             `json:"items"`
+	Unmapped []string        `json:"unmapped,omitempty" doc:"Rules that no control is named for."`
+	SHA256   string          `json:"sha256"`
+	Run      int64           `json:"number,omitempty"`
+	Kinds    []collect.Tally `json:"kinds"`
+}
+
+func (c *call) result() (any, error) {
+	name := c.r.PathValue("connection")
+	if err := c.sends(name); err != nil {
+		return nil, err
+	}
+	t, err := os.CreateTemp("", "tickmark-result-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(t.Name())
+	defer t.Close()
+	if _, err := io.Copy(t, c.r.Body); err != nil {
+		return nil, err
+	}
+	ctx := c.r.Context()
+	f, err := result.FromDisk(ctx, t.Name(), result.Options{Name: path.Base(c.text("name")), Target: c.text("target"), Command: c.text("command"), At: c.s.Book.Log.Clock(), Mapping: workspace.Mapping()}, nil)
+	if err != nil {
+		return nil, err
+	}
+	r := f.Report()
+	out := ResultTaken{Format: r.Format, Scans: r.Scans, Items: r.Items, Unmapped: r.Unmapped, SHA256: r.Scans[0].SHA256}
+	h := collect.Handed{Kinds: r.Kinds, Origin: record.Forwarded, Read: f.Hand}
+	if c.flag("preview") {
+		sum, err := c.s.Collector.Preview(ctx, name, h)
+		out.Kinds = sum.Kinds
+		return out, err
+	}
+	if _, err := t.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	if _, _, err := c.s.Blobs.Put(ctx, t, fileLimit); err != nil {
+		return nil, err
+	}
+	sum, err := c.s.Collector.Take(ctx, record.Job("connection:"+name), name, h, nil)
+	out.Run, out.Kinds = sum.Number, sum.Kinds
+	return out, err
 }

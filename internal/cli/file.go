@@ -17,13 +17,21 @@ import (
 )
 
 type importCommand struct {
-	File   string `arg:"" help:"A CSV, XLSX, JSON or JSON lines file."`
-	Kind   string `required:"" help:"The kind that its rows are."`
-	Map    string `placeholder:"FILE" help:"A mapping from the file's columns to fields."`
+	File   string `arg:"" help:"A CSV, XLSX, JSON or JSON lines file; or, without --kind, what a scanner or another tool wrote."`
+	Kind   string `help:"The kind that its rows are. Without it the file is the result of a tool, known by its content."`
+	Map    string `placeholder:"FILE" help:"With --kind, a mapping from the file's columns to fields; otherwise one from the tool's rules to controls."`
 	Reason string `help:"Why; it stays on record."`
+
+	Connection string `default:"results" help:"Of a tool's result: which connection it belongs to; it is made when it is not there."`
+	Target     string `help:"Of a tool's result: what was scanned, where the file does not say; a name for the part, where only a part was."`
+	Command    string `help:"Of a tool's result: how the tool was called; it stays on record."`
+	Preview    bool   `help:"Of a tool's result: say what it would change, and change nothing."`
 }
 
 func (c *importCommand) Run(s *session) error {
+	if c.Kind == "" {
+		return s.with(func(w *workspace.Workspace, me access.Session) error { return c.result(s, w, me) })
+	}
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
 		k, err := w.Book.Kinds.Named(c.Kind)
 		if err != nil {

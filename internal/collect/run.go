@@ -38,6 +38,50 @@ type Progress func(connection, kind string, done, total int)
 // Run collects one connection. The run's record says what was read and what was not; an error is returned only when there
 // is no such connection, it is being collected already, or the workspace cannot be written.
 func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Summary, error) {
+	return c.run(ctx, name, progress, nil)
+}
+
+// Handed is what a person or a program gives to a connection at once: a file that a connector of that sort understood.
+type Handed struct {
+	Kinds  []string // that it speaks for
+	Origin record.Origin
+	Read   func(context.Context, connector.Sink) error
+}
+
+// Take runs a connection that reads no source itself with what is handed to it.
+func (c *Collector) Take(ctx context.Context, by record.Authority, name string, h Handed, progress Progress) (Summary, error) {
+	kind, err := c.Book.Kinds.Named(ConnectionKind)
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := by.May(ctx, "connect", kind); err != nil {
+		return Summary{}, err
+	}
+	return c.run(ctx, name, progress, &h)
+}
+
+// Preview says what taking something would change, and writes nothing. The connection need not be there yet.
+func (c *Collector) Preview(ctx context.Context, name string, h Handed) (Summary, error) {
+	k, err := c.handed(connector.Connector{Sent: true}, h)
+	if err != nil {
+		return Summary{}, err
+	}
+	r := &run{c: c, conn: Connection{Name: name}, k: k, ctx: ctx, dry: true, kinds: map[string]*reading{}, sum: Summary{Connection: name, Started: c.Book.Log.Clock().UTC()}}
+	if err := k.Read(ctx, nil, r); err != nil {
+		return r.sum, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.kinds)) {
+		t := r.kinds[name]
+		for scope := range t.complete {
+			t.tally.Closed += t.unseen[scope]
+		}
+		r.sum.Kinds = append(r.sum.Kinds, t.tally)
+	}
+	r.sum.Missing = r.gaps
+	return r.sum, nil
+}
+
+func (c *Collector) run(ctx context.Context, name string, progress Progress, handed *Handed) (Summary, error) {
 	conn, err := c.Connection(ctx, name)
 	if err != nil {
 		return Summary{}, err
@@ -58,7 +102,14 @@ func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Su
 		return Summary{}, err
 	}
 	var sent Sending
-	if k.Sent {
+	switch {
+	case handed != nil && !k.Sent:
+		return Summary{}, fault.New(fault.Denied, "Nothing can be given to %s: Tickmark reads it itself.", conn.Name)
+	case handed != nil:
+		if k, err = c.handed(k, *handed); err != nil {
+			return Summary{}, err
+		}
+	case k.Sent:
 		if k, sent, err = c.takeOver(ctx, conn, k); err != nil {
 			return Summary{}, err
 		}
@@ -91,7 +142,7 @@ func (c *Collector) Run(ctx context.Context, name string, progress Progress) (Su
 	}
 	stopped := r.ctx.Err() != nil
 	r.ctx = context.WithoutCancel(r.ctx)
-	if err := r.end(err); err != nil || !k.Sent || stopped {
+	if err := r.end(err); err != nil || sent.ID == "" || stopped {
 		return r.sum, err
 	}
 	return r.sum, c.taken(r.ctx, sent, r.sum.Number)
@@ -165,6 +216,7 @@ type run struct {
 	before    []byte // the connector's state after the last complete run; nil when the last run was not complete
 	state     []byte // for the next run
 	broken    error
+	dry       bool  // nothing is written
 	sent      int64 // items that were sent, where the connector reads nothing itself
 
 	batches chan []*record.Observed // to the writer; nil when none is under way
@@ -309,6 +361,9 @@ func (r *run) Item(it connector.Item) error {
 		err = r.compose(k, &o, it.Parts)
 	}
 	if err == nil {
+		err = r.since(&o, known)
+	}
+	if err == nil {
 		ob, err = r.c.Book.Observe(r.collection(), o, known)
 	}
 	if err != nil {
@@ -344,6 +399,9 @@ func (r *run) Item(it connector.Item) error {
 	}
 	if h, ok := ob.Hash(); ok {
 		k.census.changed(known, h)
+	}
+	if r.dry {
+		return nil
 	}
 	if k.pending = append(k.pending, ob); len(k.pending) >= batchSize {
 		return r.flush(k)
@@ -401,6 +459,45 @@ func (r *run) compose(k *reading, o *record.Observation, parts []connector.Part)
 	}
 	o.Raw, o.Body = raw, b
 	return nil
+}
+
+// since writes down when a state was first seen where its source does not say: as it stands while the record is open, or now.
+func (r *run) since(o *record.Observation, known *record.Known) error {
+	kind, err := r.c.Book.Kinds.Named(o.Kind)
+	if err != nil || kind.Since == "" {
+		return err
+	}
+	src := o.Body
+	if src == nil {
+		src = o.Raw
+	}
+	var body map[string]json.RawMessage
+	if err := json.Unmarshal(src, &body); err != nil {
+		return fault.New(fault.Invalid, "It is not a JSON object: %w.", err)
+	}
+	if v := body[kind.Since]; v != nil && string(v) != "null" {
+		return nil
+	}
+	at, err := json.Marshal(r.sum.Started.UTC().Format(time.RFC3339))
+	if err != nil {
+		return err
+	}
+	if known != nil && known.Record != 0 {
+		v, err := r.c.Book.GetFrom(r.ctx, o.Kind, o.Key, r.conn.Name, 0, record.Company)
+		if err != nil {
+			return err
+		}
+		var before map[string]json.RawMessage
+		if err := json.Unmarshal(v.Body, &before); err != nil && !v.Erased {
+			return err
+		}
+		if before[kind.Since] != nil {
+			at = before[kind.Since]
+		}
+	}
+	body[kind.Since] = at
+	o.Body, err = json.Marshal(body)
+	return err
 }
 
 func bytesOf(b []byte) []byte { return append(make([]byte, 0, 2*len(b)), b...) }

@@ -330,6 +330,20 @@ func (c *Collector) takeOver(ctx context.Context, conn Connection, k connector.C
 	return k, s, nil
 }
 
+// handed makes the connector of a run that hands over what was given.
+func (c *Collector) handed(k connector.Connector, h Handed) (connector.Connector, error) {
+	k.Kinds, k.Origin = nil, h.Origin
+	for _, name := range h.Kinds {
+		kind, err := c.sentKind(name)
+		if err != nil {
+			return k, err
+		}
+		k.Kinds = append(k.Kinds, *kind)
+	}
+	k.Read = func(ctx context.Context, _ connector.Values, out connector.Sink) error { return h.Read(ctx, out) }
+	return k, nil
+}
+
 // hand gives every item of a sending to a run.
 func (c *Collector) hand(ctx context.Context, s Sending, out connector.Sink) error {
 	type batch struct {

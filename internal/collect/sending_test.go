@@ -262,3 +262,80 @@ func BenchmarkSending(b *testing.B) {
 		b.ReportMetric(float64(n)/time.Since(start).Seconds(), "records/s")
 	}
 }
+
+var flaw = record.Kind{Name: "flaw", Label: "id", Since: "seen", Collected: true, Fields: []record.Field{{Name: "id", Type: record.Text}, {Name: "seen", Type: record.Time}}}
+
+func TestWhatIsHandedOverIsSeenSinceItCameAndPreviewedBeforeItIsTaken(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx, me := context.Background(), record.Job("person:ada")
+		c := collectorOf(t, db, &shelf{}, box, flaw)
+		c.Connectors = append(c.Connectors, connector.Connector{Name: "results", Title: "Results", Sent: true, Origin: record.Uploaded})
+		if _, err := c.Add(ctx, me, collect.Connection{Name: "results", Connector: "results"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		c.Book.Log.Clock = func() time.Time { return now }
+		file := func(bodies ...string) collect.Handed {
+			return collect.Handed{Kinds: []string{"flaw"}, Origin: record.Uploaded, Read: func(_ context.Context, out connector.Sink) error {
+				for _, b := range bodies {
+					if err := out.Item(connector.Item{Kind: "flaw", Key: b[7:8], Scope: "s", Raw: []byte(b)}); err != nil {
+						return err
+					}
+				}
+				out.Complete("flaw", "s")
+				return nil
+			}}
+		}
+		both := file(`{"id":"a"}`, `{"id":"b","seen":"2025-01-01T00:00:00Z"}`)
+		before, err := c.Book.Log.Head(ctx, c.Book.DB)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := c.Preview(ctx, "results", both)
+		if err != nil || sum.Kinds[0].New != 2 || count(t, c, "flaw") != 0 {
+			t.Fatalf("%+v %v", sum, err)
+		}
+		if after, err := c.Book.Log.Head(ctx, c.Book.DB); err != nil || after.Size != before.Size {
+			t.Errorf("a preview wrote: %v", err)
+		}
+		if sum, err = c.Take(ctx, me, "results", both, nil); err != nil || sum.Outcome != collect.Complete {
+			t.Fatalf("%+v %v", sum, err)
+		}
+		now = now.Add(48 * time.Hour)
+		changed := file(`{"id":"a","more":1}`, `{"id":"b","seen":"2025-01-01T00:00:00Z"}`)
+		if sum, err = c.Take(ctx, me, "results", both, nil); err != nil || sum.Kinds[0].Changed != 0 {
+			t.Errorf("the same again is a change: %+v %v", sum.Kinds, err)
+		}
+		if sum, err = c.Take(ctx, me, "results", changed, nil); err != nil || sum.Kinds[0].Changed != 1 {
+			t.Errorf("%+v %v", sum.Kinds, err)
+		}
+		seen := func(key string) string {
+			v, err := c.Book.GetFrom(ctx, "flaw", key, "results", 0, record.Company)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var b struct{ Seen string }
+			if err := json.Unmarshal(v.Body, &b); err != nil {
+				t.Fatal(err)
+			}
+			return b.Seen
+		}
+		if seen("a") != "2026-03-01T12:00:00Z" || seen("b") != "2025-01-01T00:00:00Z" {
+			t.Errorf("seen since %s and %s", seen("a"), seen("b"))
+		}
+		gone := file(`{"id":"b","seen":"2025-01-01T00:00:00Z"}`)
+		if sum, err = c.Preview(ctx, "results", gone); err != nil || sum.Kinds[0].Closed != 1 || count(t, c, "flaw") != 2 {
+			t.Errorf("%+v %v", sum.Kinds, err)
+		}
+		if _, err = c.Take(ctx, me, "results", gone, nil); err != nil || count(t, c, "flaw") != 1 {
+			t.Error(err)
+		}
+		now = now.Add(time.Hour)
+		if _, err = c.Take(ctx, me, "results", changed, nil); err != nil || seen("a") != "2026-03-03T13:00:00Z" {
+			t.Errorf("what came back is seen since %s: %v", seen("a"), err)
+		}
+		if _, err := c.Take(ctx, me, "shelf", both, nil); !fault.Is(err, fault.Denied) {
+			t.Errorf("a connection that Tickmark reads was given something: %v", err)
+		}
+	})
+}

@@ -75,6 +75,7 @@ type Kind struct {
 	Key      string // CEL or field name giving an authored record's key when the writer gives none; empty: a random id
 	Label    string // the field shown as the record's name; Key when empty
 	Occurred string // the field that holds when an event happened; empty for things that are states
+	Since    string // of a collected state, the time at which it was first seen: kept while the record is open, where its source says none
 	Fields   []Field
 	Views    []View
 	States   *Machine // nil when the kind has no life cycle

@@ -67,7 +67,7 @@ func (k *Kind) check() error {
 			return fmt.Errorf("field %s is secret, so it must be text", f.Name)
 		}
 	}
-	for _, name := range []string{k.Label, k.Occurred} {
+	for _, name := range []string{k.Label, k.Occurred, k.Since} {
 		if name != "" && !seen[name] {
 			return fmt.Errorf("there is no field %s to show or to take the time from", name)
 		}

@@ -19,6 +19,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 
 	"tickmark/content"
 	"tickmark/internal/access"
@@ -39,6 +40,7 @@ import (
 	"tickmark/internal/connector/ldap"
 	"tickmark/internal/connector/okta"
 	"tickmark/internal/connector/push"
+	"tickmark/internal/connector/result"
 	"tickmark/internal/control"
 	"tickmark/internal/evidence"
 	"tickmark/internal/exception"
@@ -106,12 +108,24 @@ func Connectors() []connector.Connector {
 		entra.Connector(),
 		ldap.Connector(),
 		push.Connector(),
+		result.Connector(),
+		result.Folder(Mapping()),
 	}
 	for i, c := range services {
 		services[i] = connector.WithPrivate(c)
 	}
 	return append(services, demo.Connectors(machine.Kinds, repository.Kinds)...)
 }
+
+// Mapping names the controls that rules of other tools speak for, as this release does; a test holds that it can be read.
+var Mapping = sync.OnceValue(func() result.Mapping {
+	files, err := result.Library(content.Mapping)
+	if err != nil {
+		return nil
+	}
+	m, _ := result.ReadMapping(nil, files...)
+	return m
+})
 
 // named finds the kind that the rows of a file are.
 func named(kind string) (*record.Kind, error) {
@@ -150,7 +164,7 @@ func Checks(kinds *record.Kinds, dir string) (*check.Set, *check.Vocabulary, err
 	if dir != "" {
 		own = filepath.Join(dir, "checks")
 	}
-	ids, err := controlIDs()
+	ids, err := ControlIDs()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -158,7 +172,7 @@ func Checks(kinds *record.Kinds, dir string) (*check.Set, *check.Vocabulary, err
 	return set, words, err
 }
 
-func controlIDs() (map[string]bool, error) {
+func ControlIDs() (map[string]bool, error) {
 	items, err := control.Catalogue()
 	if err != nil {
 		return nil, err

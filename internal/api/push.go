@@ -143,7 +143,7 @@ func (c *call) result() (any, error) {
 		return nil, err
 	}
 	ctx := c.r.Context()
-	f, err := result.FromDisk(ctx, t.Name(), result.Options{Name: path.Base(c.text("name")), Target: c.text("target"), Command: c.text("command"), At: c.s.Book.Log.Clock(), Mapping: workspace.Mapping()}, nil)
+	f, err := result.FromDisk(ctx, t.Name(), result.Options{Name: path.Base(c.text("name")), Target: c.text("target"), Command: c.text("command"), At: c.s.Book.Log.Now(), Mapping: workspace.Mapping()}, nil)
 	if err != nil {
 		return nil, err
 	}

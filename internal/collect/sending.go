@@ -120,7 +120,7 @@ func (c *Collector) Receive(ctx context.Context, d Delivery) (Sending, error) {
 	packed := packer().EncodeAll(body, nil)
 	var out Sending
 	err = c.Book.DB.Write(ctx, func(tx *store.Tx) error {
-		now := store.At(c.Book.Log.Clock())
+		now := store.At(c.Book.Log.Now())
 		out, err = store.One[Sending](ctx, tx, "SELECT "+sendingColumns+" FROM sending WHERE connection = $1 AND id = $2", conn.Name, d.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			out, err = c.beginSending(ctx, tx, conn, d, now)
@@ -305,7 +305,7 @@ func (c *Collector) SendingOf(ctx context.Context, connection, id string) (Sendi
 // that were given up.
 func (c *Collector) Waiting(ctx context.Context, connection string) ([]Sending, error) {
 	return store.All[Sending](ctx, c.Book.DB, "SELECT "+sendingColumns+" FROM sending WHERE connection = $1 AND (state = $2 OR state = $3 AND heard < $4) ORDER BY heard, begun, id",
-		connection, Ready, Open, store.At(c.Book.Log.Clock().Add(-givenUp)))
+		connection, Ready, Open, store.At(c.Book.Log.Now().Add(-givenUp)))
 }
 
 // takeOver makes the connector of a run that hands over a sending, or is a fault when none waits.

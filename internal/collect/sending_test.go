@@ -106,7 +106,7 @@ func TestWhatIsSentIsTakenOnceHoweverOftenItIsSent(t *testing.T) {
 func TestOnlyACompleteSendingClosesStatesAndNoneClosesEvents(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		c := sent(t, db)
-		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		now := time.Date(2046, 3, 1, 12, 0, 0, 0, time.UTC)
 		c.Book.Log.Clock = func() time.Time { return now }
 		both := []string{"box", "ship"}
 		deliver(t, c, collect.Delivery{ID: "r1", Kinds: both, Batch: "1", Items: append(items("box", "a", "b"), items("ship", "s")...), Complete: all(3)})
@@ -273,7 +273,7 @@ func TestWhatIsHandedOverIsSeenSinceItCameAndPreviewedBeforeItIsTaken(t *testing
 		if _, err := c.Add(ctx, me, collect.Connection{Name: "results", Connector: "results"}, nil); err != nil {
 			t.Fatal(err)
 		}
-		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		now := time.Date(2046, 3, 1, 12, 0, 0, 0, time.UTC)
 		c.Book.Log.Clock = func() time.Time { return now }
 		file := func(bodies ...string) collect.Handed {
 			return collect.Handed{Kinds: []string{"flaw"}, Origin: record.Uploaded, Read: func(_ context.Context, out connector.Sink) error {
@@ -320,7 +320,7 @@ func TestWhatIsHandedOverIsSeenSinceItCameAndPreviewedBeforeItIsTaken(t *testing
 			}
 			return b.Seen
 		}
-		if seen("a") != "2026-03-01T12:00:00Z" || seen("b") != "2025-01-01T00:00:00Z" {
+		if seen("a") != "2046-03-01T12:00:00Z" || seen("b") != "2025-01-01T00:00:00Z" {
 			t.Errorf("seen since %s and %s", seen("a"), seen("b"))
 		}
 		gone := file(`{"id":"b","seen":"2025-01-01T00:00:00Z"}`)
@@ -331,7 +331,7 @@ func TestWhatIsHandedOverIsSeenSinceItCameAndPreviewedBeforeItIsTaken(t *testing
 			t.Error(err)
 		}
 		now = now.Add(time.Hour)
-		if _, err = c.Take(ctx, me, "results", changed, nil); err != nil || seen("a") != "2026-03-03T13:00:00Z" {
+		if _, err = c.Take(ctx, me, "results", changed, nil); err != nil || seen("a") != "2046-03-03T13:00:00Z" {
 			t.Errorf("what came back is seen since %s: %v", seen("a"), err)
 		}
 		if _, err := c.Take(ctx, me, "shelf", both, nil); !fault.Is(err, fault.Denied) {

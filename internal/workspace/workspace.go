@@ -39,6 +39,7 @@ import (
 	"tickmark/internal/connector/host"
 	"tickmark/internal/connector/ldap"
 	"tickmark/internal/connector/okta"
+	"tickmark/internal/connector/postgres"
 	"tickmark/internal/connector/push"
 	"tickmark/internal/connector/result"
 	"tickmark/internal/control"
@@ -107,6 +108,8 @@ func Connectors() []connector.Connector {
 		endpoint.Connector(),
 		entra.Connector(),
 		ldap.Connector(),
+		postgres.Connector(),
+		postgres.SQL(),
 		push.Connector(),
 		result.Connector(),
 		result.Folder(Mapping()),

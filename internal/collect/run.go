@@ -66,7 +66,7 @@ func (c *Collector) Preview(ctx context.Context, name string, h Handed) (Summary
 	if err != nil {
 		return Summary{}, err
 	}
-	r := &run{c: c, conn: Connection{Name: name}, k: k, ctx: ctx, dry: true, kinds: map[string]*reading{}, sum: Summary{Connection: name, Started: c.Book.Log.Now().UTC()}}
+	r := &run{c: c, conn: Connection{Name: name}, k: k, ctx: ctx, dry: true, kinds: map[string]*reading{}, asked: map[string]*asked{}, sum: Summary{Connection: name, Started: c.Book.Log.Now().UTC()}}
 	if err := k.Read(ctx, nil, r); err != nil {
 		return r.sum, err
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -46,7 +47,7 @@ func (s *server) pushRoutes() []route {
 			body: s.schemaOf(Push{}), answer: answer, serve: (*call).push},
 		{method: "POST", path: PushPath + "/{connection}", id: "push-result", tag: "Push", summary: "Send what a scanner or another tool wrote",
 			help:  "The format is known by the content. The file is kept as it is and taken whole or not at all; it speaks for its own scan, one tool on one target, and closes what a scan of the same before found and this one does not. It takes a token made for a connection to results.",
-			query: []param{needed("name", "the file's name."), asked("target", "What was scanned, where the file does not say."), asked("command", "How the tool was called."), yes("preview", "Only say what it would change.")},
+			query: []param{asked("name", "The file's name."), asked("target", "What was scanned, where the file does not say."), asked("command", "How the tool was called."), yes("preview", "Only say what it would change.")},
 			file:  []string{"application/octet-stream", "application/json", "application/xml", "text/csv"}, answer: s.schemaOf(ResultTaken{}), serve: (*call).result},
 		{method: "GET", path: PushPath + "/{connection}/{run}", id: "get-push", tag: "Push", summary: "How far a run of pushed records is, and which batches arrived",
 			answer: answer, serve: func(c *call) (any, error) { return c.pushed(c.r.PathValue("connection"), c.r.PathValue("run")) }},
@@ -143,7 +144,7 @@ func (c *call) result() (any, error) {
 		return nil, err
 	}
 	ctx := c.r.Context()
-	f, err := result.FromDisk(ctx, t.Name(), result.Options{Name: path.Base(c.text("name")), Target: c.text("target"), Command: c.text("command"), At: c.s.Book.Log.Now(), Mapping: workspace.Mapping()}, nil)
+	f, err := result.FromDisk(ctx, t.Name(), result.Options{Name: cmp.Or(strings.Trim(path.Base(c.text("name")), "./"), "result"), Target: c.text("target"), Command: c.text("command"), At: c.s.Book.Log.Now(), Mapping: workspace.Mapping()}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ func (w World) Gaps() []Gap {
 		f.judged[c.Key] = c
 	}
 	f.scope()
+	f.placed()
 	f.criteria()
 	for _, c := range w.Controls {
 		if bears := f.bears(c.Criteria); c.State != "retired" && len(bears) > 0 && f.needed(c) {
@@ -118,6 +119,24 @@ func (f *finding) scope() {
 	case s.State != "approved":
 		f.add(Gap{ID: id(Scope, "boundary", s.Key), Sort: Scope, What: "The boundary of " + s.Name + " is not approved", Severity: "high", Remedy: "decision", Kind: "system", Key: s.Key,
 			Why: "It is a draft, so what is inside and outside is one person's opinion.", Next: "Have somebody who is none of its authors approve it."})
+	}
+}
+
+func (f *finding) placed() {
+	for _, p := range f.Placed {
+		if p.Lost == 0 {
+			continue
+		}
+		names := strings.Join(p.Names, ", ")
+		if p.Lost > len(p.Names) {
+			names += fmt.Sprintf(" and %d more", p.Lost-len(p.Names))
+		}
+		g := Gap{ID: id(Place, p.Source, p.Kind), Sort: Place, What: fmt.Sprintf("%d of %d %s of %s belong to no system", p.Lost, p.Of, strings.ToLower(p.Title), p.Source), Severity: "medium", Remedy: "decision", Criteria: f.bears([]string{"CC2.1", "CC6.1"}),
+			Why: "No boundary speaks of them: " + names + ".", Next: "Name them as a component of a system, or as one that is outside, with the reason."}
+		if f.System != nil {
+			g.Kind, g.Key = "system", f.System.Key
+		}
+		f.add(g)
 	}
 }
 

@@ -16,6 +16,7 @@ type Sort string
 // The sorts, in the order in which a list shows them.
 const (
 	Scope       Sort = "scope"       // nothing says what will be examined
+	Place       Sort = "place"       // what a source reads belongs to no system, and nothing says that it is outside
 	Criterion   Sort = "criterion"   // a criterion in scope without a control in operation
 	Owner       Sort = "owner"       // a control without an owner who is here
 	Approval    Sort = "approval"    // a control that nobody approved
@@ -30,13 +31,13 @@ const (
 
 // Sorts are all of them, in order.
 func Sorts() []Sort {
-	return []Sort{Scope, Criterion, Owner, Approval, Operation, Proof, Requirement, Failing, Unknown, Policy, Commitment}
+	return []Sort{Scope, Place, Criterion, Owner, Approval, Operation, Proof, Requirement, Failing, Unknown, Policy, Commitment}
 }
 
 // Title is the sort in words, as a heading.
 func (s Sort) Title() string {
 	return map[Sort]string{
-		Scope: "Scope not settled", Criterion: "Criterion without a control in operation", Owner: "Control without an owner", Approval: "Control not approved",
+		Scope: "Scope not settled", Place: "Outside every boundary, without a reason", Criterion: "Criterion without a control in operation", Owner: "Control without an owner", Approval: "Control not approved",
 		Operation: "Control not in operation", Proof: "Nothing on record shows the control", Requirement: "Evidence missing", Failing: "Check failing", Unknown: "Check unknown",
 		Policy: "Policy missing or not in force", Commitment: "Commitment without a control",
 	}[s]

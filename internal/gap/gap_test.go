@@ -77,10 +77,13 @@ func TestEachThingMissingIsExactlyItsGap(t *testing.T) {
 		spoil func(w *World)
 		want  []string
 	}{
-		"no period":         {func(w *World) { w.Period.Policies, w.Period = nil, nil }, append([]string{"scope:period"}, policiesBut("access-control")...)},
-		"a planned period":  {func(w *World) { w.Period.State = "planned" }, []string{"scope:current"}},
-		"no system":         {func(w *World) { w.System = nil }, []string{"scope:system"}},
-		"a draft boundary":  {func(w *World) { w.System.State = "draft" }, []string{"scope:boundary:production"}},
+		"no period":        {func(w *World) { w.Period.Policies, w.Period = nil, nil }, append([]string{"scope:period"}, policiesBut("access-control")...)},
+		"a planned period": {func(w *World) { w.Period.State = "planned" }, []string{"scope:current"}},
+		"no system":        {func(w *World) { w.System = nil }, []string{"scope:system"}},
+		"a draft boundary": {func(w *World) { w.System.State = "draft" }, []string{"scope:boundary:production"}},
+		"a repository that belongs nowhere": {func(w *World) {
+			w.Placed = []Placed{{Source: "git", Kind: "git_repository", Title: "Repositories", Of: 3, Lost: 1, Names: []string{"shop"}}, {Source: "host", Kind: "host", Of: 2}}
+		}, []string{"place:git:git_repository"}},
 		"a category chosen": {func(w *World) { w.Period.Categories = []string{"security", "privacy"} }, []string{"criterion:P1.1"}},
 		"declared irrelevant": {func(w *World) {
 			w.Period.Categories = []string{"security", "privacy"}

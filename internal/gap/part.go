@@ -34,6 +34,7 @@ func (w World) Parts(gaps []Gap) []Part {
 	if w.System != nil {
 		of[Scope] = 3
 	}
+	of[Place] = len(w.Placed)
 	for _, c := range w.Standing.Criteria {
 		if in[c.ID] {
 			of[Criterion]++
@@ -92,7 +93,7 @@ func (w World) Parts(gaps []Gap) []Part {
 // part names the part of readiness that a sort of gap is missing from.
 func (s Sort) part() string {
 	return map[Sort]string{
-		Scope: "Scope settled", Criterion: "Criteria with a control in operation", Owner: "Controls with an owner", Approval: "Controls approved",
+		Scope: "Scope settled", Place: "Kinds of parts that all belong to a system or are outside", Criterion: "Criteria with a control in operation", Owner: "Controls with an owner", Approval: "Controls approved",
 		Operation: "Approved controls in operation", Proof: "Controls in operation with something on record", Requirement: "Required evidence kept", Failing: "Checks that do not fail",
 		Unknown: "Checks that are answered", Policy: "Policies in force", Commitment: "Commitments kept by a control",
 	}[s]

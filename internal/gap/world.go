@@ -1,20 +1,24 @@
 package gap
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tickmark/internal/approval"
 	"tickmark/internal/check"
+	"tickmark/internal/expr"
 	"tickmark/internal/fault"
 	"tickmark/internal/framework"
 	"tickmark/internal/organisation"
 	"tickmark/internal/period"
 	"tickmark/internal/record"
 	"tickmark/internal/requirement"
+	"tickmark/internal/scope"
 	"tickmark/internal/standing"
 	"tickmark/internal/system"
 )
@@ -24,6 +28,7 @@ type World struct {
 	Now    time.Time // in the organisation's zone
 	Period *period.Period
 	System *system.System
+	Placed []Placed
 
 	Standing     standing.Summary
 	Criteria     []framework.Criterion
@@ -143,7 +148,69 @@ func Load(ctx context.Context, book *record.Book, monitor *check.Monitor, standi
 		return w, err
 	}
 	w.proof()
+	if err := w.place(ctx, book, monitor, at); err != nil {
+		return w, err
+	}
 	return w, w.owners(ctx, book, at)
+}
+
+// Placed counts the records of a kind and source that are parts of systems, and names some that no boundary speaks of.
+type Placed struct {
+	Source, Kind, Title string
+	Of, Lost            int
+	Names               []string // of the first that are lost
+}
+
+const namesShown = 5
+
+// place finds what belongs to no system's boundary and is not said to be outside of one either.
+func (w *World) place(ctx context.Context, book *record.Book, monitor *check.Monitor, at record.Moment) error {
+	var bounds []*scope.Boundary
+	if err := book.EachBody(ctx, book.DB, "system", at, func(v record.Version) error {
+		s, err := system.Read(v)
+		if err != nil || s.State == "retired" {
+			return err
+		}
+		b, err := scope.Of(book.Kinds, s)
+		if err == nil { // one that cannot be asked speaks of nothing, and its own page says so
+			bounds = append(bounds, b)
+		}
+		return nil
+	}); err != nil || len(bounds) == 0 {
+		return err
+	}
+	day, found := w.Now.Format(time.DateOnly), map[[2]string]*Placed{}
+	for _, k := range monitor.Words.Kinds(scope.View) {
+		if err := book.EachBody(ctx, book.DB, k.Name, at, func(v record.Version) error {
+			if v.Erased || v.Dropped != nil {
+				return nil
+			}
+			p := found[[2]string{v.Source, k.Name}]
+			if p == nil {
+				p = &Placed{Source: v.Source, Kind: k.Name, Title: cmp.Or(k.Plural, k.Title)}
+				found[[2]string{v.Source, k.Name}] = p
+			}
+			p.Of++
+			for _, b := range bounds {
+				if in, _ := b.Placed(v, day); in == expr.True {
+					return nil
+				}
+			}
+			if p.Lost++; len(p.Names) < namesShown {
+				p.Names = append(p.Names, cmp.Or(v.Label, v.Key))
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	for _, p := range found {
+		w.Placed = append(w.Placed, *p)
+	}
+	slices.SortFunc(w.Placed, func(a, b Placed) int {
+		return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Kind, b.Kind))
+	})
+	return nil
 }
 
 // proof takes the evidence and what requires it from how the controls stand, where they are read already.

@@ -63,11 +63,39 @@ func Of(kinds *record.Kinds, s system.System) (*Boundary, error) {
 
 func (p part) about(kind string) bool { return len(p.Kinds) == 0 || slices.Contains(p.Kinds, kind) }
 
+// View is offered by the kinds whose records are parts of systems rather than within one: a machine, an account at a
+// provider, a repository. Each belongs to a system's boundary, or is said to be outside.
+const View = "component"
+
+// Placed says whether the boundary speaks of a record on a day, YYYY-MM-DD, as inside or as outside.
+func (b *Boundary) Placed(v record.Version, day string) (expr.Answer, string) {
+	return b.fits(v, day, day, func(part) bool { return true })
+}
+
 // Holds says whether a record, as its version says it, is inside on some day from the first through the last, both
 // YYYY-MM-DD; the sentence says why that cannot be told.
 func (b *Boundary) Holds(v record.Version, first, last string) (expr.Answer, string) {
+	in, why := b.fits(v, first, last, func(p part) bool { return p.Outside == "" })
+	if in == expr.False {
+		return in, why
+	}
+	through := func(p part) bool { return p.Outside != "" && p.From <= first && (p.To == "" || p.To >= last) }
+	switch out, reason := b.fits(v, first, last, through); out {
+	case expr.True:
+		return expr.False, ""
+	case expr.Unknown:
+		return expr.Unknown, reason
+	}
+	return in, why
+}
+
+// fits asks the parts that are wanted.
+func (b *Boundary) fits(v record.Version, first, last string, want func(part) bool) (expr.Answer, string) {
 	answer, why := expr.False, ""
 	for _, p := range b.parts {
+		if !want(p) {
+			continue
+		}
 		if p.From > last || p.To != "" && p.To < first || p.Source != "" && p.Source != v.Source || !p.about(v.Kind) {
 			continue
 		}

@@ -47,6 +47,7 @@ type Component struct {
 	Where       string   `json:"where,omitempty" yaml:"where"`
 	From        string   `json:"from" yaml:"from"`
 	To          string   `json:"to,omitempty" yaml:"to"`
+	Outside     string   `json:"outside,omitempty" yaml:"outside"` // why the records are outside, where it is named to say that
 }
 
 // Data is one sort of data that is kept or passes through.
@@ -138,7 +139,7 @@ func Changed(before, after []map[string]any, today string, approved bool) error 
 func match(list []map[string]any, c map[string]any, approved bool) int {
 	same := []string{"name", "type", "from"}
 	if approved {
-		same = append(same, "source", "kinds", "where")
+		same = append(same, "source", "kinds", "where", "outside")
 	}
 	for i, old := range list {
 		all := true

@@ -31,7 +31,8 @@ func Kind() record.Kind {
 				{Name: "source", Title: "Source", Type: record.Text, Help: "The connection whose records are this part; empty for all."},
 				{Name: "kinds", Type: record.Text, List: true, Help: "Kinds of record that are this part, such as host_account."},
 				{Name: "where", Title: "Only where", Type: record.Text, Help: "A condition over r that narrows them, such as r.name.startsWith(\"prod-\")."},
-				{Name: "from", Title: "From", Type: record.Date, Required: true, Help: "First day inside; today or later when it is added."},
+				{Name: "outside", Title: "Outside, because", Type: record.Text, Help: "Only for what is named to say that it is outside: why. Empty for what is inside."},
+				{Name: "from", Title: "From", Type: record.Date, Required: true, Help: "First day; today or later when it is added."},
 				{Name: "to", Title: "Through", Type: record.Date, Help: "Last day inside; empty while it belongs."},
 			}},
 			{Name: "data", Title: "Data", Type: record.Object, List: true, Hidden: true, Help: "What data is kept or passes through.", Fields: []record.Field{

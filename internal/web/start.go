@@ -224,7 +224,7 @@ func typedAnswers(step string, f url.Values, st *guide.State) guide.Answers {
 		for i := range rows(f, "c") {
 			n := fmt.Sprintf("c.%d.", i)
 			x.Components = append(x.Components, system.Component{Name: line(n + "name"), Type: line(n + "type"), Description: line(n + "description"), Source: line(n + "source"), Kinds: kept(st, line(n+"name"), line(n+"from")).Kinds,
-				Where: kept(st, line(n+"name"), line(n+"from")).Where, From: line(n + "from"), To: line(n + "to")})
+				Where: kept(st, line(n+"name"), line(n+"from")).Where, Outside: kept(st, line(n+"name"), line(n+"from")).Outside, From: line(n + "from"), To: line(n + "to")})
 		}
 		for i := range rows(f, "d") {
 			n := fmt.Sprintf("d.%d.", i)

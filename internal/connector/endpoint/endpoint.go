@@ -73,7 +73,7 @@ func kind() record.Kind {
 			{Name: "headers", Type: record.Text, List: true, Help: "Which protective headers are sent: " + strings.Join(watched, ", ") + "."},
 			{Name: "plain", Type: record.Choice, Choices: []string{plainClosed, plainRedirects, plainServes}, Help: "For port 443: what port 80 does."},
 		},
-		Views: []record.View{{Name: "certificate", Where: "r.reached == true", Fields: map[string]string{
+		Views: []record.View{{Name: "component", Fields: map[string]string{"id": "r.endpoint", "name": "r.endpoint"}}, {Name: "certificate", Where: "r.reached == true", Fields: map[string]string{
 			"id": "r.endpoint", "name": "r.host", "not_after": "r.certificate.not_after",
 		}}},
 	}

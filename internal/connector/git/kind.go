@@ -40,6 +40,7 @@ func repositoryKind() record.Kind {
 				{Name: "credentials_in_url", Type: record.Bool, Help: "The configured address holds a password or token in plain text."},
 			}},
 		},
+		Views: []record.View{{Name: "component", Fields: map[string]string{"id": "r.name", "name": "r.name"}}},
 	}
 }
 

@@ -57,7 +57,7 @@ func hostKind() record.Kind {
 		record.Field{Name: "firewall", Type: record.Bool, Help: "Something judges incoming packets."},
 		record.Field{Name: "updated", Type: record.Bool, Help: "No security update waits to be installed."},
 	)
-	k.Views = []record.View{{Name: "device", Fields: map[string]string{
+	k.Views = []record.View{{Name: "component", Fields: map[string]string{"id": `r.machine`, "name": `r.hostname`}}, {Name: "device", Fields: map[string]string{
 		"id": `r.machine`, "name": `r.hostname`, "os": `r.os`, "os_version": `r.version`, "encrypted": `r.encrypted`, "firewall": `r.firewall`, "updated": `r.updated`,
 	}}}
 	return k

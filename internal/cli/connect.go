@@ -160,7 +160,12 @@ func (connectList) Run(s *session) error {
 type connectKinds struct{}
 
 func (connectKinds) Run(s *session) error {
-	for _, k := range workspace.Connectors() {
+	own, wrong := workspace.Own(cmp.Or(s.flags.Data, "tickmark-data"))
+	all := workspace.Connectors()
+	for _, c := range own {
+		all = append(all, c.Connector)
+	}
+	for _, k := range all {
 		if k.Demonstration {
 			continue
 		}
@@ -171,6 +176,9 @@ func (connectKinds) Run(s *session) error {
 		for _, p := range k.Permissions {
 			s.fact("  permission  %s  %s (%s)", p.Name, p.Why, strings.Join(p.Kinds, ", "))
 		}
+	}
+	for _, err := range wrong {
+		s.say("A connector of this workspace's own cannot be used: %s", printable(err.Error()))
 	}
 	return nil
 }

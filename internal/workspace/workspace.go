@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"os"
 	"os/user"
@@ -30,6 +31,7 @@ import (
 	"tickmark/internal/commitment"
 	"tickmark/internal/connector"
 	"tickmark/internal/connector/aws"
+	"tickmark/internal/connector/declared"
 	"tickmark/internal/connector/demo"
 	"tickmark/internal/connector/endpoint"
 	"tickmark/internal/connector/entra"
@@ -92,6 +94,7 @@ type Workspace struct {
 	Words   *check.Vocabulary
 	Paper   *document.Renderer
 	Anchors *anchor.Keeper
+	Wrong   []error      // what stands in the way of connectors of its own
 	Lost    *ledger.Loss // with Restored: what the database lacks; nil for nothing
 }
 
@@ -139,8 +142,18 @@ func named(kind string) (*record.Kind, error) {
 	return kinds.Named(kind)
 }
 
-// Kinds are all kinds of this release.
-func Kinds() (*record.Kinds, error) {
+// Own reads the connectors that the workspace's own folder, connectors/ in dir, declares. What is wrong with one stops nothing
+// else.
+func Own(dir string) ([]declared.Text, []error) {
+	kinds, err := Kinds()
+	if err != nil {
+		return nil, []error{err}
+	}
+	return declared.Load(filepath.Join(dir, "connectors"), Connectors(), kinds.All())
+}
+
+// Kinds are all kinds of this release, and those of connectors of the workspace's own.
+func Kinds(own ...connector.Connector) (*record.Kinds, error) {
 	controls := control.Kind()
 	controls.Follows = requirement.OfControl
 	list := []record.Kind{
@@ -149,7 +162,7 @@ func Kinds() (*record.Kinds, error) {
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(), retention.Kind(),
 	}
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
-	for _, c := range Connectors() {
+	for _, c := range append(Connectors(), own...) {
 		if !c.Demonstration { // whose kinds are those of others
 			list = append(list, c.Kinds...)
 		}
@@ -248,7 +261,16 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	kinds, err := Kinds()
+	own, wrong := Own(w.Data)
+	for _, err := range wrong {
+		slog.WarnContext(ctx, "a connector of the workspace's own cannot be used", "err", err)
+	}
+	w.Wrong = wrong
+	collected, declaring, err := w.declared(ctx, own)
+	if err != nil {
+		return err
+	}
+	kinds, err := Kinds(declaring...)
 	if err != nil {
 		return err
 	}
@@ -262,9 +284,64 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 	w.Words = words
 	w.Monitor = check.NewMonitor(w.Book, words, set)
 	w.Anchors = &anchor.Keeper{Book: w.Book, Dir: filepath.Join(w.Data, "mirror")}
-	w.Collect = &collect.Collector{Book: w.Book, Keys: w.Keys, Connectors: Connectors(), Release: Release()}
+	w.Collect = &collect.Collector{Book: w.Book, Keys: w.Keys, Connectors: append(Connectors(), collected...), Release: Release()}
 	w.Gate, err = access.Open(access.Options{Book: w.Book, Log: w.Log, Keys: w.Keys, BaseURL: w.BaseURL})
 	return err
+}
+
+// declared are the connectors of the workspace's own that can be collected, and with them those that once could: their kinds
+// are needed to read what they said. For that the database keeps each text that could be used.
+func (w *Workspace) declared(ctx context.Context, own []declared.Text) (collected, declaring []connector.Connector, err error) {
+	type row struct {
+		Name  string `db:"name"`
+		Value []byte `db:"value"`
+	}
+	const mark = "connector:"
+	rows, err := store.All[row](ctx, w.DB, "SELECT name, value FROM meta WHERE name LIKE $1 ORDER BY name", mark+"%")
+	if err != nil {
+		return nil, nil, err
+	}
+	kept := map[string][]byte{}
+	for _, r := range rows {
+		kept[strings.TrimPrefix(r.Name, mark)] = r.Value
+	}
+	kinds := map[string]bool{}
+	release, err := Kinds()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, k := range release.All() {
+		kinds[k.Name] = true
+	}
+	for _, c := range own {
+		collected = append(collected, c.Connector)
+		for _, k := range c.Kinds {
+			kinds[k.Name] = true
+		}
+		sum := sha256.Sum256(c.Text)
+		if name := c.Name + ":" + hex.EncodeToString(sum[:8]); kept[name] == nil {
+			err := w.DB.Write(ctx, func(tx *store.Tx) error {
+				return store.InsertOr(ctx, tx, "meta", []string{"name", "value"}, "ON CONFLICT (name) DO UPDATE SET value = excluded.value", [][]any{{mark + name, c.Text}})
+			})
+			if err != nil {
+				return nil, nil, fmt.Errorf("keep what the connector %s declares: %w", c.Name, err)
+			}
+		}
+	}
+	declaring = slices.Clone(collected)
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		c, err := declared.Parse(kept[name])
+		if err != nil {
+			slog.WarnContext(ctx, "a text of a connector that was kept cannot be used", "connector", name, "err", err)
+			continue
+		}
+		c.Kinds = slices.DeleteFunc(c.Kinds, func(k record.Kind) bool { return kinds[k.Name] })
+		for _, k := range c.Kinds {
+			kinds[k.Name] = true
+		}
+		declaring = append(declaring, c)
+	}
+	return collected, declaring, nil
 }
 
 // Close closes the workspace.

@@ -27,6 +27,9 @@ func TestADeclaredConnectorConforms(t *testing.T) {
 	if n := strings.Count(text, "\n"); n > 65 {
 		t.Errorf("Okta takes %d lines", n)
 	}
+	if manual, err := os.ReadFile("../../../docs/connectors.md"); err != nil || !strings.Contains(string(manual), text) {
+		t.Errorf("docs/connectors.md does not show it as it is: %v", err)
+	}
 	c, err := declared.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)

@@ -52,12 +52,13 @@ func (r *rest) events(ctx context.Context, l List, over parent, scope string) er
 		list = list[:min(1, len(list))]
 	}
 	var done time.Time
+	spared := &spare{}
 	for batch := range slices.Chunk(list, cmp.Or(r.Parallel, 4)) {
 		group, ctx := r.group(ctx)
 		var mu sync.Mutex
 		for _, e := range batch {
 			group.Go(func() error {
-				g, err := r.event(ctx, l, e.Item, over)
+				g, err := r.event(ctx, l, e.Item, over, spared)
 				mu.Lock()
 				defer mu.Unlock()
 				gap = cmp.Or(gap, g)
@@ -86,18 +87,50 @@ func (r *rest) events(ctx context.Context, l List, over parent, scope string) er
 }
 
 // event hands over one with all its parts, or says why not.
-func (r *rest) event(ctx context.Context, l List, it Item, over parent) (*Gap, error) {
+func (r *rest) event(ctx context.Context, l List, it Item, over parent, spared *spare) (*Gap, error) {
 	if gap, err := r.whole(ctx, l, &it, over); gap != nil || err != nil {
 		return gap, err
 	}
 	for _, call := range l.Parts {
+		if spared.has(call.Name) {
+			continue
+		}
 		part, gap, err := r.part(ctx, l, call, it, over)
+		if gap != nil && gap.Denied && call.Spare {
+			if spared.add(call.Name) {
+				gap.Scope, gap.Part = it.Scope, call.Name
+				r.missing(l.Kind, *gap)
+			}
+			continue
+		}
 		if gap != nil || err != nil {
 			return gap, err
 		}
 		it.Parts = append(it.Parts, part)
 	}
 	return nil, r.out.Item(it)
+}
+
+// spare are the parts of a scope that were denied and are not asked for again.
+type spare struct {
+	mu    sync.Mutex
+	names []string
+}
+
+func (s *spare) has(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.names, name)
+}
+
+func (s *spare) add(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Contains(s.names, name) {
+		return false
+	}
+	s.names = append(s.names, name)
+	return true
 }
 
 // changed are the events of a list that changed at a moment or later, the oldest first.

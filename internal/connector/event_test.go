@@ -38,7 +38,7 @@ func tower() connector.Connector {
 					{Name: "field", From: "title"},
 					{Name: "at", From: "key"},
 					{Name: "bags", Path: "/{parent.name}/flights/{number}/bags", Next: connector.LinkPages, Items: "list", Total: "total", Needs: "flights"},
-					{Name: "landed", Path: "/landed/{plane.id}", Needs: "flights", Told: []connector.Told{{Status: 204, Means: "true"}, {Status: 404, Says: "in the air", Means: "false"},
+					{Name: "landed", Path: "/landed/{plane.id}", Needs: "flights", Spare: true, Told: []connector.Told{{Status: 204, Means: "true"}, {Status: 404, Says: "in the air", Means: "false"},
 						{Status: 404, Says: "no radar"}}},
 				}},
 		},
@@ -46,7 +46,7 @@ func tower() connector.Connector {
 	kind := func(name string) record.Kind { return record.Kind{Name: name, Collected: true} }
 	return connector.Connector{Name: "tower", Read: s.Read, Kinds: []record.Kind{kind("tower_field"), kind("tower_pilot"), kind("tower_flight")},
 		Permissions: []connector.Permission{{Name: "fields", Kinds: []string{"tower_field"}}, {Name: "pilots", Kinds: []string{"tower_pilot"}},
-			{Name: "pilots:night", Kinds: []string{"tower_pilot.night"}}, {Name: "flights", Kinds: []string{"tower_flight"}}}}
+			{Name: "pilots:night", Kinds: []string{"tower_pilot.night"}}, {Name: "flights", Kinds: []string{"tower_flight", "tower_flight.landed"}}}}
 }
 
 func flights() connectortest.Cassette {
@@ -117,7 +117,15 @@ func TestEventsAreWholeAndTheirPartsSayWhatTheServiceSaid(t *testing.T) {
 	}
 	tape["/landed/p3"] = connectortest.Reply{Status: 404, Body: `{"message":"Not Found"}`}
 	r = &connectortest.Recorder{Clock: march}
-	if fly(t, tape, r, ""); len(r.Gaps()) != 1 || !r.Gaps()[0].Denied || r.Gaps()[0].Needs != "flights" || r.Count("tower_flight") != 0 {
+	if fly(t, tape, r, ""); len(r.Gaps()) != 1 || !r.Gaps()[0].Denied || r.Gaps()[0].Part != "landed" || r.Count("tower_flight") != 2 || !r.Completed("tower_flight", "a&b") {
+		t.Errorf("%+v, %d flights", r.Gaps(), r.Count("tower_flight"))
+	}
+	if _, said := r.Body("tower_flight", "a&b#3")["landed"]; said {
+		t.Error("what was denied is said")
+	}
+	tape["/a&b/flights/3/bags"] = connectortest.Reply{Status: 403, Body: "{}"}
+	r = &connectortest.Recorder{Clock: march}
+	if fly(t, tape, r, ""); r.Completed("tower_flight", "a&b") || r.Count("tower_flight") != 0 {
 		t.Errorf("%+v, %d flights", r.Gaps(), r.Count("tower_flight"))
 	}
 	tape = flights()

@@ -83,7 +83,7 @@ type List struct {
 
 	// Changed makes it a list of events that begins with what changed last: the member with that time. Only what changed since
 	// the last run is read, and Overlap before it, or at first since the setting "since" or for a year; the oldest first, and
-	// each only with all its parts, so that the next run goes on where this one had to stop. Nothing of it is closed.
+	// each only with all its parts but Spare ones, so that the next run goes on where this one had to stop. Nothing of it is closed.
 	Changed string
 	Overlap time.Duration // an hour when zero
 }
@@ -122,6 +122,7 @@ type Call struct {
 	Next  Pager  // the part is a list, gathered over all its pages
 	Items string // member that holds that list; "" when the answer is the list
 	Total string // member with how many there are in all
+	Spare bool   // of an event: where it is denied, the event is handed over without it
 	From  string // instead of a question: the member of the parent that is the part, or "key"
 }
 

@@ -2,7 +2,7 @@
 //
 //	go run ./scripts/openapi -from "okta-sdk-golang 5.0.2, Apache-2.0" openapi.yaml "GET /api/v1/users" ... >testdata/openapi.json
 //
-// Kept are the named operations' parameters, bodies and answers of status 200 and 201 with every schema they refer to, without
+// Kept are the named operations' parameters, bodies and answers of status 200, 201 and 204 with every schema they refer to, without
 // descriptions, examples and patterns, whose dialect is not Go's. What is said to be required or forbidden stays as it is.
 package main
 
@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi2"
+	"github.com/getkin/kin-openapi/openapi2conv"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -34,6 +36,9 @@ func main() {
 		log.Fatal(err)
 	}
 	all := plain(&node).(map[string]any)
+	if all["swagger"] == "2.0" {
+		all = third(all, flag.Args()[1:])
+	}
 	paths := map[string]any{}
 	for _, name := range flag.Args()[1:] {
 		method, path, _ := strings.Cut(name, " ")
@@ -43,7 +48,7 @@ func main() {
 		}
 		op := found[strings.ToLower(method)].(map[string]any)
 		for status := range op["responses"].(map[string]any) {
-			if status != "200" && status != "201" && status != "2XX" {
+			if status != "200" && status != "201" && status != "204" && status != "2XX" {
 				delete(op["responses"].(map[string]any), status)
 			}
 		}
@@ -61,6 +66,15 @@ func main() {
 		paths[path] = at
 	}
 	trim(paths, false)
+	for _, at := range paths {
+		for _, op := range at.(map[string]any) {
+			op, _ := op.(map[string]any)
+			answers, _ := op["responses"].(map[string]any)
+			if nothing, ok := answers["204"].(map[string]any); ok && nothing["$ref"] == nil {
+				nothing["description"] = ""
+			}
+		}
+	}
 	parts := map[string]any{}
 	follow(all, paths, parts)
 	info := map[string]any{"title": "Cut from " + *from + " by scripts/openapi", "version": fmt.Sprint(all["info"].(map[string]any)["version"])}
@@ -69,6 +83,35 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println(string(out))
+}
+
+// third is a description of the older format, Swagger 2.0, in that of OpenAPI 3, as far as the named questions go.
+func third(all map[string]any, named []string) (out map[string]any) {
+	paths := all["paths"].(map[string]any)
+	for path := range paths {
+		if !slices.ContainsFunc(named, func(n string) bool { return strings.HasSuffix(n, " "+path) }) {
+			delete(paths, path)
+		}
+	}
+	var old openapi2.T
+	data, err := json.Marshal(all)
+	if err == nil {
+		err = json.Unmarshal(data, &old)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	doc, err := openapi2conv.ToV3(&old)
+	if err == nil {
+		data, err = json.Marshal(doc)
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &out)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	return out
 }
 
 // follow copies every component that a value refers to.

@@ -37,6 +37,9 @@ import (
 	"tickmark/internal/connector/entra"
 	"tickmark/internal/connector/file"
 	"tickmark/internal/connector/git"
+	"tickmark/internal/connector/gitea"
+	"tickmark/internal/connector/github"
+	"tickmark/internal/connector/gitlab"
 	"tickmark/internal/connector/google"
 	"tickmark/internal/connector/host"
 	"tickmark/internal/connector/ldap"
@@ -105,6 +108,9 @@ func Connectors() []connector.Connector {
 		machine,
 		repository,
 		file.Connector(named),
+		gitea.Connector(),
+		gitlab.Connector(),
+		github.Connector(),
 		aws.Connector(),
 		okta.Connector(),
 		google.Connector(),

@@ -469,3 +469,49 @@ func TestWhatLiesUnderAnObjectGoesWithIt(t *testing.T) {
 		}
 	})
 }
+
+func TestAPartRefusedInOneScopeEndsThereAlone(t *testing.T) {
+	refused := false
+	s := &shelf{}
+	s.then = func(out connector.Sink) error {
+		for _, scope := range []string{"x", "y"} {
+			more := connector.Part{Name: "more", JSON: []byte(`{"n":1}`), Raw: []byte(`<n>1</n>`)}
+			if refused && scope == "y" {
+				out.Missing(connector.Gap{Kind: "event", Scope: scope, Part: "more", Denied: true, Reason: "It was refused.", Needs: "look"})
+				more = connector.Part{Name: "more", Gap: "It was refused."}
+			}
+			if err := out.Item(connector.Item{Kind: "event", Key: "in " + scope, Scope: scope, Raw: []byte(`{"id":"e"}`), Parts: []connector.Part{more}}); err != nil {
+				return err
+			}
+			out.Complete("event", scope)
+		}
+		return nil
+	}
+	c := collector(t, storetest.SQLite(t), s)
+	c.Connectors[0].Kinds = append(c.Connectors[0].Kinds, event)
+	run(t, c)
+	v, err := c.Book.GetFrom(context.Background(), "event", "in y", "shelf", 0, record.Company)
+	if err != nil || !strings.Contains(string(v.Body), `"more":{"n":1}`) {
+		t.Fatalf("%s %v", v.Body, err)
+	}
+	refused = true
+	got := run(t, c)
+	if len(got.Missing) != 1 || !got.Missing[0].Denied || got.Missing[0].Needs != "look" {
+		t.Errorf("what was refused is said twice, or not as the connector said it: %+v", got.Missing)
+	}
+	parts := 0
+	for _, cs := range covered(t, c, "event") {
+		if cs.Part == "more" {
+			parts++
+		}
+		if cs.Part == "more" && (cs.Ended != "") != (cs.Scope == "y") || cs.Part == "more" && cs.Scope == "x" && cs.LastRun != 2 {
+			t.Errorf("%+v", cs)
+		}
+	}
+	if parts != 2 {
+		t.Errorf("%d stretches of coverage of the part, not one in each scope", parts)
+	}
+	if v, err = c.Book.GetFrom(context.Background(), "event", "in y", "shelf", 0, record.Company); err != nil || !strings.Contains(string(v.Body), `"more":{"n":1}`) {
+		t.Errorf("what was known of it is gone: %s %v", v.Body, err)
+	}
+}

@@ -106,6 +106,9 @@ func (s settings) checkEndpoint() error {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return fault.New(fault.Invalid, "The endpoint is not an address that starts with https:// or http://, alone.").WithNext("Correct the connection's endpoint.")
 	}
+	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fault.New(fault.Invalid, "The endpoint %s is not encrypted, and a session's token would go there.", u.Host).WithNext("Give an address that starts with https://; http:// is for this machine alone.")
+	}
 	return nil
 }
 

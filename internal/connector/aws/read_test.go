@@ -167,6 +167,7 @@ func TestSettingsThatCannotBeAreRefused(t *testing.T) {
 		"a region":   {"regions": "eu-west-1, Frankfurt"},
 		"an account": {"accounts": "12345"},
 		"a member":   {"member_role": "a b"},
+		"plain HTTP": {"endpoint": "http://aws.example.org"},
 		"a password": {"endpoint": "https://me:secret@example.org"},
 	} {
 		if _, err := parseSettings(v); err == nil || strings.Contains(err.Error(), "secret") {

@@ -15,7 +15,7 @@ func rooms() []string {
 		content internal/markdown internal/wording
 		internal/fault internal/store internal/store/storetest internal/queue internal/awsauth internal/bucket internal/blob internal/blob/blobtest internal/secret
 		internal/ledger/merkle internal/ledger/stamp client internal/ledger internal/expr internal/record
-		internal/connector internal/connector/connectortest internal/connector/
+		internal/connector internal/connector/connectortest internal/connector/ticket internal/connector/
 		internal/collect internal/check internal/access internal/anchor
 		internal/calendar internal/approval internal/framework internal/control
 		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/policy

@@ -513,13 +513,16 @@ func occurred(it *Item, member string) *Gap {
 	return nil
 }
 
-// moment reads a time as services write it: RFC 3339, or seconds or milliseconds since 1970.
+// moment reads a time as services write it: RFC 3339, with or without the colon in its zone, or seconds or milliseconds since 1970.
 func moment(s string) (time.Time, error) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 1e8 && n < 1e14 {
 		if n < 1e11 {
 			n *= 1000
 		}
 		return time.UnixMilli(n).UTC(), nil
+	}
+	if at, err := time.Parse("2006-01-02T15:04:05Z0700", s); err == nil {
+		return at, nil
 	}
 	return time.Parse(time.RFC3339Nano, s)
 }

@@ -43,6 +43,7 @@ import (
 	"tickmark/internal/connector/google"
 	"tickmark/internal/connector/host"
 	"tickmark/internal/connector/ldap"
+	"tickmark/internal/connector/jira"
 	"tickmark/internal/connector/okta"
 	"tickmark/internal/connector/postgres"
 	"tickmark/internal/connector/push"
@@ -122,6 +123,7 @@ func Connectors() []connector.Connector {
 		push.Connector(),
 		result.Connector(),
 		result.Folder(Mapping()),
+		jira.Connector(),
 	}
 	for i, c := range services {
 		services[i] = connector.WithPrivate(c)

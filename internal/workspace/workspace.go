@@ -48,6 +48,7 @@ import (
 	"tickmark/internal/connector/postgres"
 	"tickmark/internal/connector/push"
 	"tickmark/internal/connector/result"
+	"tickmark/internal/connector/youtrack"
 	"tickmark/internal/control"
 	"tickmark/internal/evidence"
 	"tickmark/internal/exception"
@@ -124,6 +125,7 @@ func Connectors() []connector.Connector {
 		result.Connector(),
 		result.Folder(Mapping()),
 		jira.Connector(),
+		youtrack.Connector(),
 	}
 	for i, c := range services {
 		services[i] = connector.WithPrivate(c)

@@ -223,6 +223,10 @@ func TestASendingIsTakenOverAgainAfterItsRunWasKilled(t *testing.T) {
 		if got.Outcome != collect.Complete || count(t, c, "ship") != 3000 || got.Kinds[0].Changed != 0 {
 			t.Errorf("%+v, %d ships", got, count(t, c, "ship"))
 		}
+		deliver(t, c, collect.Delivery{ID: "r2", Kinds: []string{"ship"}, Batch: "1", Items: items("ship", keys[:2500]...), Complete: all(2500)})
+		if got := take(t, c); got.Outcome != collect.Complete || count(t, c, "ship") != 3000 {
+			t.Errorf("events were closed that a sending did not hold: %+v", got)
+		}
 		if h, err := c.Book.History(context.Background(), "ship", keys[0]); err != nil || len(h) != 1 {
 			t.Errorf("%d versions, %v", len(h), err)
 		}
@@ -297,6 +301,17 @@ func TestWhatIsHandedOverIsSeenSinceItCameAndPreviewedBeforeItIsTaken(t *testing
 		}
 		if after, err := c.Book.Log.Head(ctx, c.Book.DB); err != nil || after.Size != before.Size {
 			t.Errorf("a preview wrote: %v", err)
+		}
+		many := collect.Handed{Kinds: []string{"box"}, Origin: record.Uploaded, Read: func(_ context.Context, out connector.Sink) error {
+			for i := range 1200 { // more than are written at once
+				if err := out.Item(connector.Item{Kind: "box", Key: fmt.Sprint(i), Raw: []byte(`{"id":"x"}`)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}
+		if _, err := c.Preview(ctx, "results", many); err != nil || count(t, c, "box") != 0 {
+			t.Errorf("a preview wrote %d boxes: %v", count(t, c, "box"), err)
 		}
 		if sum, err = c.Take(ctx, me, "results", both, nil); err != nil || sum.Outcome != collect.Complete {
 			t.Fatalf("%+v %v", sum, err)

@@ -4,13 +4,17 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"tickmark/internal/check"
 	"tickmark/internal/connector"
+	"tickmark/internal/control"
 	"tickmark/internal/record"
 	"tickmark/internal/workspace"
 )
@@ -30,6 +34,110 @@ func TestTheManualOfSourcesIsWhatIsDeclared(t *testing.T) {
 	if err != nil || string(got) != want {
 		t.Errorf("%s is not what the connectors declare (%v): go test ./internal/cli -run Sources -update", file, err)
 	}
+}
+
+// docs/checks is what the files of checks say, a page for each folder of content/check, and their index.
+func TestTheManualOfChecksIsWhatTheirFilesSay(t *testing.T) {
+	const dir = "../../docs/checks"
+	want := checkPages(t)
+	if *update {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range want {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	files, err := filepath.Glob(dir + "/*")
+	if err != nil || len(files) != len(want) {
+		t.Errorf("%s holds %d pages of %d, %v: go test ./internal/cli -run Manual -update", dir, len(files), len(want), err)
+	}
+	for name, text := range want {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != text {
+			t.Errorf("%s is not what the files of checks say (%v): go test ./internal/cli -run Manual -update", name, err)
+		}
+	}
+}
+
+func checkPages(t *testing.T) map[string]string {
+	t.Helper()
+	kinds, err := workspace.Kinds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, _, err := workspace.Checks(kinds, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, there := map[string][]*check.Check{}, map[string]bool{}
+	for _, c := range set.Checks() {
+		folder := path.Base(path.Dir(filepath.ToSlash(c.File)))
+		folders[folder] = append(folders[folder], c)
+		there[c.ID] = true
+	}
+	out := map[string]string{}
+	var index strings.Builder
+	index.WriteString("# Each check\n\nMade of the files in `content/check`; [how checks work](../checks.md).\n\n| page | checks |\n|---|---|\n")
+	for _, folder := range slices.Sorted(maps.Keys(folders)) {
+		title, intro := "Checks: "+folder, ""
+		if b, err := os.ReadFile("../../content/check/" + folder + "/README.md"); err == nil {
+			first, rest, _ := strings.Cut(string(b), "\n")
+			title, intro = strings.TrimPrefix(first, "# "), strings.TrimSpace(rest)+"\n\n"
+		}
+		var b strings.Builder
+		b.WriteString("# " + title + "\n\n" + intro)
+		var ids []string
+		for _, c := range folders[folder] {
+			ids = append(ids, c.ID)
+			b.WriteString(checkText(c))
+		}
+		out[folder+".md"] = strings.TrimRight(b.String(), "\n") + "\n"
+		fmt.Fprintf(&index, "| [%s](%s.md) | %s |\n", title, folder, strings.Join(ids, ", "))
+	}
+	library, err := control.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named, missing := map[string]bool{}, map[string]bool{}
+	for _, c := range library {
+		for _, x := range c.Checks {
+			named[x.Check] = true
+			if !there[x.Check] {
+				missing[x.Check] = true
+			}
+		}
+	}
+	fmt.Fprintf(&index, "\n## Not yet\n\n%d of the %d that starter controls name: %s.\n", len(missing), len(named), strings.Join(slices.Sorted(maps.Keys(missing)), ", "))
+	out["README.md"] = index.String()
+	return out
+}
+
+func checkText(c *check.Check) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s %s\n\nJudges `%s`. Severity %s. For %s.\n\n%s\n\n", c.ID, c.Title, c.For, c.Severity, strings.Join(c.Controls, ", "), strings.TrimSpace(c.Why))
+	if len(c.Settings) > 0 {
+		b.WriteString("| setting | default |\n|---|---|\n")
+		for _, s := range c.Settings {
+			fmt.Fprintf(&b, "| `%s` | `%v` |\n", s.Name, cell(fmt.Sprint(s.Default)))
+		}
+		b.WriteString("\n")
+	}
+	for _, f := range c.Fix {
+		how := strings.TrimSpace(f.How)
+		if strings.Contains(how, "\n") || f.Where == "cli" || f.Where == "terraform" {
+			how = "\n\n```\n" + how + "\n```\n"
+		}
+		fmt.Fprintf(&b, "*%s*: %s\n\n", f.Where, how)
+	}
+	for _, x := range c.Examples {
+		fmt.Fprintf(&b, "- %s: %s\n", x.Name, x.Expect)
+	}
+	return b.String() + "\n"
 }
 
 func sources(t *testing.T) string {

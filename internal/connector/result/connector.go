@@ -28,7 +28,7 @@ func Connector() connector.Connector {
 	}
 }
 
-const tried = "Results that OpenSCAP 1.3.7, gitleaks 8.30.1 and gotestsum wrote; for the other formats, files written by hand after their published descriptions."
+const tried = "Results that OpenSCAP 1.3.7, gitleaks 8.30.1 and go-junit-report 2.1.0 wrote; for the other formats, files written by hand after their published descriptions."
 
 // Folder returns the connector of a folder in which tools leave their files. library are the mappings of this release.
 func Folder(library Mapping) connector.Connector {

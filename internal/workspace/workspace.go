@@ -46,6 +46,7 @@ import (
 	"tickmark/internal/connector/ldap"
 	"tickmark/internal/connector/okta"
 	"tickmark/internal/connector/postgres"
+	"tickmark/internal/connector/prometheus"
 	"tickmark/internal/connector/push"
 	"tickmark/internal/connector/result"
 	"tickmark/internal/connector/youtrack"
@@ -126,6 +127,7 @@ func Connectors() []connector.Connector {
 		result.Folder(Mapping()),
 		jira.Connector(),
 		youtrack.Connector(),
+		prometheus.Connector(),
 	}
 	for i, c := range services {
 		services[i] = connector.WithPrivate(c)

@@ -60,10 +60,11 @@ type client struct {
 // question is one request: a GET, or a POST with a body that only reads.
 type question struct {
 	*url.URL
-	body  []byte
-	mime  string      // of body; JSON when empty
-	grant http.Header // of a question for a token, which is signed by these alone; its answer is a secret
-	page  bool        // it asks for a page of a list
+	body   []byte
+	mime   string      // of body; JSON when empty
+	accept string      // the form of the answer; JSON when empty
+	grant  http.Header // of a question for a token, which is signed by these alone; its answer is a secret
+	page   bool        // it asks for a page of a list
 }
 
 // id tells questions apart.
@@ -120,9 +121,29 @@ func (s Service) dial(v Values, out Sink) (*client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = careful(strings.EqualFold(v[Private], "yes") || strings.EqualFold(v[Private], "true"))
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if s.Roots != nil {
+		if transport.TLSClientConfig.RootCAs, err = roots(s.Roots(v)); err != nil {
+			return nil, err
+		}
+	}
 	c.http = &http.Client{Transport: transport, Timeout: askTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return c, nil
+}
+
+// roots are the machine's authorities and those in PEM; nil, which is the machine's alone, when there are none.
+func roots(own string) (*x509.CertPool, error) {
+	if strings.TrimSpace(own) == "" {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM([]byte(own)) {
+		return nil, fault.New(fault.Invalid, "The authority's certificate is not in PEM form.").WithNext("Give it from -----BEGIN CERTIFICATE----- to the last line.")
+	}
+	return pool, nil
 }
 
 // origin reads the address of a host, and of a path there.
@@ -281,6 +302,7 @@ type answer struct {
 type refused struct {
 	denied bool
 	reason string
+	status int // of an answer that is neither usable nor a refusal
 }
 
 func (r *refused) Error() string { return r.reason }
@@ -372,7 +394,7 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 			if q.grant != nil {
 				return answer{}, &refused{denied: resp.StatusCode == 400, reason: fmt.Sprintf("%s refused it: %s%s.%s", where(at), status(resp), c.oauthError(body), skew(resp, c.out.Now()))}
 			}
-			return answer{}, refuse("%s answered %s.", where(at), status(resp))
+			return answer{}, &refused{reason: fmt.Sprintf("%s answered %s.", where(at), status(resp)), status: resp.StatusCode}
 		default:
 			a, err := usable(at, resp, body)
 			if err == nil && c.failed != nil && q.grant == nil {
@@ -435,7 +457,7 @@ func (c *client) ask(ctx context.Context, kind string, q question, header http.H
 	if err != nil {
 		return nil, nil, Exchange{}, err
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", cmp.Or(q.accept, "application/json"))
 	req.Header.Set("User-Agent", "tickmark")
 	if q.body != nil {
 		req.Header.Set("Content-Type", cmp.Or(q.mime, "application/json"))

@@ -38,6 +38,13 @@ type Service struct {
 	Token   func(ctx context.Context, v Values, from *Issuer) (Token, error)
 	TokenAt func(Values) string // where Token asks; nil: where the service is. The setting token_endpoint stands before it
 
+	// Roots are certificates in PEM of the authorities that the service is trusted by, besides the machine's; "" for none.
+	Roots func(Values) string
+
+	// Expired is the status that says that a list cannot be gone on with because it changed meanwhile: it is read anew from the
+	// beginning, some times, and what was handed over before stands.
+	Expired int
+
 	// Told are answers other than 200 that say something wherever they come; what a list or part declares stands before them.
 	Told []Told
 
@@ -59,6 +66,7 @@ type List struct {
 	Path     string // {name} is filled from the parent's member, {parent.name} from its parent's, {settings.name} from the settings
 	Base     string // of this list alone: another host of the service, when the connection names no endpoint
 	Body     any    // when not nil, the question is a POST that only reads; each string in it that is one {hole} is filled as Path is
+	Accept   string // asks for another form of the answer, where the service has such; "application/json" when empty
 	Items    string // member that holds the list; "" when the answer is the list, "." when it is the one object
 	Key      string // member that names the object, or a template: "{parent}#{number}", "{parent.id}/{id}"
 	Label    string // member, or template
@@ -71,6 +79,7 @@ type List struct {
 	Total    string // member with the number of objects in all: fewer read is a gap
 	For      string // kind of the parent: one list for each, and its key is the scope; parents may have parents
 	Each     string // setting with values between commas: one list for each, which is {key} in Path, {parent} in Key, and the scope
+	Optional bool   // Each may name nothing, and then there is nothing to read
 	Absent   []int  // statuses that say: has none
 	Told     []Told // as Absent, where the status alone does not tell
 	Next     Pager  // instead of the service's
@@ -130,6 +139,7 @@ type Call struct {
 const (
 	maxPages = 10_000
 	maxItems = 5_000_000
+	maxAnew  = 3 // times that a list is begun again
 )
 
 // Read reads every list.
@@ -204,7 +214,7 @@ func (r *rest) list(ctx context.Context, l List) error {
 		for _, value := range values(r.values[l.Each]) {
 			above.parents = append(above.parents, parent{key: value})
 		}
-		if len(above.parents) == 0 {
+		if len(above.parents) == 0 && !l.Optional {
 			r.missing(l.Kind, Gap{Reason: fmt.Sprintf("The setting %s names nothing to read it for.", l.Each)})
 			return nil
 		}
@@ -307,7 +317,8 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 	if err != nil {
 		return &Gap{Reason: err.Error()}, nil
 	}
-	at.page = true
+	at.page, at.accept = true, l.Accept
+	first, anew := at, 0
 	next := l.Next
 	if next == nil {
 		next = r.Next
@@ -322,6 +333,15 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 	for page, read := 1, 0; ; page++ {
 		visited[at.id()] = true
 		answer, err := r.get(ctx, l.Kind, at, r.told(l.Absent, l.Told))
+		if f := (*refused)(nil); page > 1 && anew < maxAnew && r.Expired != 0 && errors.As(err, &f) && f.status == r.Expired {
+			for key := range seen {
+				seen[key] = 0 // it may have changed meanwhile
+			}
+			clear(visited)
+			at, page, read = first, 0, 0
+			anew++
+			continue
+		}
 		if err != nil {
 			g, err := asGap(err, l.Needs)
 			if g != nil && !g.Denied {
@@ -346,7 +366,7 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 		}
 		read += len(items)
 		total := 0
-		if page == 1 {
+		if page == 1 && anew == 0 {
 			total, _ = count(answer.body, l.Total)
 		}
 		r.progress(l.Kind, len(items), total)
@@ -382,7 +402,7 @@ func (r *rest) after(p Page, l List, next Pager) (q question, err error) {
 		if err != nil || body == nil {
 			return q, found(err)
 		}
-		return question{URL: p.At, body: body, page: true}, nil
+		return question{URL: p.At, body: body, page: true, accept: l.Accept}, nil
 	case next == nil:
 		return q, nil
 	}
@@ -394,7 +414,7 @@ func (r *rest) after(p Page, l List, next Pager) (q question, err error) {
 	if err != nil {
 		return q, fmt.Errorf("is not read: %w", err)
 	}
-	return question{URL: at, body: p.Asked, page: true}, nil
+	return question{URL: at, body: p.Asked, page: true, accept: l.Accept}, nil
 }
 
 func found(err error) error {
@@ -454,7 +474,7 @@ func (r *rest) items(ctx context.Context, l List, over parent, scope string, ite
 		sum := maphash.Bytes(seed, raw)
 		if before, twice := seen[it.Key]; twice {
 			// A list that moves while it is paged shows an object twice; two that differ under one name are another matter.
-			if before != sum {
+			if before != sum && before != 0 {
 				gap = &Gap{Reason: fmt.Sprintf("The list names two different objects %q.", it.Key)}
 			}
 			continue

@@ -2,9 +2,11 @@ package connector_test
 
 import (
 	"compress/gzip"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -355,6 +357,60 @@ func TestEventsAreReadOnFromWhereTheLastRunEnded(t *testing.T) {
 	}
 	if at := third.Next().Since("forge_event", ""); !at.Equal(now.Add(24 * time.Hour)) {
 		t.Errorf("the next run goes on from %v", at)
+	}
+}
+
+func TestAListThatExpiredIsReadAnew(t *testing.T) {
+	_, s := forge()
+	s.Expired = http.StatusGone
+	s.Lists = []connector.List{{Kind: "forge_member", Path: "/members", Items: "items", Key: "id", Accept: "application/json;as=short", Next: connector.CursorPages("next", "continue")}}
+	for name, c := range map[string]struct {
+		pages []string // "" is 410
+		keys  int
+		whole bool
+	}{
+		"once":       {pages: []string{`{"items":[{"id":1,"v":1}],"next":"a"}`, "", `{"items":[{"id":1,"v":2},{"id":2}],"next":"b"}`, `{"items":[{"id":3}]}`}, keys: 3, whole: true},
+		"for ever":   {pages: []string{`{"items":[{"id":1}],"next":"a"}`, "", `{"items":[{"id":1}],"next":"a"}`, "", `{"items":[{"id":1}],"next":"a"}`, "", `{"items":[{"id":1}],"next":"a"}`, ""}, keys: 1},
+		"at once":    {pages: []string{""}},
+		"two by one": {pages: []string{`{"items":[{"id":1,"v":1},{"id":1,"v":2}],"next":"a"}`, "", `{"items":[{"id":1,"v":2}]}`}, keys: 1},
+	} {
+		asked := 0
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked++
+			if asked > len(c.pages) || r.Header.Get("Accept") != "application/json;as=short" {
+				t.Errorf("%s: asked %d times, for %s", name, asked, r.Header.Get("Accept"))
+			} else if c.pages[asked-1] != "" {
+				io.WriteString(w, c.pages[asked-1])
+				return
+			}
+			w.WriteHeader(http.StatusGone)
+		}))
+		r := &connectortest.Recorder{}
+		if err := s.Read(t.Context(), with(srv.URL), r); err != nil || r.Count("forge_member") != c.keys || r.Completed("forge_member", "") != c.whole || asked != len(c.pages) {
+			t.Errorf("%s: %v, %d objects, whole is %v, asked %d times, %v", name, err, r.Count("forge_member"), r.Completed("forge_member", ""), asked, r.Gaps())
+		}
+		srv.Close()
+	}
+}
+
+func TestAServiceIsTrustedByItsOwnAuthority(t *testing.T) {
+	_, s := forge()
+	s.Lists = []connector.List{{Kind: "forge_member", Path: "/members", Key: "id"}}
+	s.Roots = func(v connector.Values) string { return v["ca"] }
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `[{"id":1}]`) }))
+	defer srv.Close()
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	v := with(srv.URL)
+	for ca, want := range map[string]fault.Kind{
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})): "",
+		"":           fault.Unavailable,
+		"not in PEM": fault.Invalid,
+	} {
+		v["ca"] = ca
+		r := &connectortest.Recorder{}
+		if err := s.Read(t.Context(), v, r); want == "" && (err != nil || !r.Completed("forge_member", "")) || want != "" && !fault.Is(err, want) {
+			t.Errorf("%q: %v %v", ca, err, r.Gaps())
+		}
 	}
 }
 

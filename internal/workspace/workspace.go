@@ -43,6 +43,7 @@ import (
 	"tickmark/internal/connector/google"
 	"tickmark/internal/connector/host"
 	"tickmark/internal/connector/jira"
+	"tickmark/internal/connector/kubernetes"
 	"tickmark/internal/connector/ldap"
 	"tickmark/internal/connector/okta"
 	"tickmark/internal/connector/postgres"
@@ -119,6 +120,7 @@ func Connectors() []connector.Connector {
 		google.Connector(),
 		endpoint.Connector(),
 		entra.Connector(),
+		kubernetes.Connector(),
 		ldap.Connector(),
 		postgres.Connector(),
 		postgres.SQL(),

@@ -2,6 +2,8 @@
 //
 //	go run ./scripts/openapi -from "okta-sdk-golang 5.0.2, Apache-2.0" openapi.yaml "GET /api/v1/users" ... >testdata/openapi.json
 //
+// Several files are taken as one: what two describe alike is taken from the first. Of an answer's forms only JSON is kept.
+//
 // Kept are the named operations' parameters, bodies and answers of status 200, 201 and 204 with every schema they refer to, without
 // descriptions, examples and patterns, whose dialect is not Go's. What is said to be required or forbidden stays as it is.
 package main
@@ -25,31 +27,46 @@ func main() {
 	from := flag.String("from", "", "origin and licence of the description")
 	flag.Parse()
 	if flag.NArg() < 2 || *from == "" {
-		log.Fatal("usage: openapi -from ORIGIN FILE \"METHOD PATH\"...")
+		log.Fatal("usage: openapi -from ORIGIN FILE... \"METHOD PATH\"...")
 	}
-	data, err := os.ReadFile(flag.Arg(0))
-	if err != nil {
-		log.Fatal(err)
+	var all map[string]any
+	names := flag.Args()
+	for ; len(names) > 0 && !strings.Contains(names[0], " "); names = names[1:] {
+		data, err := os.ReadFile(names[0])
+		if err != nil {
+			log.Fatal(err)
+		}
+		var node yaml.Node
+		if err := yaml.Unmarshal(data, &node); err != nil {
+			log.Fatal(err)
+		}
+		if more := plain(&node).(map[string]any); all == nil {
+			all = more
+		} else {
+			join(all, more)
+		}
 	}
-	var node yaml.Node
-	if err := yaml.Unmarshal(data, &node); err != nil {
-		log.Fatal(err)
+	if all == nil || len(names) == 0 {
+		log.Fatal("a file and a question are needed")
 	}
-	all := plain(&node).(map[string]any)
 	if all["swagger"] == "2.0" {
-		all = third(all, flag.Args()[1:])
+		all = third(all, names)
 	}
 	paths := map[string]any{}
-	for _, name := range flag.Args()[1:] {
+	for _, name := range names {
 		method, path, _ := strings.Cut(name, " ")
 		found, ok := all["paths"].(map[string]any)[path].(map[string]any)
 		if !ok || found[strings.ToLower(method)] == nil {
-			log.Fatalf("%s has no %s", flag.Arg(0), name)
+			log.Fatalf("there is no %s", name)
 		}
 		op := found[strings.ToLower(method)].(map[string]any)
 		for status := range op["responses"].(map[string]any) {
 			if status != "200" && status != "201" && status != "204" && status != "2XX" {
 				delete(op["responses"].(map[string]any), status)
+			} else if answer, is := op["responses"].(map[string]any)[status].(map[string]any); is {
+				if forms, is := answer["content"].(map[string]any); is && forms["application/json"] != nil {
+					answer["content"] = map[string]any{"application/json": forms["application/json"]}
+				}
 			}
 		}
 		for _, gone := range []string{"security", "tags", "callbacks"} {
@@ -112,6 +129,20 @@ func third(all map[string]any, named []string) (out map[string]any) {
 		log.Fatal(err)
 	}
 	return out
+}
+
+// join adds what a further description has.
+func join(all, more map[string]any) {
+	for name, v := range more {
+		switch has := all[name].(type) {
+		case nil:
+			all[name] = v
+		case map[string]any:
+			if v, is := v.(map[string]any); is && !strings.HasPrefix(name, "/") {
+				join(has, v)
+			}
+		}
+	}
 }
 
 // follow copies every component that a value refers to.

@@ -34,7 +34,7 @@ func Connector() connector.Connector {
 }
 
 const tried = "Tested against replies written by hand after the published description of Kubernetes 1.35.0, which judges every request and reply in the tests. " +
-	"It never ran against a real cluster."
+	"A real API server 1.35.0 (with etcd, and neither controllers nor nodes) was read once by the role alone, with 746 objects; never a whole cluster."
 
 // role is the ClusterRole with its binding; a test holds it to what is asked.
 //

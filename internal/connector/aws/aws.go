@@ -47,6 +47,7 @@ func Connector() connector.Connector {
 		Permissions: permissions(),
 		Grant:       grant(),
 		Tried:       tried,
+		Hook:        connector.SharedHook("X-Tickmark-Secret", "EventBridge, API destinations: a connection with an API key named X-Tickmark-Secret and the secret as its value, a destination with the address and POST, and a rule that sends what matters to it, such as changes seen by CloudTrail."),
 		Kinds:       kinds(),
 		Read:        read,
 	}

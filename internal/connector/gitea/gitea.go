@@ -39,6 +39,7 @@ func Connector() connector.Connector {
 		},
 		Grant: "Make a user of its own, an owner of the organisation. *Settings, Applications, Generate new token*: organization, repository and issue, each to read. Nothing else is needed, and it can change nothing.\n",
 		Tried: "Tested against answers written by hand, which Gitea 1.24.0's own description of its API judges. It never ran against a Gitea or Forgejo server.",
+		Hook:  connector.SignedHook("X-Gitea-Signature", "", "In the organisation, Settings, Webhooks, Add webhook, Gitea: the address as target URL, and the secret."),
 		Kinds: Kinds(),
 		Read:  service().Read,
 	}

@@ -59,6 +59,7 @@ func Connector() connector.Connector {
 			{Name: "since", Title: "Since", Help: "The day from which pull requests, pushes and deployments are read at first; a year back when empty."},
 			{Name: "audit_log", Title: "Audit log", Help: "yes to read it, which needs GitHub Enterprise Cloud or Server.", Default: "no"},
 		},
+		Hook: connector.SignedHook("X-Hub-Signature-256", "sha256=", "In the organisation, Settings, Webhooks, Add webhook: the address as payload URL, content type application/json, the secret, and the events that matter to you, such as pull requests, branch protection and members."),
 		Permissions: []connector.Permission{
 			{Name: members, Why: "Who is a member, an owner, an outside collaborator or in a team. Only an owner sees who has no second factor. Classic token: read:org.",
 				Kinds: []string{KindOrganization, KindMember, KindMember + ".owner", KindMember + ".two_factor_disabled", KindOutside, KindOutside + ".two_factor_disabled", KindTeam, KindTeamMember}},

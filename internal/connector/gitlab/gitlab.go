@@ -46,6 +46,7 @@ func Connector() connector.Connector {
 			Why: "The scope read_api reads everything and changes nothing. Only an Owner is told of tokens and the group's settings; approval rules and protected environments need GitLab Premium."}},
 		Grant: grant,
 		Tried: "Tested against answers written by hand after GitLab's REST and GraphQL reference; no emulator of GitLab was to be had. It never ran against a GitLab.",
+		Hook:  connector.SharedHook("X-Gitlab-Token", "In the group, Settings, Webhooks: the address as URL and the secret as secret token, with the events that matter to you."),
 		Kinds: Kinds(),
 		Read:  service().Read,
 	}

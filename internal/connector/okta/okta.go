@@ -28,6 +28,7 @@ func Connector() connector.Connector {
 			{Name: "endpoint", Title: "Address", Help: "Only where it is not https:// and the domain: a proxy, or something to try it with."},
 			{Name: "key_id", Title: "Key id", Help: "The name of that key (kid) at Okta; needed where the application has several."},
 		},
+		Hook:        connector.OktaHook("Workflow, Event Hooks: the address as URL, the authentication field Authorization, the secret as its value, and the events that matter to you; then verify it."),
 		Permissions: permissions(),
 		Grant:       grant,
 		Tried: "Tested against replies written by hand after Okta's published description (okta-sdk-golang 5.0.2), which judges every request and reply " +

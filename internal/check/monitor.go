@@ -19,6 +19,9 @@ type Monitor struct {
 	Words *Vocabulary
 	Set   *Set
 
+	// Offers are the kinds that connections of a connector may hand over. Nil: every kind may come from somewhere.
+	Offers func(connector string) []string
+
 	old     sync.Mutex
 	revived map[string]*Check // by hash of a series whose logic is no longer in use
 

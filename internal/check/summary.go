@@ -2,9 +2,11 @@ package check
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
+	"tickmark/internal/record"
 	"tickmark/internal/store"
 )
 
@@ -37,6 +39,10 @@ type State struct {
 	Counts    Counts
 	Evaluated store.Moment // the recorded time up to which it was judged; zero before the first evaluation
 	Series    int64        // zero when it had none then
+
+	// Unconnected says that no connection could tell it anything, and nothing ever did: a check of a service that the
+	// organisation did not connect. It is unknown, and stands for no control, as though it were not there.
+	Unconnected bool
 }
 
 // Summary is every check of the set as it stands, or stood as known then, sorted by id.
@@ -46,6 +52,10 @@ func (m *Monitor) Summary(ctx context.Context, asOf store.Moment) ([]State, erro
 		return nil, err
 	}
 	totals, err := m.Book.Totals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	connected, err := m.connected(ctx, asOf)
 	if err != nil {
 		return nil, err
 	}
@@ -86,11 +96,53 @@ func (m *Monitor) Summary(ctx context.Context, asOf store.Moment) ([]State, erro
 					return fmt.Errorf("sum up %s: %w", s.ID, err)
 				}
 			}
+			records := int64(0)
+			for _, k := range m.Words.Kinds(s.For) {
+				records += totals[k.Name]
+			}
+			if asOf != 0 && i >= 0 {
+				records = tallies[[2]int64{l.series[i].ID, total}]
+			}
+			if records == 0 && m.apart(s.Check, connected) && st.Status == Unknown {
+				st.Unconnected, st.Reason = true, "No source that could tell is connected."
+			}
 			out = append(out, st)
 		}
 		return nil
 	})
 	return out, err
+}
+
+// connected are the kinds that the connections there were may hand over; nil when that is not known.
+func (m *Monitor) connected(ctx context.Context, asOf store.Moment) (map[string]bool, error) {
+	if m.Offers == nil {
+		return nil, nil
+	}
+	out := map[string]bool{}
+	return out, m.Book.EachAt(ctx, m.Book.DB, "connection", asOf, func(v record.Version) error {
+		var b struct{ Connector string }
+		if err := json.Unmarshal(v.Body, &b); err != nil {
+			return fmt.Errorf("read the connection %s: %w", v.Key, err)
+		}
+		for _, kind := range m.Offers(b.Connector) {
+			out[kind] = true
+		}
+		return nil
+	})
+}
+
+// apart says that a check judges only what is read from sources, and that no connection reads any of it.
+func (m *Monitor) apart(c *Check, connected map[string]bool) bool {
+	kinds := m.Words.Kinds(c.For)
+	if connected == nil || len(kinds) == 0 {
+		return false
+	}
+	for _, k := range kinds {
+		if !k.Collected || connected[k.Name] {
+			return false
+		}
+	}
+	return true
 }
 
 // tallies are the counts of answers by series and status, as they were known.
@@ -282,12 +334,17 @@ type ControlState struct {
 }
 
 // Control sums up a control from the states of Summary. A check that applies to nothing neither helps nor harms; a control
-// without a check that judged something is unknown. Its checks are those about it and those that it names itself.
+// without a check that judged something is unknown. A check that no source is connected for is left out. Its checks are those about it and those that it names itself.
 func Control(id string, states []State, named ...string) ControlState {
 	c := ControlState{Control: id}
 	var all []Status
+	apart := false
 	for _, s := range states {
 		if slices.Contains(s.Controls, id) || slices.Contains(named, s.ID) {
+			if s.Unconnected {
+				apart = true
+				continue
+			}
 			c.Checks = append(c.Checks, s)
 			if s.Status != NotApplicable {
 				all = append(all, s.Status)
@@ -299,6 +356,8 @@ func Control(id string, states []State, named ...string) ControlState {
 	}
 	c.Status = Worst(all...)
 	switch {
+	case len(c.Checks) == 0 && apart:
+		c.Reason = "Its checks read sources that are not connected."
 	case len(c.Checks) == 0:
 		c.Reason = "No check is about this control."
 	case len(all) == 0:

@@ -22,6 +22,10 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fault.New(fault.Unavailable, "The folder of the workspace, %s, cannot be made: %w.", filepath.Dir(path), err).WithNext("Check who may write there, or name another with --data.")
 	}
+	vacuum := "" // how a file gives space back is settled when it is made; saying it again would write to it
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		vacuum = "&_pragma=auto_vacuum(2)"
+	}
 	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, fault.New(fault.Unavailable, "The workspace %s cannot be opened: %w.", path, err).WithNext("Check that you own it and that the disk is writable.")
 	} else {
@@ -31,7 +35,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
 		return u.String() + "?_pragma=busy_timeout(10000)&_pragma=synchronous(full)&_pragma=secure_delete(1)&_pragma=foreign_keys(1)&_pragma=temp_store(memory)&_pragma=mmap_size(0)" + extra
 	}
-	w, err := sql.Open("sqlite", dsn("&_txlock=immediate&_pragma=auto_vacuum(2)&_pragma=journal_mode(wal)&_pragma=cache_size(-32000)&_pragma=wal_autocheckpoint(4000)"))
+	w, err := sql.Open("sqlite", dsn("&_txlock=immediate"+vacuum+"&_pragma=journal_mode(wal)&_pragma=cache_size(-32000)&_pragma=wal_autocheckpoint(4000)"))
 	if err != nil {
 		return nil, err
 	}

@@ -299,6 +299,17 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 	w.Monitor = check.NewMonitor(w.Book, words, set)
 	w.Anchors = &anchor.Keeper{Book: w.Book, Dir: filepath.Join(w.Data, "mirror")}
 	w.Collect = &collect.Collector{Book: w.Book, Keys: w.Keys, Connectors: append(Connectors(), collected...), Release: Release()}
+	w.Monitor.Offers = func(name string) []string {
+		var out []string
+		for _, c := range w.Collect.Connectors {
+			if c.Name == name {
+				for _, k := range c.Kinds {
+					out = append(out, k.Name)
+				}
+			}
+		}
+		return out
+	}
 	w.Gate, err = access.Open(access.Options{Book: w.Book, Log: w.Log, Keys: w.Keys, BaseURL: w.BaseURL})
 	return err
 }

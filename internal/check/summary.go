@@ -97,10 +97,11 @@ func (m *Monitor) Summary(ctx context.Context, asOf store.Moment) ([]State, erro
 				}
 			}
 			records := int64(0)
-			for _, k := range m.Words.Kinds(s.For) {
-				records += totals[k.Name]
-			}
-			if asOf != 0 && i >= 0 {
+			if asOf == 0 {
+				for _, k := range m.Words.Kinds(s.For) {
+					records += totals[k.Name]
+				}
+			} else if i >= 0 {
 				records = tallies[[2]int64{l.series[i].ID, total}]
 			}
 			if records == 0 && m.apart(s.Check, connected) && st.Status == Unknown {

@@ -6,6 +6,7 @@ import (
 
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
+	"tickmark/internal/store"
 )
 
 // A company without AWS is not asked about AWS, and one that connected it is unknown there until it was read.
@@ -44,10 +45,18 @@ func TestAControlIsNotAskedAboutServicesThatAreNotConnected(t *testing.T) {
 	if s := state("PLT-01"); s.Unconnected {
 		t.Error("the programme's own records are said to be not connected")
 	}
+	then := store.At(w.Log.Now())
 	if _, err := w.Collect.Add(t.Context(), me, collect.Connection{Name: "cloud", Connector: "aws"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if s := state("AWS-42"); s.Unconnected || s.Status != check.Unknown || !asked("AVL-02", "AWS-42") {
 		t.Errorf("connected, and not read: %v %s %q", s.Unconnected, s.Status, s.Reason)
+	}
+	past, err := w.Monitor.Summary(t.Context(), then)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := slices.IndexFunc(past, func(s check.State) bool { return s.ID == "AWS-42" }); !past[i].Unconnected {
+		t.Error("as of before, it is said to be connected")
 	}
 }

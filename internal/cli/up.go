@@ -191,10 +191,12 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 			}
 		}
 	}
-	counts := map[check.Status]int{}
+	counts, apart := map[check.Status]int{}, 0
 	var records check.Counts
 	for _, c := range st.Checks {
-		if !c.Off {
+		if c.Unconnected && !c.Off {
+			apart++
+		} else if !c.Off {
 			counts[c.Status]++
 			records.Pass, records.Fail, records.Unknown = records.Pass+c.Counts.Pass, records.Fail+c.Counts.Fail, records.Unknown+c.Counts.Unknown
 		}
@@ -203,8 +205,8 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 	for _, c := range st.Criteria {
 		criteria[c.Status]++
 	}
-	s.fact("\nChecks     %d: %d passing, %d failing, %d unknown, %d not applicable (%d answers: %d pass, %d fail, %d unknown)", len(st.Checks),
-		counts[check.Pass], counts[check.Fail], counts[check.Unknown], counts[check.NotApplicable], records.Pass+records.Fail+records.Unknown, records.Pass, records.Fail, records.Unknown)
+	s.fact("\nChecks     %d: %d passing, %d failing, %d unknown, %d not applicable, %d of services not connected (%d answers: %d pass, %d fail, %d unknown)", len(st.Checks),
+		counts[check.Pass], counts[check.Fail], counts[check.Unknown], counts[check.NotApplicable], apart, records.Pass+records.Fail+records.Unknown, records.Pass, records.Fail, records.Unknown)
 	s.fact("Criteria   %d: %d passing, %d failing, %d unknown", len(st.Criteria), criteria[check.Pass], criteria[check.Fail], criteria[check.Unknown])
 	for _, p := range w.Monitor.Set.Problems() {
 		s.fact("Broken     %s", p.Message)

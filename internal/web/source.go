@@ -150,7 +150,11 @@ func (s *site) showSource(w http.ResponseWriter, r *http.Request, made string) e
 	}
 	d := SourcePage{SourceRow: row, Now: part.Of(ctx).Moment(), Collects: s.Jobs != nil && session(ctx).May(ctx, access.Act, nil) == nil, Changes: s.connecting(r) == nil}
 	for _, k := range slices.Sorted(keysOf(c.Settings)) {
-		d.Settings = append(d.Settings, part.Say(part.Sentence(k), c.Settings[k]))
+		value := c.Settings[k]
+		if lines := strings.Count(strings.TrimSpace(value), "\n") + 1; lines > 5 { // a certificate says nothing to a reader
+			value = fmt.Sprintf("A text of %d lines", lines)
+		}
+		d.Settings = append(d.Settings, part.Say(part.Sentence(k), value))
 	}
 	for _, k := range c.Secrets {
 		d.Settings = append(d.Settings, part.Say(part.Sentence(k), "Sealed, never shown"))

@@ -46,13 +46,15 @@ export function palette() {
     if (o && !o.hasAttribute('aria-disabled')) location.href = o.dataset.href;
     else q.form.submit();
   }
+  const look = () => q.dispatchEvent(new Event('look'));
   function open() {
     if (box.open) return;
     box.showModal();
     q.value = '';
-    q.dispatchEvent(new Event('look'));
+    look();
     q.focus();
   }
+  q.addEventListener('htmx:after:init', () => { if (box.open) look(); }); // who is quicker than htmx waits for it
   document.addEventListener('keydown', e => {
     if ((e.metaKey || e.ctrlKey) && e.key.toLowerCase() === 'k') { e.preventDefault(); box.open ? box.close() : open(); }
   });

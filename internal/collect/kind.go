@@ -6,7 +6,9 @@ package collect
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"tickmark/internal/record"
@@ -133,4 +135,50 @@ func ParseSummary(v record.Version) (Summary, error) {
 	n, err := strconv.ParseInt(v.Key, 10, 64)
 	s.Number = n
 	return s, err
+}
+
+func (s Summary) nothing() bool {
+	for _, k := range s.Kinds {
+		if k.Complete {
+			return false
+		}
+	}
+	return true
+}
+
+// Course says how the reading went, where the service told or made one wait.
+func (t Tally) Course() []string {
+	var out []string
+	if t.Expected > 0 && t.Expected != t.Read {
+		out = append(out, fmt.Sprintf("%d expected", t.Expected))
+	}
+	if t.Pages > 0 {
+		out = append(out, fmt.Sprintf("%d pages", t.Pages))
+	}
+	if t.Denied > 0 {
+		out = append(out, fmt.Sprintf("%d denied", t.Denied))
+	}
+	if t.Throttled > 0 {
+		out = append(out, fmt.Sprintf("%d times throttled, %s waited", t.Throttled, time.Duration(t.Waited)*time.Millisecond))
+	}
+	return out
+}
+
+// Describe says in one line what a run found.
+func (s Summary) Describe() string {
+	var read, changed, closed int64
+	for _, k := range s.Kinds {
+		read, changed, closed = read+k.Read, changed+k.New+k.Changed, closed+k.Closed
+	}
+	if read == 0 && len(s.Missing) == 0 && len(s.Kinds) > 0 && !slices.ContainsFunc(s.Kinds, func(k Tally) bool { return !k.Unchanged }) {
+		return "nothing changed since the last run"
+	}
+	out := []string{fmt.Sprintf("%d read", read), fmt.Sprintf("%d new or changed", changed)}
+	if closed > 0 {
+		out = append(out, fmt.Sprintf("%d gone", closed))
+	}
+	if len(s.Missing) > 0 {
+		out = append(out, fmt.Sprintf("%d not read", len(s.Missing)))
+	}
+	return strings.Join(out, ", ")
 }

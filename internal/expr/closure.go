@@ -312,7 +312,7 @@ func (c *closer) place(e ast.Expr) (of[*fastjson.Value], *shape) {
 		if slot := c.local(e.AsIdent()); slot >= 0 {
 			return func(ev *evaluation) (*fastjson.Value, bool) { return ev.slots[slot], true }, c.vars[slot].shape
 		}
-		if s := c.env.types.structs[c.env.opts.Record]; s != nil && e.AsIdent() == "r" {
+		if s := c.env.types.shape(c.env.opts.Record); s != nil && e.AsIdent() == "r" {
 			return func(ev *evaluation) (*fastjson.Value, bool) { return ev.root, ev.root != nil }, s
 		}
 		if e.AsIdent() == settingsType {
@@ -321,7 +321,7 @@ func (c *closer) place(e ast.Expr) (of[*fastjson.Value], *shape) {
 					return nil, false
 				}
 				return ev.scope.Settings.v, true
-			}, c.env.types.structs[settingsType]
+			}, c.env.types.shape(settingsType)
 		}
 	case ast.SelectKind:
 		if !e.AsSelect().IsTestOnly() {

@@ -175,7 +175,7 @@ func (e *evaluation) ResolveName(name string) (any, bool) {
 		if e.scope.Settings == nil {
 			return types.NewErr("No settings were given."), true
 		}
-		return structure{e.scope.Settings.v, e.env.types.structs[settingsType]}, true
+		return structure{e.scope.Settings.v, e.env.types.shape(settingsType)}, true
 	}
 	for _, f := range e.env.opts.Vars {
 		if f.Name == name {
@@ -192,7 +192,7 @@ func (e *evaluation) variable(f Field) ref.Val {
 	case nil:
 		return types.NewErr("The value of %s is missing.", f.Name)
 	case *Doc:
-		if s := e.env.types.structs[f.Of]; s != nil {
+		if s := e.env.types.shape(f.Of); s != nil {
 			return structure{v.v, s}
 		}
 		return object{v.v}
@@ -225,7 +225,7 @@ func (p *Program) run(doc *Doc, scope *Scope) (ref.Val, error) {
 	}
 	e.scope, e.doc = scope, nil
 	if doc != nil && p.env.opts.Record != "" {
-		e.doc = structure{doc.v, p.env.types.structs[p.env.opts.Record]}
+		e.doc = structure{doc.v, p.env.types.shape(p.env.opts.Record)}
 	}
 	v, _, err := p.prog.Eval(e)
 	e.scope, e.doc = nil, nil

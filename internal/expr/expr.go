@@ -74,12 +74,9 @@ func (t *Types) Env(o Options) (*Env, error) {
 	}
 	e.types = t.with(settingsType, o.Settings)
 	options := []cel.EnvOption{
-		cel.CustomTypeProvider(e.types), cel.CustomTypeAdapter(adapter{}),
-		cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true), cel.EnableIdentifierEscapeSyntax(),
-		cel.ParserRecursionLimit(maxDepth), cel.ParserExpressionSizeLimit(maxSource),
+		cel.CustomTypeProvider(e.types),
 		cel.Variable(evaluationName, evaluationType),
 		cel.Variable("settings", objectType(settingsType)),
-		ext.Strings(), ext.Bindings(), ext.Sets(),
 	}
 	if o.Record != "" {
 		options = append(options, cel.Variable("r", objectType(o.Record)))
@@ -90,13 +87,29 @@ func (t *Types) Env(o Options) (*Env, error) {
 		}
 		options = append(options, cel.Variable(v.Name, e.types.shapeOf(v, "variable", "", "the expression").cel))
 	}
-	options = append(options, functions(e)...)
-	var err error
-	if e.cel, err = cel.NewEnv(options...); err != nil {
+	common, err := language()
+	if err == nil {
+		e.cel, err = common.Extend(options...)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("make an expression environment: %w", err)
 	}
 	return e, nil
 }
+
+// language is what every environment has in common. To declare its functions is the dear part of making one, so that it is done
+// once: CEL shares them with each environment that only adds variables.
+var language = sync.OnceValues(func() (*cel.Env, error) {
+	base, err := NewTypes()
+	if err != nil {
+		return nil, err
+	}
+	return cel.NewEnv(append(functions(),
+		cel.CustomTypeProvider(base), cel.CustomTypeAdapter(adapter{}),
+		cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true), cel.EnableIdentifierEscapeSyntax(),
+		cel.ParserRecursionLimit(maxDepth), cel.ParserExpressionSizeLimit(maxSource),
+		ext.Strings(), ext.Bindings(), ext.Sets())...)
+})
 
 // Program is a compiled expression. It is safe for concurrent use.
 type Program struct {
@@ -249,8 +262,8 @@ func fieldOf(t *Types, c *types.Type) Field {
 			f.List = true
 			return f
 		}
-	case c.Kind() == types.StructKind && t.structs[c.TypeName()] != nil:
-		return Field{Type: Object, Fields: t.structs[c.TypeName()].declared()}
+	case c.Kind() == types.StructKind && t.shape(c.TypeName()) != nil:
+		return Field{Type: Object, Fields: t.shape(c.TypeName()).declared()}
 	}
 	return Field{Type: JSON}
 }
@@ -337,13 +350,13 @@ func (e *Env) shapeAt(x ast.Expr) *shape {
 	case ast.IdentKind:
 		switch name := x.AsIdent(); name {
 		case "r":
-			return e.types.structs[e.opts.Record]
+			return e.types.shape(e.opts.Record)
 		case "settings":
-			return e.types.structs[settingsType]
+			return e.types.shape(settingsType)
 		default:
 			for _, v := range e.opts.Vars {
 				if v.Name == name && !v.List {
-					return e.types.structs[v.Of]
+					return e.types.shape(v.Of)
 				}
 			}
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 // functions are those of this package, beside CEL's own and its string library.
-func functions(e *Env) []cel.EnvOption {
+func functions() []cel.EnvOption {
 	S, I, D, B, T := cel.StringType, cel.IntType, cel.DoubleType, cel.BoolType, cel.TimestampType
 	ev := evaluationType
 	dyn := cel.DynType
@@ -46,9 +46,9 @@ func functions(e *Env) []cel.EnvOption {
 			over("due_text_text", []*cel.Type{ev, S, S}, B, many(due)), over("due_time_text", []*cel.Type{ev, T, S}, B, many(due)),
 			over("due_text_int", []*cel.Type{ev, S, I}, B, many(due)), over("due_time_int", []*cel.Type{ev, T, I}, B, many(due))),
 		cel.Function(fnBusinessDays,
-			over("business_text", []*cel.Type{ev, S}, I, many(e.businessDays)), over("business_time", []*cel.Type{ev, T}, I, many(e.businessDays)),
-			over("business_text_text", []*cel.Type{ev, S, S}, I, many(e.businessDays)), over("business_text_time", []*cel.Type{ev, S, T}, I, many(e.businessDays)),
-			over("business_time_text", []*cel.Type{ev, T, S}, I, many(e.businessDays)), over("business_time_time", []*cel.Type{ev, T, T}, I, many(e.businessDays))),
+			over("business_text", []*cel.Type{ev, S}, I, many(businessDays)), over("business_time", []*cel.Type{ev, T}, I, many(businessDays)),
+			over("business_text_text", []*cel.Type{ev, S, S}, I, many(businessDays)), over("business_text_time", []*cel.Type{ev, S, T}, I, many(businessDays)),
+			over("business_time_text", []*cel.Type{ev, T, S}, I, many(businessDays)), over("business_time_time", []*cel.Type{ev, T, T}, I, many(businessDays))),
 
 		cel.Function("unknown", over("unknown", []*cel.Type{S}, B, cel.UnaryBinding(func(v ref.Val) ref.Val {
 			return types.WrapErr(&fieldError{string(v.(types.String))})
@@ -93,7 +93,7 @@ func (t *Types) lookupType(l lookedUp) *types.Type {
 	if l.field == Key {
 		return types.StringType
 	}
-	f := t.structs[l.kind].fields[l.field]
+	f := t.shape(l.kind).fields[l.field]
 	if f.elem != nil {
 		f = f.elem
 	}
@@ -330,7 +330,7 @@ func addMonths(t time.Time, n int) time.Time {
 
 // businessDays counts the days from Monday to Friday that are no holidays, after the day of the first moment up to and with
 // the day of the second, or of now, in UTC; negative when the second is earlier.
-func (env *Env) businessDays(args ...ref.Val) ref.Val {
+func businessDays(args ...ref.Val) ref.Val {
 	e := args[0].(*evaluation)
 	from, err := moment(args[1])
 	if err != nil {
@@ -355,7 +355,7 @@ func (env *Env) businessDays(args ...ref.Val) ref.Val {
 	}
 	n := types.Int(0)
 	for d := from.Add(day); !d.After(to); d = d.Add(day) {
-		if wd := d.Weekday(); wd != time.Saturday && wd != time.Sunday && !env.holidays[d.Format(time.DateOnly)] {
+		if wd := d.Weekday(); wd != time.Saturday && wd != time.Sunday && !e.env.holidays[d.Format(time.DateOnly)] {
 			n++
 		}
 	}

@@ -264,7 +264,7 @@ func (w *rewriter) lookup(e ast.Expr, name string, args []ast.Expr) {
 	}
 	if field != Key && !w.env.types.HasField(kind, field) {
 		msg := "there is no field " + field + " declared in " + kind
-		if n := w.env.types.structs[kind].near(field); n != "" {
+		if n := w.env.types.shape(kind).near(field); n != "" {
 			msg += "; did you mean " + n + "?"
 		}
 		w.refuse(args[1], msg)

@@ -21,7 +21,7 @@ type rows struct {
 }
 
 func (e *evaluation) rows(schema string, r Rows) ref.Val {
-	s := e.env.types.structs[schema]
+	s := e.env.types.shape(schema)
 	if s == nil {
 		return types.NewErr("There is no kind or view named %s.", schema)
 	}

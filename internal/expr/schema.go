@@ -58,6 +58,7 @@ type shape struct {
 // Types are all kinds and views that expressions may speak of, by name.
 type Types struct {
 	structs map[string]*shape
+	outer   *Types // whose types are known here too; nil for none
 	base    *types.Registry
 }
 
@@ -78,20 +79,26 @@ func NewTypes(schemas ...Schema) (*Types, error) {
 }
 
 // Has reports whether a schema of that name is known.
-func (t *Types) Has(name string) bool { return t.structs[name] != nil }
+func (t *Types) Has(name string) bool { return t.shape(name) != nil }
+
+func (t *Types) shape(name string) *shape {
+	for ; t != nil; t = t.outer {
+		if s := t.structs[name]; s != nil {
+			return s
+		}
+	}
+	return nil
+}
 
 // HasField reports whether the schema declares the field.
 func (t *Types) HasField(schema, field string) bool {
-	s := t.structs[schema]
+	s := t.shape(schema)
 	return s != nil && s.fields[field] != nil
 }
 
 // with returns the types and one more, for an environment of its own.
 func (t *Types) with(name string, fields []Field) *Types {
-	n := &Types{structs: make(map[string]*shape, len(t.structs)+1), base: t.base}
-	for k, v := range t.structs {
-		n.structs[k] = v
-	}
+	n := &Types{structs: map[string]*shape{}, outer: t, base: t.base}
 	n.addObject(name, "", fields, name)
 	return n
 }
@@ -222,21 +229,21 @@ func (t *Types) EnumValue(name string) ref.Val { return t.base.EnumValue(name) }
 func (t *Types) FindIdent(name string) (ref.Val, bool) { return t.base.FindIdent(name) }
 
 func (t *Types) FindStructType(name string) (*types.Type, bool) {
-	if s := t.structs[name]; s != nil {
+	if s := t.shape(name); s != nil {
 		return types.NewTypeTypeWithParam(s.cel), true
 	}
 	return nil, false
 }
 
 func (t *Types) FindStructFieldNames(name string) ([]string, bool) {
-	if s := t.structs[name]; s != nil {
+	if s := t.shape(name); s != nil {
 		return s.names, true
 	}
 	return nil, false
 }
 
 func (t *Types) FindStructFieldType(name, field string) (*types.FieldType, bool) {
-	if s := t.structs[name]; s != nil {
+	if s := t.shape(name); s != nil {
 		if f := s.fields[field]; f != nil {
 			return f.ftype, true
 		}

@@ -138,7 +138,7 @@ type kindInfo struct {
 	indexed []Field
 	tallied map[int64]bool // index numbers whose present counts are kept
 	squeeze *squeezer
-	env     *expr.Env
+	env     func() (*expr.Env, error) // of filters; most kinds are never filtered by one
 }
 
 // OpenBook registers the kinds in the database, giving numbers to new ones and rebuilding the index of those whose
@@ -259,9 +259,7 @@ func (b *Book) ready(ctx context.Context, q store.Q, ki *kindInfo) error {
 	if ki.squeeze, err = newSqueezer(has, func() (learnt, error) { return whatIsLearnt(context.Background(), b.DB, ki.Name) }); err != nil {
 		return err
 	}
-	if ki.env, err = expr.NewEnv(ki.Expr()); err != nil {
-		return fmt.Errorf("the expressions of %s: %w", ki.Name, err)
-	}
+	ki.env = sync.OnceValues(func() (*expr.Env, error) { return expr.NewEnv(ki.Expr()) })
 	return nil
 }
 
@@ -333,8 +331,11 @@ func (b *Book) program(ki *kindInfo, where string) (*expr.Program, error) {
 	if p != nil {
 		return p, nil
 	}
-	p, err := expr.CompileTest(ki.env, where)
+	env, err := ki.env()
 	if err != nil {
+		return nil, fmt.Errorf("the expressions of %s: %w", ki.Name, err)
+	}
+	if p, err = expr.CompileTest(env, where); err != nil {
 		return nil, fault.New(fault.Invalid, "The filter does not work on %s: %w.", ki.Plural, err).WithNext("Write it over r, as in r.name == \"x\".")
 	}
 	b.mu.Lock()

@@ -76,7 +76,7 @@ func (r *reader) example(c *Check, n *yaml.Node) Example {
 	}
 	shape := c.For
 	if x.Kind != "" {
-		if r.words.provider(c.For, x.Kind) == nil {
+		if r.words.offers(c.For, x.Kind) == nil {
 			r.refuse(m["kind"], "the kind %q does not offer the view %s", x.Kind, c.For)
 			return x
 		}
@@ -150,7 +150,7 @@ func (r *reader) body(n *yaml.Node, of string) json.RawMessage {
 		return nil
 	}
 	for _, k := range names(n) {
-		if k.Value != expr.Key && !r.words.types.HasField(of, k.Value) {
+		if k.Value != expr.Key && !r.words.types().HasField(of, k.Value) {
 			r.refuse(k, "there is no field %q declared in %s", k.Value, of)
 		}
 	}

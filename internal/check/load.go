@@ -13,44 +13,60 @@ import (
 	"tickmark/internal/fault"
 )
 
-// Set is the checks in use, by id.
+// Set is the checks in use, by id. They are read when they are first asked for: most of what is done with a workspace judges
+// nothing, and to compile the library takes longer than all the rest of opening one.
 type Set struct {
 	mu       sync.RWMutex
 	checks   []*Check
 	problems []Problem
 	byID     map[string]*Check
 
-	again  func() (*Set, error) // loads it anew
+	load   func() (*Set, error) // reads it; nil for one that was read and stays
+	first  func()               // reads it once
 	dir    string               // of the organisation's own
 	looked string               // what the files in it looked like
 }
 
 // Checks are those in use, by id. One whose file is broken is among them, as far as the file says which check it is.
 func (s *Set) Checks() []*Check {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.open()()
 	return s.checks
 }
 
 // Problems are the organisation's own files that are no checks.
 func (s *Set) Problems() []Problem {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.open()()
 	return s.problems
 }
 
 func (s *Set) of(id string) *Check {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.open()()
 	return s.byID[id]
 }
 
-// refresh reads the files again if any was changed, added or removed since, so that every process judges by the same.
-func (s *Set) refresh() error {
-	if s.again == nil || looks(s.dir) == s.looked {
-		return nil
+// later is a set that load reads when it is first asked for. That a library cannot be read is a mistake in the release: whoever asks
+// then panics, each time, for a set without checks would end what was answered.
+func later(dir string, load func() (*Set, error)) *Set {
+	s := &Set{dir: dir, load: load}
+	s.first = sync.OnceFunc(func() {
+		if err := s.again(); err != nil {
+			panic(err)
+		}
+	})
+	return s
+}
+
+// open reads the set if nobody has, and keeps it as it is until done.
+func (s *Set) open() (done func()) {
+	if s.first != nil {
+		s.first()
 	}
-	n, err := s.again()
+	s.mu.RLock()
+	return s.mu.RUnlock
+}
+
+func (s *Set) again() error {
+	n, err := s.load()
 	if err != nil {
 		return err
 	}
@@ -58,6 +74,15 @@ func (s *Set) refresh() error {
 	defer s.mu.Unlock()
 	s.checks, s.problems, s.byID, s.looked = n.checks, n.problems, n.byID, n.looked
 	return nil
+}
+
+// refresh reads the files again if any was changed, added or removed since, so that every process judges by the same.
+func (s *Set) refresh() error {
+	s.open()()
+	if s.dir == "" || looks(s.dir) == s.looked {
+		return nil
+	}
+	return s.again()
 }
 
 // looks is what tells that a file in a directory was changed.
@@ -84,15 +109,29 @@ func (s *Set) Get(id string) (*Check, error) {
 }
 
 // Load reads every .yaml file under the file system, which is the library, and under the directory, which is the
-// organisation's own checks and may be empty. A bad file of the library fails the whole, and the error names each. A bad file
-// of the organisation's is a Problem of the set, and the check in it is Broken: one mistake must not stop the rest, and must
-// not leave a pass standing.
+// organisation's own checks and may be empty. A bad file of the library fails the whole, and the error names each.
 func Load(words *Vocabulary, controls map[string]bool, library fs.FS, dir string) (*Set, error) {
-	s := &Set{byID: map[string]*Check{}, dir: dir}
+	shipped, err := Library(words, controls, library)
+	if err != nil {
+		return nil, err
+	}
+	s := shipped.With(words, controls, dir)
+	s.open()()
+	return s, nil
+}
+
+// Shipped is Library for the checks of this release, which a test reads: here that is put off until they are needed.
+func Shipped(words *Vocabulary, controls map[string]bool, library fs.FS) *Set {
+	return later("", func() (*Set, error) { return Library(words, controls, library) })
+}
+
+// Library reads the checks that come with a release; nil for none.
+func Library(words *Vocabulary, controls map[string]bool, library fs.FS) (*Set, error) {
+	s := &Set{byID: map[string]*Check{}}
 	var errs []error
 	if library != nil {
 		bad := func(_ string, _ []byte, err error) { errs = append(errs, err) }
-		s.load(words, Rules{Controls: controls, Unknown: true}, library, "", bad)
+		s.gather(words, Rules{Controls: controls, Unknown: true}, library, "", bad)
 	}
 	if len(errs) > 0 {
 		lines := make([]string, len(errs))
@@ -101,34 +140,55 @@ func Load(words *Vocabulary, controls map[string]bool, library fs.FS, dir string
 		}
 		return nil, &fault.Fault{Kind: fault.Invalid, Message: strings.Join(lines, "\n"), Err: errors.Join(errs...)}
 	}
-	if _, err := os.Stat(dir); dir != "" && !errors.Is(err, fs.ErrNotExist) { // one that is not there holds no checks yet
-		prefix := filepath.ToSlash(dir)
-		s.looked = looks(dir) // before they are read
-		var broken []*Check
-		s.load(words, Rules{Controls: controls}, os.DirFS(dir), prefix, func(file string, data []byte, err error) {
-			p := Problem{File: file, Message: err.Error()}
-			// Where the folder lies differs between who opens it; what is answered must not.
-			c := salvage(words, file, data, strings.ReplaceAll(p.Message, prefix+"/", ""))
-			p.Check = c.ID
-			s.problems = append(s.problems, p)
-			broken = append(broken, c)
-		})
-		for _, c := range broken {
-			if c.ID != "" && s.byID[c.ID] == nil { // another file may hold a sound check of that id
-				s.byID[c.ID] = c
-				s.checks = append(s.checks, c)
-			}
-		}
-	}
-	slices.SortFunc(s.checks, func(a, b *Check) int { return strings.Compare(a.ID, b.ID) })
-	if dir != "" {
-		s.again = func() (*Set, error) { return Load(words, controls, library, dir) }
-	}
+	s.sort()
 	return s, nil
 }
 
-// load reads the checks of a file system; what is none goes to bad, with its file and bytes, which may be nil.
-func (s *Set) load(words *Vocabulary, rules Rules, fsys fs.FS, prefix string, bad func(file string, data []byte, err error)) {
+// With gives the set with the organisation's own checks, of the directory, beside it. A bad file there is a Problem of the set, and the
+// check in it is Broken: one mistake must not stop the rest, and must not leave a pass standing.
+func (s *Set) With(words *Vocabulary, controls map[string]bool, dir string) *Set {
+	if dir == "" {
+		return s
+	}
+	return later(dir, func() (*Set, error) { return s.with(words, controls, dir), nil })
+}
+
+func (s *Set) with(words *Vocabulary, controls map[string]bool, dir string) *Set {
+	n := &Set{byID: map[string]*Check{}}
+	for _, c := range s.Checks() {
+		n.byID[c.ID] = c
+		n.checks = append(n.checks, c)
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) { // it holds no checks yet
+		return n
+	}
+	prefix := filepath.ToSlash(dir)
+	n.looked = looks(dir) // before they are read
+	var broken []*Check
+	n.gather(words, Rules{Controls: controls}, os.DirFS(dir), prefix, func(file string, data []byte, err error) {
+		p := Problem{File: file, Message: err.Error()}
+		// Where the folder lies differs between who opens it; what is answered must not.
+		c := salvage(words, file, data, strings.ReplaceAll(p.Message, prefix+"/", ""))
+		p.Check = c.ID
+		n.problems = append(n.problems, p)
+		broken = append(broken, c)
+	})
+	for _, c := range broken {
+		if c.ID != "" && n.byID[c.ID] == nil { // another file may hold a sound check of that id
+			n.byID[c.ID] = c
+			n.checks = append(n.checks, c)
+		}
+	}
+	n.sort()
+	return n
+}
+
+func (s *Set) sort() {
+	slices.SortFunc(s.checks, func(a, b *Check) int { return strings.Compare(a.ID, b.ID) })
+}
+
+// gather reads the checks of a file system; what is none goes to bad, with its file and bytes, which may be nil.
+func (s *Set) gather(words *Vocabulary, rules Rules, fsys fs.FS, prefix string, bad func(file string, data []byte, err error)) {
 	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
 		file := filepath.ToSlash(filepath.Join(prefix, path))
 		if err != nil {

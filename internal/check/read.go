@@ -321,7 +321,7 @@ func (r *reader) compile(c *Check, m map[string]*yaml.Node) {
 	var plain *expr.Env
 	var err error
 	if len(lets) > 0 {
-		if plain, err = r.words.types.Env(expr.Options{Record: c.For, Settings: settings, Vars: vars, Alone: true, Plain: r.words.plain}); err != nil {
+		if plain, err = r.words.types().Env(expr.Options{Record: c.For, Settings: settings, Vars: vars, Alone: true, Plain: r.words.plain}); err != nil {
 			r.err = err
 			return
 		}
@@ -337,7 +337,7 @@ func (r *reader) compile(c *Check, m map[string]*yaml.Node) {
 	if r.err != nil {
 		return
 	}
-	env, err := r.words.types.Env(expr.Options{Record: c.For, Settings: settings, Vars: vars, Plain: r.words.plain})
+	env, err := r.words.types().Env(expr.Options{Record: c.For, Settings: settings, Vars: vars, Plain: r.words.plain})
 	if err != nil {
 		r.err = err
 		return
@@ -408,7 +408,7 @@ func (r *reader) let(env *expr.Env, k, n *yaml.Node) (Let, *expr.Program) {
 		r.refuse(n, "%s", err.Error())
 		return l, nil
 	}
-	if l.Field != expr.Key && !r.words.types.HasField(l.Kind, l.Field) {
+	if l.Field != expr.Key && !r.words.types().HasField(l.Kind, l.Field) {
 		r.refuse(n, "there is no field %q declared in %s", l.Field, l.Kind)
 		return l, nil
 	}
@@ -417,7 +417,7 @@ func (r *reader) let(env *expr.Env, k, n *yaml.Node) (Let, *expr.Program) {
 		r.expressionAt(n, strings.LastIndex(n.Value, l.Value), err)
 		return l, nil
 	}
-	if !r.words.types.Comparable(l.Kind, l.Field, prog.Type()) {
+	if !r.words.types().Comparable(l.Kind, l.Field, prog.Type()) {
 		r.refuse(n, "the value of %s is of another type than the field %s of %s, and would find nothing", l.Name, l.Field, l.Kind)
 	}
 	return l, prog

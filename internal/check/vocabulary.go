@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tickmark/internal/expr"
@@ -14,10 +15,10 @@ import (
 
 // Vocabulary is what checks may speak of: every kind, and every view that a kind offers.
 type Vocabulary struct {
-	kinds map[string]*record.Kind
-	views map[string][]*provider // by view, in the order of kinds
-	types *expr.Types
-	plain bool
+	kinds    map[string]*record.Kind
+	views    map[string][]*provider // by view, in the order of kinds
+	compiled func() (*expr.Types, error)
+	plain    bool
 }
 
 // Plain gives the same words for checks that CEL alone answers, to compare with.
@@ -43,13 +44,50 @@ type viewField struct {
 // NewVocabulary compiles the views of the kinds. An expression of a view that does not compile is an error, because every
 // check over the view would be unknown for ever.
 func NewVocabulary(kinds ...*record.Kind) (*Vocabulary, error) {
+	v, err := ShippedVocabulary(kinds...)
+	if err == nil {
+		_, err = v.compiled()
+	}
+	return v, err
+}
+
+// ShippedVocabulary is NewVocabulary for the kinds of this release, whose views a test compiles: here that is put off until a check
+// or a view is needed, for most of what is done with a workspace needs none.
+func ShippedVocabulary(kinds ...*record.Kind) (*Vocabulary, error) {
 	v := &Vocabulary{kinds: map[string]*record.Kind{}, views: map[string][]*provider{}}
-	var schemas []expr.Schema
 	for _, k := range kinds {
 		if v.kinds[k.Name] != nil {
 			return nil, fmt.Errorf("kind %s is declared twice", k.Name)
 		}
 		v.kinds[k.Name] = k
+	}
+	for _, k := range kinds {
+		for _, view := range k.Views {
+			if v.kinds[view.Name] != nil {
+				return nil, fmt.Errorf("view %s of kind %s has the name of a kind", view.Name, k.Name)
+			}
+			if v.offers(view.Name, k.Name) != nil {
+				return nil, fmt.Errorf("kind %s offers the view %s twice", k.Name, view.Name)
+			}
+			v.views[view.Name] = append(v.views[view.Name], &provider{kind: k, view: view})
+		}
+	}
+	v.compiled = sync.OnceValues(func() (*expr.Types, error) { return v.compile(kinds) })
+	return v, nil
+}
+
+// types are those of the kinds and views. That they cannot be made is a mistake in the release, and no check could be trusted.
+func (v *Vocabulary) types() *expr.Types {
+	t, err := v.compiled()
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func (v *Vocabulary) compile(kinds []*record.Kind) (*expr.Types, error) {
+	var schemas []expr.Schema
+	for _, k := range kinds {
 		schemas = append(schemas, k.Expr())
 	}
 	alone, err := expr.NewTypes(schemas...)
@@ -66,11 +104,8 @@ func NewVocabulary(kinds ...*record.Kind) (*Vocabulary, error) {
 			return nil, err
 		}
 		for _, view := range k.Views {
-			if v.kinds[view.Name] != nil {
-				return nil, fmt.Errorf("view %s of kind %s has the name of a kind", view.Name, k.Name)
-			}
-			p, err := v.provide(env, k, view)
-			if err != nil {
+			p := v.offers(view.Name, k.Name)
+			if err := p.compile(env); err != nil {
 				return nil, err
 			}
 			if typed[view.Name] == nil {
@@ -94,20 +129,19 @@ func NewVocabulary(kinds ...*record.Kind) (*Vocabulary, error) {
 		slices.SortFunc(s.Fields, func(a, b expr.Field) int { return strings.Compare(a.Name, b.Name) })
 		schemas = append(schemas, s)
 	}
-	v.types, err = expr.NewTypes(schemas...)
-	return v, err
+	return expr.NewTypes(schemas...)
 }
 
 func sameType(a, b expr.Field) bool {
 	return a.Type == b.Type && a.List == b.List && len(a.Fields) == 0 && len(b.Fields) == 0
 }
 
-func (v *Vocabulary) provide(env *expr.Env, k *record.Kind, view record.View) (*provider, error) {
-	p := &provider{kind: k, view: view}
+func (p *provider) compile(env *expr.Env) error {
+	k, view := p.kind, p.view
 	var err error
 	if view.Where != "" {
 		if p.where, err = expr.CompileTest(env, view.Where); err != nil {
-			return nil, fmt.Errorf("view %s of kind %s, where: %w", view.Name, k.Name, err)
+			return fmt.Errorf("view %s of kind %s, where: %w", view.Name, k.Name, err)
 		}
 	}
 	names := make([]string, 0, len(view.Fields))
@@ -118,12 +152,11 @@ func (v *Vocabulary) provide(env *expr.Env, k *record.Kind, view record.View) (*
 	for _, name := range names {
 		prog, err := expr.Compile(env, view.Fields[name])
 		if err != nil {
-			return nil, fmt.Errorf("view %s of kind %s, field %s: %w", view.Name, k.Name, name, err)
+			return fmt.Errorf("view %s of kind %s, field %s: %w", view.Name, k.Name, name, err)
 		}
 		p.fields = append(p.fields, viewField{name, prog})
 	}
-	v.views[view.Name] = append(v.views[view.Name], p)
-	return p, nil
+	return nil
 }
 
 // Kinds are the kinds behind a name: the kind itself, or those that offer the view; nil for an unknown name.
@@ -141,7 +174,13 @@ func (v *Vocabulary) Kinds(name string) []*record.Kind {
 // IsView reports whether the name is a view.
 func (v *Vocabulary) IsView(name string) bool { return len(v.views[name]) > 0 }
 
+// provider is how a kind answers a view, compiled; nil when it does not offer it.
 func (v *Vocabulary) provider(view, kind string) *provider {
+	v.types()
+	return v.offers(view, kind)
+}
+
+func (v *Vocabulary) offers(view, kind string) *provider {
 	for _, p := range v.views[view] {
 		if p.kind.Name == kind {
 			return p
@@ -152,7 +191,7 @@ func (v *Vocabulary) provider(view, kind string) *provider {
 
 // ViewField is the expression over r that gives a view's field for a kind; empty when the kind has no answer.
 func (v *Vocabulary) ViewField(view, kind, field string) string {
-	if p := v.provider(view, kind); p != nil {
+	if p := v.offers(view, kind); p != nil {
 		return p.view.Fields[field]
 	}
 	return ""
@@ -260,7 +299,7 @@ func (v *Vocabulary) names() string {
 }
 
 func (v *Vocabulary) known(name string) error {
-	if v.types.Has(name) && !strings.Contains(name, ".") {
+	if v.types().Has(name) && !strings.Contains(name, ".") {
 		return nil
 	}
 	return fault.New(fault.Invalid, "There is no kind or view named %q.", name).WithNext("There are %s.", v.names())

@@ -166,8 +166,16 @@ func Own(dir string) ([]declared.Text, []error) {
 	return declared.Load(filepath.Join(dir, "connectors"), Connectors(), kinds.All())
 }
 
-// Kinds are all kinds of this release, and those of connectors of the workspace's own.
+// Kinds are all kinds of this release, and those of connectors of the workspace's own. Nobody changes them.
 func Kinds(own ...connector.Connector) (*record.Kinds, error) {
+	if len(own) == 0 {
+		s, err := shipped()
+		return s.kinds, err
+	}
+	return declare(own...)
+}
+
+func declare(own ...connector.Connector) (*record.Kinds, error) {
 	controls := control.Kind()
 	controls.Follows = requirement.OfControl
 	list := []record.Kind{
@@ -184,22 +192,54 @@ func Kinds(own ...connector.Connector) (*record.Kinds, error) {
 	return record.NewKinds(list...)
 }
 
-// Checks loads the library's checks and those of the workspace's own directory, checks/ in dir, if there is one.
+// release is what every workspace without connectors of its own judges by. A process makes it once.
+type release struct {
+	kinds    *record.Kinds
+	words    *check.Vocabulary
+	controls map[string]bool
+	library  *check.Set
+}
+
+var made struct {
+	sync.Once
+	release
+	err error
+}
+
+func shipped() (release, error) {
+	made.Do(func() {
+		r := &made.release
+		if r.kinds, made.err = declare(); made.err != nil {
+			return
+		}
+		if r.words, made.err = check.ShippedVocabulary(r.kinds.All()...); made.err != nil {
+			return
+		}
+		if r.controls, made.err = ControlIDs(); made.err != nil {
+			return
+		}
+		r.library = check.Shipped(r.words, r.controls, content.Check)
+	})
+	return made.release, made.err
+}
+
+// Checks are the library's checks over the kinds and those of the workspace's own directory, checks/ in dir, if there is one.
 func Checks(kinds *record.Kinds, dir string) (*check.Set, *check.Vocabulary, error) {
-	words, err := check.NewVocabulary(kinds.All()...)
+	r, err := shipped()
 	if err != nil {
 		return nil, nil, err
+	}
+	if kinds != r.kinds {
+		if r.words, err = check.NewVocabulary(kinds.All()...); err != nil {
+			return nil, nil, err
+		}
+		r.library = check.Shipped(r.words, r.controls, content.Check)
 	}
 	own := ""
 	if dir != "" {
 		own = filepath.Join(dir, "checks")
 	}
-	ids, err := ControlIDs()
-	if err != nil {
-		return nil, nil, err
-	}
-	set, err := check.Load(words, ids, content.Check, own)
-	return set, words, err
+	return r.library.With(r.words, r.controls, own), r.words, nil
 }
 
 func ControlIDs() (map[string]bool, error) {

@@ -65,6 +65,7 @@ type commands struct {
 	Report        reportCommand        `cmd:"" help:"Make a report: readiness."`
 	Package       packageCommand       `cmd:"" help:"Make a package of evidence that anyone can verify offline."`
 	Verify        verifyCommand        `cmd:"" help:"Verify a package, without a workspace."`
+	Audit         auditCommand         `cmd:"" help:"The examination: draw a sample again."`
 	Ledger        ledgerCommand        `cmd:"" help:"The ledger: checkpoint, proofs, verification."`
 	Anchor        anchorCommand        `cmd:"" help:"Outside anchors: authorities that stamp the ledger once a day."`
 	Monitor       monitorCommand       `cmd:"" help:"Follow the ledger of another server from outside; exit 1 when it was rewritten, 3 when it cannot be read."`

@@ -164,7 +164,7 @@ func write(t *testing.T, path, text string) {
 
 func TestEveryExampleOfAHelpCanBeTyped(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, name := range []string{"people.csv", "ada.yaml", "start.yaml", "evidence.zip", "ac-01.json", "README.md"} {
+	for _, name := range []string{"people.csv", "ada.yaml", "start.yaml", "evidence.zip", "ac-01.json", "sample.json", "README.md"} {
 		if err := os.WriteFile(name, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -79,6 +79,10 @@ func (verifyCommand) Help() string {
 	return examples("tickmark verify evidence.zip --key 'tickmark/…'", "tickmark verify ac-01.json")
 }
 
+func (auditSampleRedraw) Help() string {
+	return examples("tickmark audit sample redraw sample.json", "tickmark audit sample redraw sample.json --json")
+}
+
 func (ledgerConsistency) Help() string {
 	return examples("tickmark ledger consistency 812", "tickmark ledger consistency 812 4096 --json")
 }

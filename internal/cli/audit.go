@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"bufio"
+	"io"
+	"os"
+
+	"tickmark/internal/fault"
+	"tickmark/internal/sample"
+	"tickmark/internal/sample/redraw"
+)
+
+type auditCommand struct {
+	Sample auditSample `cmd:"" help:"Samples: draw one again."`
+}
+
+type auditSample struct {
+	Redraw auditSampleRedraw `cmd:"" help:"Draw a sample again from its file, without a workspace, and say claim by claim what was proved; exit 1 when one fails."`
+}
+
+type auditSampleRedraw struct {
+	File       string `arg:"" type:"path" help:"The file of a sample (docs/sampling.md says what is in it)."`
+	Commitment string `placeholder:"HASH" help:"The commitment to the nonce as you know it from the firm's ledger."`
+	Population string `placeholder:"HASH" help:"The hash of the population as you know it from the ledger."`
+}
+
+func (c *auditSampleRedraw) Run(s *session) error {
+	var known redraw.Known
+	for _, h := range []struct {
+		flag, text string
+		into       **sample.Hash
+	}{{"--commitment", c.Commitment, &known.Commitment}, {"--population", c.Population, &known.Population}} {
+		if h.text == "" {
+			continue
+		}
+		*h.into = new(sample.Hash)
+		if err := (*h.into).UnmarshalText([]byte(h.text)); err != nil {
+			return fault.New(fault.Usage, "%s: %w.", h.flag, err)
+		}
+	}
+	f, err := os.Open(c.File)
+	if err != nil {
+		return fault.New(fault.NotFound, "The sample %s cannot be read: %w.", c.File, err)
+	}
+	defer f.Close()
+	read := io.LimitedReader{R: bufio.NewReader(f), N: redraw.MaxBytes}
+	file, err := redraw.Read(&read)
+	if read.N == 0 {
+		return fault.New(fault.TooLarge, "%s is larger than %d bytes.", c.File, int64(redraw.MaxBytes))
+	}
+	if err != nil {
+		return fault.New(fault.Invalid, "%s is not the file of a sample: %w.", c.File, err)
+	}
+	v := redraw.Draw(file, known)
+	if s.flags.JSON {
+		if err := s.writeJSON(v); err != nil {
+			return err
+		}
+	} else {
+		for _, x := range v.Claims {
+			s.fact("%s  %s", word(x.OK, "proved ", "REFUSED"), x.Claim)
+			s.fact("         %s", printable(x.Detail))
+		}
+		s.fact("\nNot proved")
+		for _, l := range v.Limits {
+			s.fact("  %s", printable(l))
+		}
+	}
+	if failed, ok := v.Failed(); ok {
+		return fault.New(fault.Invalid, "%s cannot be drawn again. This does not hold: %s %s", c.File, failed.Claim, printable(failed.Detail))
+	}
+	return nil
+}

@@ -20,7 +20,8 @@ import (
 // NoTime stands for the time of a row that happened at no moment, such as one of a list that holds on a day.
 const NoTime = merkle.NoTime
 
-// minSalt is the least length of a salt in bytes: what is shorter can be guessed, and the row with it.
+// minSalt is the least length of a salt in bytes: what is shorter can be guessed, and the row with it. By so many bytes salts
+// must differ.
 const minSalt = 16
 
 // Hash is a SHA-256; as text, 64 lower-case hexadecimal digits.
@@ -150,21 +151,26 @@ func Freeze(delivered iter.Seq[Occurrence]) (Frozen, error) {
 		nth int
 	}
 	var all []placed
-	keys, salts := map[[16]byte]bool{}, map[[16]byte]bool{}
+	keys, salts := map[[16]byte]struct{}{}, map[[16]byte]struct{}{}
 	for o := range delivered {
+		if len(o.Salt) < minSalt {
+			return Frozen{}, fmt.Errorf("the salt of occurrence %q has %d bytes; at least %d hide what it holds", o.Key, len(o.Salt), minSalt)
+		}
+		salt, named := [16]byte(o.Salt), sha256.Sum256([]byte(o.Key))
+		key := [16]byte(named[:]) // half a SHA-256, which nobody finds twice by chance
+		_, salted := salts[salt]
+		_, again := keys[key]
 		switch {
 		case o.Key == "":
 			return Frozen{}, fmt.Errorf("occurrence %d has no key", len(all))
 		case !utf8.ValidString(o.Key) || !utf8.Valid(o.Content):
 			return Frozen{}, fmt.Errorf("occurrence %q is not UTF-8", o.Key)
-		case len(o.Salt) < minSalt:
-			return Frozen{}, fmt.Errorf("the salt of occurrence %q has %d bytes; at least %d hide what it holds", o.Key, len(o.Salt), minSalt)
-		case keys[short([]byte(o.Key))]:
+		case again:
 			return Frozen{}, fmt.Errorf("occurrence %q is delivered twice", o.Key)
-		case salts[short(o.Salt)]:
+		case salted:
 			return Frozen{}, fmt.Errorf("the salt of occurrence %q is another's too", o.Key)
 		}
-		keys[short([]byte(o.Key))], salts[short(o.Salt)] = true, true
+		keys[key], salts[salt] = struct{}{}, struct{}{}
 		all = append(all, placed{Row{o.At, o.Location, o.Commitment()}, len(all)})
 	}
 	slices.SortFunc(all, func(a, b placed) int { return Compare(a.Row, b.Row) })
@@ -175,10 +181,4 @@ func Freeze(delivered iter.Seq[Occurrence]) (Frozen, error) {
 	var err error
 	f.Hash, err = HashOf(f.Rows)
 	return f, err
-}
-
-// short is half a SHA-256, which nobody finds twice by chance.
-func short(b []byte) [16]byte {
-	h := sha256.Sum256(b)
-	return [16]byte(h[:16])
 }

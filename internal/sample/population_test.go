@@ -4,12 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -147,49 +144,5 @@ func TestAKeyIsShownWithoutTheContent(t *testing.T) {
 	o.Key, o.Content = string(o.Content), []byte(o.Key)
 	if o.Commitment() == is {
 		t.Error("key and content may stand in each other's place")
-	}
-}
-
-// A million rows in less than 5 seconds of CPU, and as a stream without keeping them. Heavy for its 3 seconds.
-func TestAMillionRows(t *testing.T) {
-	if os.Getenv("TICKMARK_TEST_HEAVY") == "" {
-		t.Skip("set TICKMARK_TEST_HEAVY: it takes seconds of CPU")
-	}
-	const n = 1_000_000
-	began := time.Now()
-	f, err := sample.Freeze(func(yield func(sample.Occurrence) bool) {
-		for i := range n {
-			if !yield(occurrence(i * 7919 % n)) {
-				return
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("frozen after %s", time.Since(began))
-	runtime.GC()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	began = time.Now()
-	var p sample.Population
-	for _, r := range f.Rows {
-		if err := p.Add(r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	took := time.Since(began)
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if p.Hash() != f.Hash || took > 5*time.Second || after.HeapAlloc > before.HeapAlloc+1<<20 {
-		t.Errorf("%s after %s and %d bytes", p.Hash(), took, int64(after.HeapAlloc)-int64(before.HeapAlloc))
-	}
-	t.Logf("hashed as a stream in %s", took)
-	for _, plan := range []sample.Plan{{Method: sample.Stratified, Size: 60, Reserves: 3}, {Method: sample.Random, Size: 100_000}, {Method: sample.Systematic, Size: 60}, {Method: sample.Stratified, Size: 5000, Reserves: 2, ByLocation: true}} {
-		began = time.Now()
-		if _, err := sample.Draw(sample.Seed{1}, f.Rows, plan); err != nil || time.Since(began) > time.Second {
-			t.Errorf("%+v: %v after %s", plan, err, time.Since(began))
-		}
-		t.Logf("%+v in %s", plan, time.Since(began))
 	}
 }

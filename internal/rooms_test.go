@@ -13,7 +13,7 @@ import (
 func rooms() []string {
 	return strings.Fields(`
 		content internal/markdown internal/wording
-		internal/fault internal/store internal/store/storetest internal/queue internal/awsauth internal/bucket internal/blob internal/blob/blobtest internal/secret
+		internal/fault internal/store internal/store/storetest internal/queue internal/secret internal/awsauth internal/bucket internal/blob internal/blob/blobtest
 		internal/ledger/merkle internal/ledger/stamp internal/sample client internal/ledger internal/expr internal/record
 		internal/connector internal/connector/connectortest internal/connector/ticket internal/connector/
 		internal/collect internal/check internal/access internal/anchor

@@ -27,6 +27,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
+
+	"tickmark/internal/secret"
 )
 
 // Chain finds credentials, the first that there are: the environment, a web identity, a profile of the shared files (keys, a role
@@ -295,7 +297,12 @@ func (s STS) ask(ctx context.Context, q url.Values, by *aws.Credentials) (k aws.
 		got = answer.Web.Credentials
 	}
 	if status != http.StatusOK || got.AccessKeyID == "" || got.SecretAccessKey == "" {
-		return k, &Refused{status, cmp.Or(answer.Error.Code, answer.Errors.Error.Code, "no code"), cmp.Or(answer.Error.Message, answer.Errors.Error.Message, "no reason")}
+		var c secret.Cover
+		c.Add(q.Get("WebIdentityToken"))
+		if by != nil {
+			c.Add(by.SecretAccessKey, by.SessionToken)
+		}
+		return k, &Refused{status, cmp.Or(c.Hide(answer.Error.Code), c.Hide(answer.Errors.Error.Code), "no code"), cmp.Or(c.Hide(answer.Error.Message), c.Hide(answer.Errors.Error.Message), "no reason")}
 	}
 	return aws.Credentials{AccessKeyID: got.AccessKeyID, SecretAccessKey: got.SecretAccessKey, SessionToken: got.SessionToken, CanExpire: true,
 		Expires: got.Expiration, Source: "role"}, nil

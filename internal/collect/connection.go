@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -265,26 +264,13 @@ func (c *Collector) values(ctx context.Context, conn Connection) (connector.Valu
 
 // hider takes a connection's secrets out of a text, whatever said it.
 func hider(k connector.Connector, values connector.Values) func(string) string {
-	var secrets []string
+	var c secret.Cover
 	for _, s := range k.Settings {
-		v := values[s.Name]
-		if !s.Secret || len(v) < 6 {
-			continue
-		}
-		secrets = append(secrets, v, url.QueryEscape(v))
-		for line := range strings.Lines(v) { // a key in PEM, whose lines are told apart where it is quoted
-			if line = strings.TrimSpace(line); len(line) >= 16 && line != v && !strings.HasPrefix(line, "-----") {
-				secrets = append(secrets, line)
-			}
+		if s.Secret {
+			c.Add(values[s.Name])
 		}
 	}
-	slices.SortStableFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	return func(text string) string {
-		for _, secret := range secrets {
-			text = strings.ReplaceAll(text, secret, "…")
-		}
-		return text
-	}
+	return c.Hide
 }
 
 // Confirm says, in a person's name, that a list which came back empty really is empty; the next run closes what was in it.

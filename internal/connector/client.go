@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +16,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +24,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tickmark/internal/fault"
+	"tickmark/internal/secret"
 )
 
 const (
@@ -47,10 +48,11 @@ type client struct {
 	every   time.Duration
 	backoff time.Duration
 
-	mu      sync.Mutex
-	last    time.Time // when the last request left
-	met     bool      // the service has answered once
-	secrets []string
+	cover secret.Cover
+
+	mu   sync.Mutex
+	last time.Time // when the last request left
+	met  bool      // the service has answered once
 
 	fetching sync.Mutex
 	token    Token
@@ -112,8 +114,8 @@ func (s Service) dial(v Values, out Sink) (*client, error) {
 	// What a header carries is a secret wherever else it turns up.
 	for name, value := range v {
 		for _, header := range signed {
-			if name != "endpoint" && len(value) >= 6 && strings.Contains(strings.Join(header, "\n"), value) {
-				c.conceal(value)
+			if name != "endpoint" && value != "" && strings.Contains(strings.Join(header, "\n"), value) {
+				c.cover.Add(value)
 			}
 		}
 	}
@@ -169,35 +171,14 @@ func (c *client) guard(signed http.Header) {
 			continue
 		}
 		for _, h := range header {
-			_, credential, _ := strings.Cut(h, " ")
-			c.conceal(cmp.Or(credential, h))
+			scheme, credential, _ := strings.Cut(h, " ")
+			c.cover.Add(cmp.Or(credential, h))
+			if pair, err := base64.StdEncoding.DecodeString(credential); err == nil && strings.EqualFold(scheme, "basic") {
+				_, password, _ := strings.Cut(string(pair), ":")
+				c.cover.Add(string(pair), password)
+			}
 		}
 	}
-}
-
-// conceal hides a text from now on.
-func (c *client) conceal(secret string) {
-	if len(secret) < 6 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !slices.Contains(c.secrets, secret) {
-		c.secrets = append(slices.Clone(c.secrets), secret)
-		slices.SortStableFunc(c.secrets, func(a, b string) int { return len(b) - len(a) })
-	}
-}
-
-// hide takes credentials out of a text.
-func (c *client) hide(s string) string {
-	c.mu.Lock()
-	secrets := c.secrets
-	c.mu.Unlock()
-	for _, secret := range secrets {
-		s = strings.ReplaceAll(s, secret, "…")
-		s = strings.ReplaceAll(s, url.QueryEscape(secret), "…")
-	}
-	return s
 }
 
 // question asks for a path of the service, or of one of its other hosts.
@@ -355,7 +336,7 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 		case err != nil:
 			if reason = failure(at, err); lasting(err) || try == maxTries {
 				if c.unmet() {
-					return answer{}, fault.New(fault.Unavailable, "%s", c.hide(reason)).WithNext("Check the connection's endpoint and the network.")
+					return answer{}, fault.New(fault.Unavailable, "%s", c.cover.Hide(reason)).WithNext("Check the connection's endpoint and the network.")
 				}
 				return answer{}, refuse("%s", reason)
 			}
@@ -486,7 +467,7 @@ func (c *client) ask(ctx context.Context, kind string, q question, header http.H
 		c.met = true
 		c.mu.Unlock()
 	}
-	x := Exchange{Kind: kind, Page: q.page, Request: c.hide(asked(q)), Status: said, Bytes: int64(len(body)), SHA256: sha256.Sum256(body),
+	x := Exchange{Kind: kind, Page: q.page, Request: c.cover.Hide(asked(q)), Status: said, Bytes: int64(len(body)), SHA256: sha256.Sum256(body),
 		At: began, Took: c.out.Now().Sub(began)}
 	return resp, body, x, err
 }

@@ -84,7 +84,7 @@ func (r *rest) marks(ctx context.Context, l List, next Pager, over parent, scope
 			m.keys[key] = raw
 		}
 		if gap != nil {
-			m.gap = r.hide(gap.Reason)
+			m.gap = r.cover.Hide(gap.Reason)
 			gap.Scope, gap.Part = scope, m.Name
 			r.missing(l.Kind, *gap)
 		}
@@ -137,7 +137,7 @@ func (r *rest) children(kind string) (children, members bool) {
 func (r *rest) part(ctx context.Context, l List, call Call, it Item, over parent) (Part, *Gap, error) {
 	part := Part{Name: call.Name}
 	missed := func(gap *Gap) (Part, *Gap, error) {
-		part.Gap = r.hide(gap.Reason)
+		part.Gap = r.cover.Hide(gap.Reason)
 		return part, gap, nil
 	}
 	if call.From != "" {

@@ -142,7 +142,7 @@ func (r *rest) group(ctx context.Context) (*errgroup.Group, context.Context) {
 
 // missing reports a gap and, when it is the list's own, keeps it for the list's children.
 func (r *rest) missing(kind string, g Gap) {
-	g.Kind, g.Reason, g.Needs = kind, r.hide(g.Reason), r.hide(g.Needs)
+	g.Kind, g.Reason, g.Needs = kind, r.cover.Hide(g.Reason), r.cover.Hide(g.Needs)
 	r.out.Missing(g)
 	if own := r.lists[kind]; own != nil && g.Part == "" {
 		own.mu.Lock()

@@ -64,7 +64,7 @@ func (i *Issuer) Post(ctx context.Context, path string, header http.Header, cont
 // OAuth asks for a token as OAuth 2 has it (RFC 6749): the form is one of client credentials or of a signed assertion.
 func (i *Issuer) OAuth(ctx context.Context, path string, form url.Values) (Token, error) {
 	for _, name := range []string{"client_secret", "assertion", "client_assertion", "refresh_token", "password"} {
-		i.c.conceal(form.Get(name))
+		i.c.cover.Add(form.Get(name))
 	}
 	now := i.Now()
 	body, err := i.Post(ctx, path, nil, "application/x-www-form-urlencoded", []byte(form.Encode()))
@@ -131,7 +131,7 @@ func (c *client) unsigned(err error) error {
 	if r.denied {
 		kind = fault.Denied
 	}
-	return fault.New(kind, "No token was given: %s", c.hide(r.reason)).WithNext("Check the connection's credential and what it is allowed.")
+	return fault.New(kind, "No token was given: %s", c.cover.Hide(r.reason)).WithNext("Check the connection's credential and what it is allowed.")
 }
 
 // oauthError is the error that a token host names (RFC 6749, 5.2), with a space before it.
@@ -147,10 +147,11 @@ func (c *client) oauthError(body []byte) string {
 	if e.Description != "" {
 		s += " (" + strings.TrimRight(e.Description, ".") + ")"
 	}
+	s = printable(c.cover.Hide(s)) // before it is cut, or half of a secret would stay
 	if len(s) > 300 {
-		s = s[:300]
+		s = strings.ToValidUTF8(s[:300], "") + "…"
 	}
-	return c.hide(printable(s))
+	return s
 }
 
 // SignJWT makes a signed token (RFC 7519) of claims with a private key in PEM: RS256 for RSA, ES256 for P-256. kid names the

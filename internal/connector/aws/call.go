@@ -324,6 +324,8 @@ func (r *reader) once(ctx context.Context, kind string, q question) (answer, tim
 		return a, -1, nil
 	}
 	code, message := s.wrong(header, body)
+	r.cover.Add(keys.SecretAccessKey, keys.SessionToken) // what an error says of the credential is in no record
+	code, message = r.cover.Hide(code), r.cover.Hide(message)
 	if code != "" && slices.Contains(q.call.absent, code) {
 		return answer{absent: true}, -1, nil
 	}

@@ -19,6 +19,7 @@ import (
 	"tickmark/internal/awsauth"
 	"tickmark/internal/connector"
 	"tickmark/internal/record"
+	"tickmark/internal/secret"
 )
 
 // list declares one list of objects in an account, or in each region of it. Its scope is the account, or account/region.
@@ -82,6 +83,7 @@ type reader struct {
 	endpoint string
 	backoff  time.Duration
 	slots    chan struct{} // requests under way
+	cover    secret.Cover
 	kinds    map[string]*record.Kind
 	members  map[string]thing // what the organisation says of its accounts
 

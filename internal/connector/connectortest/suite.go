@@ -359,6 +359,25 @@ func ServeApart(t testing.TB, c Cassette, apart Apart) http.Handler {
 	})
 }
 
+// Answer is the reply to a request, for a test that plays a cassette with a hand of its own; false when it is not on it.
+func (c Cassette) Answer(r *http.Request, apart Apart) (Reply, bool) {
+	request, err := requested(r, apart)
+	if err != nil {
+		return Reply{}, false
+	}
+	reply := c.find(request)
+	if reply == nil {
+		return Reply{}, false
+	}
+	out := Reply{Status: cmp.Or(reply.Status, http.StatusOK), Header: reply.Header.Clone(), Body: strings.ReplaceAll(reply.Body, Base, "http://"+r.Host)}
+	for _, values := range out.Header {
+		for i := range values {
+			values[i] = strings.ReplaceAll(values[i], Base, "http://"+r.Host)
+		}
+	}
+	return out, true
+}
+
 // requested is a request in canonical form.
 func requested(r *http.Request, apart Apart) (string, error) {
 	request := r.URL.RequestURI()

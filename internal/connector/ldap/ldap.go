@@ -21,6 +21,7 @@ import (
 	"tickmark/internal/connector"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
+	"tickmark/internal/secret"
 )
 
 // Connector declares the connector.
@@ -132,9 +133,9 @@ func (d *directory) dial(ctx context.Context) error {
 
 func (d *directory) hide(err error) string {
 	s := strings.TrimRight(strings.ToValidUTF8(err.Error(), "\uFFFD"), ". ")
-	if p := d.v["password"]; p != "" {
-		s = strings.ReplaceAll(s, p, "…")
-	}
+	var c secret.Cover
+	c.Add(d.v["password"])
+	s = c.Hide(s)
 	return strings.Map(func(r rune) rune {
 		if r < ' ' {
 			return ' '

@@ -370,10 +370,10 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 			try--
 			continue
 		case resp.StatusCode == 401 || resp.StatusCode == 403:
-			return answer{}, &refused{denied: true, reason: fmt.Sprintf("%s refused it: %s.%s", where(at), status(resp), skew(resp, c.out.Now()))}
+			return answer{}, &refused{denied: true, reason: fmt.Sprintf("%s refused it: %s.%s", where(at), status(resp), Skew(resp.Header, c.out.Now()))}
 		case resp.StatusCode != 200 && (q.grant == nil || resp.StatusCode != 201):
 			if q.grant != nil {
-				return answer{}, &refused{denied: resp.StatusCode == 400, reason: fmt.Sprintf("%s refused it: %s%s.%s", where(at), status(resp), c.oauthError(body), skew(resp, c.out.Now()))}
+				return answer{}, &refused{denied: resp.StatusCode == 400, reason: fmt.Sprintf("%s refused it: %s%s.%s", where(at), status(resp), c.oauthError(body), Skew(resp.Header, c.out.Now()))}
 			}
 			return answer{}, &refused{reason: fmt.Sprintf("%s answered %s.", where(at), status(resp)), status: resp.StatusCode}
 		default:

@@ -220,7 +220,7 @@ func (r *rest) paged(ctx context.Context, kind string, call Call, over parent, t
 	if err != nil {
 		return nil, &Gap{Reason: err.Error()}, nil
 	}
-	visited := map[string]bool{}
+	visited, pages := map[string]bool{}, repetition{}
 	for read := 0; ; {
 		visited[at.id()] = true
 		answer, err := r.get(ctx, kind, at, r.told(call.Absent, call.Told))
@@ -234,6 +234,9 @@ func (r *rest) paged(ctx context.Context, kind string, call Call, over parent, t
 		items, err := r.objects(answer.body, call.Items)
 		if err != nil {
 			return nil, &Gap{Reason: fmt.Sprintf("The answer of %s is not as expected: %v.", where(at.URL), err)}, nil
+		}
+		if pages.met(items) {
+			return nil, &Gap{Reason: fmt.Sprintf("The service gave the same page twice, at %s, so that the list may not be whole.", where(at.URL))}, nil
 		}
 		if !take(items) {
 			return answer.body, nil, nil

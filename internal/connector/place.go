@@ -102,9 +102,9 @@ func proxy(host string) bool {
 	return false
 }
 
-// skew says how far the service's clock is from this one's, where that may be why a credential was refused.
-func skew(resp *http.Response, now time.Time) string {
-	at, err := http.ParseTime(resp.Header.Get("Date"))
+// Skew says how far the clock of the service that gave an answer is from this one's, where that may be why a credential was refused.
+func Skew(h http.Header, now time.Time) string {
+	at, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
 		return ""
 	}

@@ -58,7 +58,7 @@ func TestReasonsAreNamed(t *testing.T) {
 	}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for date, want := range map[string]string{"Sun, 01 Mar 2026 12:01:00 GMT": "", "yesterday": "", "Sun, 01 Mar 2026 11:40:00 GMT": " Its clock and this machine's differ by 20m0s.", "Sun, 01 Mar 2026 12:20:00 GMT": " Its clock and this machine's differ by 20m0s."} {
-		if got := skew(&http.Response{Header: http.Header{"Date": {date}}}, now); got != want {
+		if got := Skew(http.Header{"Date": {date}}, now); got != want {
 			t.Errorf("%s: %s", date, got)
 		}
 	}

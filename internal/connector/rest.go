@@ -209,7 +209,7 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 		return nil, err
 	}
 	seen := map[string]uint64{} // keys of this list, and a hash of each object
-	visited := map[string]bool{}
+	visited, pages := map[string]bool{}, repetition{}
 	var gap *Gap
 	for page, read := 1, 0; ; page++ {
 		visited[at.id()] = true
@@ -219,6 +219,7 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 				seen[key] = 0 // it may have changed meanwhile
 			}
 			clear(visited)
+			clear(pages)
 			at, page, read = first, 0, 0
 			anew++
 			continue
@@ -244,6 +245,9 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 			return nil, err
 		} else if gap == nil {
 			gap = g
+		}
+		if pages.met(items) {
+			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The service gave the same page twice, at %s, so that the list may not be whole.", where(at.URL))}), nil
 		}
 		read += len(items)
 		total := 0
@@ -271,6 +275,26 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The list has more than %d objects; the rest was not read.", maxItems)}), nil
 		}
 	}
+}
+
+// repetition are pages of a list that were met. A service that does not heed what page it is asked for gives the first for ever.
+type repetition map[uint64]bool
+
+func (r repetition) met(items []json.RawMessage) bool {
+	if len(items) == 0 {
+		return false
+	}
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for _, i := range items {
+		h.Write(i)
+	}
+	sum := h.Sum64()
+	if r[sum] {
+		return true
+	}
+	r[sum] = true
+	return false
 }
 
 // after is the question for the page after p, whose URL is nil after the last.

@@ -74,11 +74,12 @@ type refusal struct {
 	nowhere       bool // there is no such service in this region
 	unreached     bool // there was no answer at all
 	reason, where string
+	clock         string // how far AWS's clock is from this machine's, where that may be why it refused
 }
 
 func (r *refusal) Error() string {
 	if r.denied {
-		return fmt.Sprintf("AWS refused %s in %s (%s).", r.call.allows(), r.where, r.code)
+		return fmt.Sprintf("AWS refused %s in %s (%s).%s", r.call.allows(), r.where, r.code, r.clock)
 	}
 	return fmt.Sprintf("%s in %s: %s.", r.call.allows(), r.where, strings.TrimSuffix(r.reason, "."))
 }
@@ -336,7 +337,8 @@ func (r *reader) once(ctx context.Context, kind string, q question) (answer, tim
 		a, _, err := fail(0, "%s", strings.TrimSpace(fmt.Sprintf("it answered %d %s", status, code)))
 		return a, waits(header, r.out.Now()), err
 	case refused(status, code):
-		return answer{}, -1, &refusal{call: q.call, where: q.place.scope(), denied: true, code: cmp.Or(code, strconv.Itoa(status)), reason: message}
+		return answer{}, -1, &refusal{call: q.call, where: q.place.scope(), denied: true, code: cmp.Or(code, strconv.Itoa(status)), reason: message,
+			clock: connector.Skew(header, r.out.Now())}
 	case code == "" && status/100 == 3:
 		return fail(-1, "it answered %d and leads elsewhere, which is not followed", status)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -59,6 +60,10 @@ func (c *Collector) Connector(name string) (connector.Connector, error) {
 	return connector.Connector{}, fault.New(fault.NotFound, "There is no connector %q.", name).WithNext("There are %s.", strings.Join(names, ", "))
 }
 
+// credential is a password in an address, as https://user:password@host or in a parameter that is one. A user alone is none,
+// except where it stands for a token.
+var credential = regexp.MustCompile(`(?i)^\s*(?:[a-z][a-z0-9+.-]*://[^/\s?#@:]*:[^/\s?#@]+@|https?://[^/\s?#@]+@|[a-z][a-z0-9+.-]*://\S*[?&](?:password|sslpassword|access_token|token|api_?key|secret)=[^&#\s])`)
+
 // Add makes a connection, or changes it. Settings not given keep the connector's default; secrets are sealed. by needs the
 // verb connect.
 func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connection, secrets map[string]secret.Value) (Connection, error) {
@@ -95,6 +100,10 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 		}
 		if v == "" && s.Required {
 			return conn, fault.New(fault.Invalid, "%s needs the setting %s: %s.", k.Title, s.Name, s.Help)
+		}
+		if credential.MatchString(v) {
+			return conn, fault.New(fault.Invalid, "The setting %s of %s holds a password, where everybody who may see connections reads it.", s.Name, k.Title).
+				WithNext("Take it out, and give it as the connection's secret.")
 		}
 		if v != "" {
 			conn.Settings[s.Name] = v

@@ -417,6 +417,30 @@ func TestSecretsStayOutOfRecordsAndErrors(t *testing.T) {
 	}
 }
 
+// A connection's settings are in a record that many may read.
+func TestAPasswordInAnAddressIsNoSetting(t *testing.T) {
+	c := collector(t, storetest.SQLite(t), &shelf{})
+	c.Connectors[0].Settings = append(c.Connectors[0].Settings, connector.Setting{Name: "endpoint"})
+	add := func(at string) error {
+		_, err := c.Add(context.Background(), record.Job("person:ada"), collect.Connection{Name: "x", Connector: "shelf", Settings: map[string]string{"endpoint": at}}, map[string]secret.Value{"key": secret.Of("hunter2")})
+		return err
+	}
+	for _, at := range []string{"https://ada:hunter2@shelf.example", " HTTPS://hunter2@shelf.example/x", "postgres://ada:hunter2@db.example/x", "ldap://:hunter2@dir.example", "https://shelf.example/?a=b&token=hunter2",
+		"postgres://ada@db.example/x?password=hunter2"} {
+		if err := add(at); !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	if v, err := c.Book.Get(context.Background(), collect.ConnectionKind, "x", 0); !fault.Is(err, fault.NotFound) {
+		t.Errorf("it was kept: %s %v", v.Body, err)
+	}
+	for _, at := range []string{"https://shelf.example:8443/a@b", "postgres://ada@db.example:5432/x?sslmode=verify-full", "ldaps://dir.example", "arn:aws:iam::111122223333:role/x", "2026-01-01T00:00:00Z", "SELECT ':' || '@'"} {
+		if err := add(at); err != nil {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+}
+
 // A part of what is gone is gone with it; of what only could not be read, or came back empty, it stays.
 func TestWhatLiesUnderAnObjectGoesWithIt(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -37,11 +37,11 @@ type Deviation struct {
 
 // Results are what the test of one attribute gave.
 type Results struct {
-	Population int         `json:"population"` // N, the rows in the window
+	Population int         `json:"population"` // N, the rows in the window that belong in it
 	Complete   Answer      `json:"complete"`   // whether the source was completely read
 	Size       int         `json:"size"`       // items to test: all draws together, targeted ones left out
 	Tested     int         `json:"tested"`     // of them, those that were answered; unknown is no answer
-	Planned    int         `json:"planned"`    // deviations that the size was planned for; none in a table's sizes
+	Planned    int         `json:"planned"`    // deviations that the size was planned for, fixed with it before the draw; none in a table's sizes
 	Deviations []Deviation `json:"deviations"`
 
 	Concentrated Judgement `json:"concentrated"` // whether they stand where it defeats the control's purpose

@@ -117,6 +117,14 @@ func ByPeople(n, allUpTo int, t Table, r Risk) (Extent, error) {
 	return Extent{size, false, fmt.Sprintf("Read by people: table %s, version %s, asks for %d of %d at %s risk.", t.Name, t.Version, size, n, r)}, nil
 }
 
+// Plan is how the extent is chosen unless the auditor decides otherwise: all, or one item of each of as many runs of time.
+func (e Extent) Plan(reserves int) Plan {
+	if e.All {
+		return Plan{Method: All, Size: e.Size}
+	}
+	return Plan{Method: Stratified, Size: e.Size, Reserves: reserves}
+}
+
 // Choose refuses a size other than the rule's where it may not be: more than there is, or less than the rule without a reason.
 func (e Extent) Choose(size, n int, reason string) error {
 	switch {

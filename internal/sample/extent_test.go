@@ -39,7 +39,13 @@ func TestExtent(t *testing.T) {
 			t.Errorf("%+v: %+v", c, e)
 		}
 	}
+	if p := sample.ByMachine(30).Plan(2); p != (sample.Plan{Method: sample.All, Size: 30}) {
+		t.Errorf("%+v", p)
+	}
 	e, _ := sample.ByPeople(300, 25, sample.Common(), sample.High)
+	if p := e.Plan(2); p != (sample.Plan{Method: sample.Stratified, Size: 40, Reserves: 2}) {
+		t.Errorf("%+v", p)
+	}
 	for _, c := range []struct {
 		size, n int
 		reason  string

@@ -138,6 +138,20 @@ func TestAPopulationRefusesWhatWouldMakeARowLikelierOrHideNothing(t *testing.T) 
 	}
 }
 
+func TestAHashHasOneSpelling(t *testing.T) {
+	text := strings.Repeat("0a", 32)
+	var h sample.Hash
+	if err := h.UnmarshalText([]byte(text)); err != nil || h.String() != text {
+		t.Errorf("%s, %v", h, err)
+	}
+	for _, other := range []string{"", text[:62], text + "0a", strings.ToUpper(text), strings.Repeat("0g", 32), " " + text[1:]} {
+		was := h
+		if err := h.UnmarshalText([]byte(other)); err == nil || h != was {
+			t.Errorf("%q is read as %s, %v", other, h, err)
+		}
+	}
+}
+
 func TestAKeyIsShownWithoutTheContent(t *testing.T) {
 	o := occurrence(1).Opening
 	is := o.Commitment()

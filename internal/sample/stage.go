@@ -137,6 +137,34 @@ func (s Stage) CheckTargeted(n int, before []int) error {
 	return nil
 }
 
+// CheckPicked says what is amiss with items that a person picked haphazardly: they are one run without reserves, as many as
+// planned, ascending, each a row among n that was not seen before.
+func (s Stage) CheckPicked(n int, before []int) error {
+	if s.Plan.Method != Haphazard {
+		return fmt.Errorf("items by the method %q are drawn, not picked", s.Plan.Method)
+	}
+	if len(s.Runs) != 1 || len(s.Runs[0].Reserves) > 0 || len(s.Replaced) > 0 || len(s.Runs[0].Items) != s.Plan.Size {
+		return fmt.Errorf("picked items are one run of the %d that were planned, without reserves", s.Plan.Size)
+	}
+	seen := map[int]bool{}
+	for _, i := range before {
+		seen[i] = true
+	}
+	last := -1
+	for _, i := range s.Runs[0].Items {
+		switch {
+		case i < 0 || i >= n:
+			return fmt.Errorf("there is no row %d among %d", i, n)
+		case i <= last:
+			return fmt.Errorf("row %d stands after row %d; picked items stand in ascending order, each once", i, last)
+		case seen[i]:
+			return fmt.Errorf("row %d was looked at before", i)
+		}
+		last = i
+	}
+	return nil
+}
+
 // looked are the drawn rows that somebody looked at: items, and reserves in use.
 func (s Stage) looked() []int {
 	var all []int

@@ -70,6 +70,24 @@ func TestTargetedItemsAreApart(t *testing.T) {
 	}
 }
 
+func TestPickedItemsAreRecordedAsSuch(t *testing.T) {
+	picked := func(items ...int) sample.Stage {
+		return sample.Stage{Plan: sample.Plan{Method: sample.Haphazard, Size: 3}, Runs: []sample.Run{{Items: items}}}
+	}
+	if err := picked(1, 4, 9).CheckPicked(10, []int{2}); err != nil {
+		t.Error(err)
+	}
+	random, reserved := picked(1, 4, 9), picked(1, 4, 9)
+	random.Plan.Method = sample.Random
+	reserved.Runs[0].Reserves = []int{5}
+	for want, s := range map[string]sample.Stage{"of the 3 that were planned": picked(1, 4), "among 10": picked(1, 4, 10), "no row -1": picked(-1, 4, 9), "each once": picked(1, 4, 4),
+		"ascending": picked(4, 1, 9), "looked at before": picked(1, 2, 9), "not picked": random, "without reserves": reserved} {
+		if err := s.CheckPicked(10, []int{2}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
 func TestAnIntervalThatKeepsStepWithAPatternIsFound(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {

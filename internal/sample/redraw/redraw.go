@@ -272,6 +272,9 @@ func (d *draft) limits() []string {
 	if d.known.Commitment == nil && d.drawn() || d.known.Population == nil {
 		out = append(out, "What only the file vouches for, anybody could have made: compare it with what was logged.")
 	}
+	if hidden, tested := d.hidden(); hidden > 0 {
+		out = append(out, fmt.Sprintf("Of %s %d are not shown: only their commitments stand for them.", count(tested, "tested row", "tested rows"), hidden))
+	}
 	for _, e := range d.Earlier {
 		out = append(out, fmt.Sprintf("The file states an earlier %s, %s, given up for this reason: %s", e.What, e.Hash, e.Reason))
 	}
@@ -279,6 +282,32 @@ func (d *draft) limits() []string {
 		out = append(out, "Whether a pattern in time keeps step with the interval of a systematic selection is judged before it is drawn.")
 	}
 	return out
+}
+
+// hidden is how many of the rows that were tested are not shown.
+func (d *draft) hidden() (hidden, tested int) {
+	shown := map[int]bool{}
+	for _, o := range d.Opened {
+		shown[o.Position] = true
+	}
+	all := map[int]bool{}
+	for _, s := range d.Stages {
+		for _, i := range s.Tested() {
+			all[i] = true
+		}
+		for _, t := range s.Targeted {
+			all[t.Position] = true
+		}
+	}
+	if !d.drawn() {
+		return len(d.rows) - len(shown), len(d.rows)
+	}
+	for i := range all {
+		if !shown[i] {
+			hidden++
+		}
+	}
+	return hidden, len(all)
 }
 
 func sentence(err error) string {

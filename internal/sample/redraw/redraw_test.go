@@ -2,6 +2,7 @@ package redraw_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -111,6 +112,9 @@ func TestASampleIsDrawnAgainAlsoWhenItsRowsWereErased(t *testing.T) {
 		v := again(t, f, redraw.Known{Commitment: f.Commitment, Population: &f.Population})
 		if !v.OK {
 			t.Errorf("%s: %+v", name, v.Claims)
+		}
+		if hidden := map[string]string{"all": "Of 24 tested rows 24", "location": "Of 11 tested rows 9"}[name]; !strings.Contains(strings.Join(v.Limits, "\n"), cmp.Or(hidden, "Of 10 tested rows 8")) {
+			t.Errorf("%s: what is not shown is not told: %q", name, v.Limits)
 		}
 		f.Opened = nil // their salts and contents are destroyed
 		if erased := again(t, f, redraw.Known{}); !erased.OK || len(erased.Limits) != len(v.Limits)+1 {
@@ -225,7 +229,7 @@ func TestAFileOfAnotherSpellingIsRefused(t *testing.T) {
 	text := b.String()
 	for name, change := range map[string][2]string{
 		"unknown member": {`{"format":`, `{"note":"","format":`}, "twice": {`{"format":`, `{"control":"X","format":`}, "another case": {`"nonce":`, `"Nonce":`},
-		"a run's items twice": {`{"items":`, `{"items":[1],"items":`}, "upper case": {`"seed":"`, `"seed":"A`}, "fraction": {`"size":5`, `"size":5.0`}, "more": {"{", "{}{"}, "not UTF-8": {"CHG-01", "CHG\xff01"},
+		"a run's items twice": {`{"items":`, `{"items":[1],"items":`}, "longer": {`"seed":"`, `"seed":"0`}, "fraction": {`"size":5`, `"size":5.0`}, "more": {"{", "{}{"}, "not UTF-8": {"CHG-01", "CHG\xff01"},
 	} {
 		changed := strings.Replace(text, change[0], change[1], 1)
 		if f, err := redraw.Read(strings.NewReader(changed)); changed == text || err == nil {

@@ -16,7 +16,7 @@ const (
 	All        Method = "all"        // every row: no sample, and no risk of one
 	Stratified Method = "stratified" // one item of each of as many runs of time as there are items
 	Random     Method = "random"     // simple random selection; the only one that confidence and limits are stated for
-	Systematic Method = "systematic" // each N/n-th from a start by chance; see Cycles
+	Systematic Method = "systematic" // each N/n-th from a start by chance, unless that keeps step with a pattern in time; see Cycles
 	Haphazard  Method = "haphazard"  // picked by a person without a pattern; cannot be drawn again
 )
 
@@ -95,7 +95,7 @@ func draw(seed Seed, rows []Row, p Plan, seen []int) ([]Run, error) {
 	}
 	p.Reserves = min(p.Reserves, len(pool))
 	if !p.ByLocation {
-		return one(seed, pool, p.Method, p.Size, p.Reserves), nil
+		return one(seed, rows, pool, p, p.Size)
 	}
 	at := map[string][]int{}
 	for _, i := range pool {
@@ -112,7 +112,11 @@ func draw(seed Seed, rows []Row, p Plan, seen []int) ([]Run, error) {
 	}
 	var out []Run
 	for i, name := range names {
-		for _, r := range one(seed.location(name), at[name], p.Method, shares[i], p.Reserves) {
+		runs, err := one(seed.location(name), rows, at[name], p, shares[i])
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
 			r.Location = name
 			out = append(out, r)
 		}
@@ -139,14 +143,20 @@ func unseen(rows []Row, seen []int) ([]int, error) {
 }
 
 // one draws n of a pool, which are at least n.
-func one(seed Seed, pool []int, m Method, n, reserves int) []Run {
-	if m == Random {
+func one(seed Seed, rows []Row, pool []int, p Plan, n int) ([]Run, error) {
+	reserves := p.Reserves
+	if p.Method == Random {
 		order := shuffle(seed, 0, pool, n+min(reserves, len(pool)-n))
 		items := slices.Sorted(slices.Values(order[:n]))
-		return []Run{{Items: items, Reserves: order[n:]}}
+		return []Run{{Items: items, Reserves: order[n:]}}, nil
 	}
 	chosen := make([]int, n)
-	if m == Systematic {
+	if p.Method == Systematic {
+		if found, err := cycles(rows, pool, n); err != nil {
+			return nil, err
+		} else if len(found) > 0 {
+			return nil, fmt.Errorf("a systematic selection of %d of %d rows would always find the same: %s Draw it by the method %s", n, len(pool), found[0].Reason, Stratified)
+		}
 		start := seed.below(0, 0, len(pool))
 		for i := range chosen {
 			chosen[i] = pool[scaled(i, len(pool), start, n)]
@@ -155,7 +165,7 @@ func one(seed Seed, pool []int, m Method, n, reserves int) []Run {
 	out := make([]Run, n)
 	for i := range out {
 		part := pool[scaled(i, len(pool), 0, n):scaled(i+1, len(pool), 0, n)]
-		if m == Stratified {
+		if p.Method == Stratified {
 			order := shuffle(seed, i, part, 1+min(reserves, len(part)-1))
 			out[i] = Run{Items: order[:1:1], Reserves: order[1:]}
 			continue
@@ -167,7 +177,7 @@ func one(seed Seed, pool []int, m Method, n, reserves int) []Run {
 		})
 		out[i] = Run{Items: chosen[i : i+1 : i+1], Reserves: order[:min(reserves, len(order))]}
 	}
-	return out
+	return out, nil
 }
 
 // scaled is (i·total + start) / parts, rounded down, without overflow.

@@ -121,8 +121,10 @@ func TestAnIntervalThatKeepsStepWithAPatternIsFound(t *testing.T) {
 		{"hourly, each twenty-fourth", list(24*60, func(i int) time.Time { return day(0).Add(time.Duration(i) * time.Hour) }), 60, []string{"hour of the day"}},
 		{"hourly, each twenty-fifth", list(25*40, func(i int) time.Time { return day(0).Add(time.Duration(i) * time.Hour) }), 40, nil},
 		{"one item", list(365, day), 1, nil},
+		{"about midnight, summer and winter", list(364, func(i int) time.Time { return time.Date(2026, 1, 1+i, 1, 30, 0, 0, berlin) }), 52, []string{"day of the week"}},
+		{"about noon, summer and winter", list(364, func(i int) time.Time { return time.Date(2026, 1, 1+i, 13, 30, 0, 0, berlin) }), 52, []string{"day of the week"}},
 	} {
-		found, err := sample.Cycles(c.rows, c.n, berlin)
+		found, err := sample.Cycles(c.rows, c.n)
 		var got []string
 		for _, f := range found {
 			got = append(got, f.Pattern)
@@ -130,8 +132,12 @@ func TestAnIntervalThatKeepsStepWithAPatternIsFound(t *testing.T) {
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, %v", c.name, found, err)
 		}
+		_, err = sample.Draw(sample.Seed{1}, c.rows, sample.Plan{Method: sample.Systematic, Size: c.n})
+		if (err != nil) != (len(c.want) > 0) || err != nil && !strings.Contains(err.Error(), c.want[0]) {
+			t.Errorf("%s is drawn: %v", c.name, err)
+		}
 	}
-	if _, err := sample.Cycles([]sample.Row{{At: sample.NoTime}}, 1, time.UTC); err == nil {
+	if _, err := sample.Cycles([]sample.Row{{At: sample.NoTime}}, 1); err == nil {
 		t.Error("a list without times has no pattern to look for")
 	}
 }

@@ -36,6 +36,11 @@ type vectors struct {
 		Seen   []int
 		Runs   []sample.Run
 	}
+	Steps []struct {
+		Every    int64 `json:"every_hours"`
+		Rows, N  int
+		Patterns []string
+	}
 	Shares []struct {
 		N             int
 		Sizes, Shares []int
@@ -98,6 +103,16 @@ func TestPublishedVectors(t *testing.T) {
 			t.Errorf("extension %d, %+v, draws %v, %v", d.Number, d.Plan, runs, err)
 		}
 	}
+	for _, s := range v.Steps {
+		rows := make([]sample.Row, s.Rows)
+		for i := range rows {
+			rows[i].At = 1767225600000000 + int64(i)*s.Every*3_600_000_000
+		}
+		found, err := sample.Cycles(rows, s.N)
+		if err != nil || !slices.EqualFunc(found, s.Patterns, func(c sample.Cycle, name string) bool { return c.Pattern == name }) {
+			t.Errorf("%+v: %v, %v", s, found, err)
+		}
+	}
 	for _, s := range v.Shares {
 		if got, err := sample.Share(s.N, s.Sizes); err != nil || !slices.Equal(got, s.Shares) {
 			t.Errorf("%d over %v: %v, %v", s.N, s.Sizes, got, err)
@@ -120,7 +135,7 @@ func TestPublishedVectors(t *testing.T) {
 			t.Errorf("%+v: %+v, %v", l, got, err)
 		}
 	}
-	if len(v.Draws) < 10 || len(v.Extensions) < 4 || len(v.Sizes) < 40 || len(v.Limits) < 10 {
+	if len(v.Draws) < 10 || len(v.Extensions) < 4 || len(v.Steps) < 10 || len(v.Sizes) < 40 || len(v.Limits) < 10 {
 		t.Error("vectors are missing")
 	}
 }

@@ -278,9 +278,6 @@ func (d *draft) limits() []string {
 	for _, e := range d.Earlier {
 		out = append(out, fmt.Sprintf("The file states an earlier %s, %s, given up for this reason: %s", e.What, e.Hash, e.Reason))
 	}
-	if len(d.Stages) > 0 && d.Stages[0].Plan.Method == sample.Systematic {
-		out = append(out, "Whether a pattern in time keeps step with the interval of a systematic selection is judged before it is drawn.")
-	}
 	return out
 }
 

@@ -7,6 +7,8 @@
 import hashlib
 import json
 import sys
+from collections import Counter
+from datetime import datetime, timedelta
 from fractions import Fraction
 from math import comb
 
@@ -73,8 +75,37 @@ def share(n, sizes):
     return got
 
 
-def draw_one(seed, pool, method, n, reserves):
+PATTERNS = {
+    "hour of the day": lambda t: t.hour,
+    "day of the week": lambda t: t.weekday(),
+    "part of the month": lambda t: min((t.day - 1) // 7, 3),
+    "month of the quarter": lambda t: (t.month - 1) % 3,
+}
+
+
+def in_step(times, n):
+    """The patterns that a systematic selection of n would keep step with."""
+    size, found = len(times), []
+    starts = -(-size // n)
+
+    def alike(classes):
+        return Fraction(sum(x * x for x in Counter(classes).values()), len(classes) ** 2)
+
+    for name, of in PATTERNS.items():
+        for later in (0, 12):
+            classes = [of(datetime(1970, 1, 1) + timedelta(microseconds=at, hours=later)) for at in times]
+            p = alike(classes)
+            mean = sum(alike([classes[min(i * size // n + k, size - 1)] for i in range(n)]) for k in range(starts)) / starts
+            if p < 1 and mean > (1 + p + (1 - p) / n) / 2:
+                found.append(name)
+                break
+    return found
+
+
+def draw_one(seed, times, pool, method, n, reserves):
     size = len(pool)
+    if method == "systematic" and in_step([times[i] for i in pool], n):
+        sys.exit("the interval keeps step with a pattern in time")
     if method == "random":
         order = shuffled(seed, 0, pool)
         return [{"items": sorted(order[:n]), "reserves": order[n : n + reserves]}]
@@ -95,15 +126,16 @@ def draw(seed, rows, plan, number_of_extension=0, seen=()):
     n, reserves = plan["size"], plan.get("reserves", 0)
     if number_of_extension:
         seed = commit(b"tickmark extension v1", seed, number(number_of_extension), number(n))
+    times = [at for at, _, _ in rows]
     pool = [i for i in range(len(rows)) if i not in set(seen)]
     if not plan.get("by_location"):
-        return draw_one(seed, pool, plan["method"], n, reserves)
+        return draw_one(seed, times, pool, plan["method"], n, reserves)
     at = {}
     for i in pool:
         at.setdefault(rows[i][1].encode(), []).append(i)
     names, out = sorted(at), []
     for name, part in zip(names, share(n, [len(at[x]) for x in names])):
-        for run in draw_one(commit(b"tickmark location v1", seed, name), at[name], plan["method"], part, reserves):
+        for run in draw_one(commit(b"tickmark location v1", seed, name), times, at[name], plan["method"], part, reserves):
             out.append({"location": name.decode(), **run})
     return out
 
@@ -192,16 +224,19 @@ def vectors():
     nonce = sha(b"a nonce of the vectors")
     population = population_hash(rows)
     seed = commit(b"E-2026-01", b"CHG-01", population, nonce)
-    plans = [{"method": m, "size": n, "reserves": k, "by_location": by} for m in ("stratified", "random", "systematic") for n, k, by in ((1, 0, False), (8, 2, False), (13, 3, False), (43, 1, False), (9, 1, True))]
+    plans = [{"method": m, "size": n, "reserves": k, "by_location": by} for m in ("stratified", "random", "systematic") for n, k, by in ((1, 0, False), (8, 2, False), (13, 3, False), (43, 1, False), (15, 1, True))]
     draws = [{"plan": p, "runs": draw(seed, rows, p)} for p in plans]
     seen = sorted(x for r in draws[1]["runs"] for x in r["items"])
     extensions = [{"plan": p, "number": k, "seen": seen, "runs": draw(seed, rows, p, k, seen)} for p, k in ((plans[1], 1), (plans[1], 2), (plans[6], 1), (plans[14], 1), (dict(plans[1], size=9), 1))]
     sizes = [{"confidence": c, "tolerable": t, "planned": k, "population": p, "n": size_for(c, t, k, p)} for c in (900000, 950000) for t in (50000, 60000, 90000, 100000, 200000) for k in (0, 1, 3) for p in (0, 60, 500) if p == 0 or k < p * t // 1000000 + 1]
     found = [{"confidence": c, "population": p, "n": n, "found": d, **limits(c, p, n, d)} for c in (900000, 950000) for p, n, d in ((40, 5, 0), (40, 25, 1), (300, 25, 0), (300, 25, 2), (300, 60, 1), (300, 300, 7), (12, 5, 5))]
     shares = [{"n": n, "sizes": s, "shares": share(n, s)} for n, s in ((3, [1, 1, 1]), (10, [100, 10, 1]), (25, [365, 365, 12]), (7, [3, 3, 3]), (9, [3, 3, 3]), (40, [1000, 999, 998, 5]))]
+    hour, steps = 3600000000, []
+    for every, size, n in ((24, 364, 52), (24, 365, 12), (24, 365, 4), (24, 360, 24), (24, 365, 25), (1, 1440, 60), (1, 1000, 40), (168, 52, 13), (12, 28, 4), (12, 28, 5), (7, 90, 30)):
+        steps.append({"every_hours": every, "rows": size, "n": n, "patterns": in_step([first + i * every * hour for i in range(size)], n)})
     return {"engagement": "E-2026-01", "control": "CHG-01", "nonce": nonce.hex(), "commitment": sha(nonce).hex(), "empty": population_hash([]).hex(),
             "delivered": delivered, "order": order, "commitments": [c.hex() for _, _, c in rows], "population": population.hex(), "seed": seed.hex(),
-            "draws": draws, "extensions": extensions, "shares": shares, "sizes": sizes, "limits": found}
+            "draws": draws, "extensions": extensions, "steps": steps, "shares": shares, "sizes": sizes, "limits": found}
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ func limits(population, n, deviations int, confidence Rate) (Limits, error) {
 		return Limits{}, fmt.Errorf("%d deviations among %d items of %d rows have no limits", deviations, n, population)
 	}
 	l := Limits{Confidence: confidence, Population: population}
-	l.Rate = Rate(sort.Search(int(whole), func(r int) bool { return deviations < n && rare(binomial(n, deviations, Rate(r)), confidence) }))
+	l.Rate = Rate(sort.Search(int(whole), func(r int) bool { return rare(binomial(n, deviations, Rate(r)), confidence) }))
 	l.Deviations = deviations + sort.Search(population-n, func(i int) bool { return rare(hypergeometric(population, deviations+i+1, n, deviations), confidence) })
 	return l, nil
 }

@@ -28,6 +28,9 @@ func TestExtent(t *testing.T) {
 			t.Errorf("%+v: %+v, %v", c, e, err)
 		}
 	}
+	if n, err := (sample.Table{Name: "strict", Version: "1", Bands: []sample.Band{{1, 5, 5, 5}}}).Size(3, sample.Low); err != nil || n != 3 {
+		t.Errorf("a table asks for %d of 3, %v", n, err)
+	}
 	if e := sample.ByMachine(4711); e.Size != 4711 || !e.All {
 		t.Errorf("%+v", e)
 	}

@@ -501,7 +501,7 @@ func (c *client) unmet() bool {
 // tell finds what an answer says, when it is one that was declared.
 func tell(said []Told, status int, body []byte) *Told {
 	for _, t := range said {
-		if t.Status == status && (t.Says == "" || bytes.Contains(bytes.ToLower(body), []byte(strings.ToLower(t.Says)))) {
+		if t.Status == status && (t.Says == "" || bytes.Contains(bytes.ToLower(body), []byte(strings.ToLower(t.Says)))) && (t.When == nil || t.bound != nil && t.bound(body)) {
 			return &t
 		}
 	}

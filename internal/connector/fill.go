@@ -3,6 +3,7 @@ package connector
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -63,13 +64,19 @@ func (r *rest) fill(path string, over parent) (string, error) {
 		b.WriteString(path[at : at+next[0]])
 		query = query || strings.Contains(path[at:at+next[0]], "?")
 		if next[1] > next[0] {
-			value, err := r.value(path[at+next[0]+1:at+next[1]-1], over)
+			name, slashes := strings.CutPrefix(path[at+next[0]+1:at+next[1]-1], "+")
+			value, err := r.value(name, over)
 			if err != nil {
 				return "", err
 			}
-			if query {
+			switch {
+			case query:
 				value = url.QueryEscape(value)
-			} else {
+			case slashes:
+				if value, err = segments(value); err != nil {
+					return "", fmt.Errorf("%q has no usable %s, which is needed to ask further", over.key, name)
+				}
+			default:
 				value = escape(value)
 			}
 			b.WriteString(value)
@@ -77,6 +84,18 @@ func (r *rest) fill(path string, over parent) (string, error) {
 		at += next[1]
 	}
 	return b.String(), nil
+}
+
+// segments escapes each segment of a name, none of which may climb or be empty.
+func segments(name string) (string, error) {
+	parts := strings.Split(name, "/")
+	for i, p := range parts {
+		if p == "" || p == "." || p == ".." {
+			return "", errors.New("a segment is empty or climbs")
+		}
+		parts[i] = escape(p)
+	}
+	return strings.Join(parts, "/"), nil
 }
 
 // value is what stands for a hole.

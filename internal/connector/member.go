@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +53,9 @@ func (r *rest) objects(body []byte, member string) ([]json.RawMessage, error) {
 	if member == "." {
 		return []json.RawMessage{body}, nil
 	}
+	if over, within, each := strings.Cut(member, ".*."); each {
+		return r.gathered(body, over, within)
+	}
 	if member != "" {
 		raw, ok := pick(body, member)
 		if !ok && r.Sparse != nil && holdsOnly(body, r.Sparse) {
@@ -71,10 +75,31 @@ func (r *rest) objects(body []byte, member string) ([]json.RawMessage, error) {
 	return nil, fmt.Errorf("its %s is not a list", member)
 }
 
+// gathered are the elements of one list within each member of an object. A member without the list holds what an answer may
+// hold whose list is empty, and nothing else.
+func (r *rest) gathered(body []byte, over, within string) (all []json.RawMessage, err error) {
+	raw, ok := pick(body, over)
+	if !ok && r.Sparse != nil && holdsOnly(body, r.Sparse) {
+		return nil, nil
+	}
+	var members map[string]json.RawMessage
+	if !ok || json.Unmarshal(raw, &members) != nil || members == nil {
+		return nil, fmt.Errorf("it has no %s", over)
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		items, err := r.objects(members[name], within)
+		if err != nil {
+			return nil, fmt.Errorf("in %s, %w", printable(name), err)
+		}
+		all = append(all, items...)
+	}
+	return all, nil
+}
+
 // holdsOnly reports whether an object has no members but these.
 func holdsOnly(body []byte, names []string) bool {
 	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil {
+	if json.Unmarshal(body, &members) != nil || members == nil { // null is no object
 		return false
 	}
 	for name := range members {

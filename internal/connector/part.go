@@ -39,7 +39,7 @@ func (r *rest) whole(ctx context.Context, l List, it *Item, over parent) (*Gap, 
 	if err != nil {
 		return &Gap{Reason: err.Error()}, nil
 	}
-	answer, err := r.get(ctx, l.Kind, q, r.Told)
+	answer, err := r.get(ctx, l.Kind, q, r.told(nil, nil, over.of(*it)))
 	if err != nil {
 		return asGap(err, l.Needs)
 	}
@@ -94,12 +94,26 @@ func (r *rest) marks(ctx context.Context, l List, next Pager, over parent, scope
 }
 
 // told are the answers that say something at one place.
-func (r *rest) told(absent []int, said []Told) []Told {
+func (r *rest) told(absent []int, said []Told, over parent) []Told {
 	var out []Told
 	for _, status := range absent {
 		out = append(out, Told{Status: status})
 	}
-	return append(append(out, said...), r.Told...)
+	out = append(append(out, said...), r.Told...)
+	for i, t := range out {
+		if t.When != nil {
+			out[i].bound = func(body []byte) bool {
+				return t.When(body, func(name string) string {
+					value, err := r.value(name, over)
+					if err != nil {
+						return ""
+					}
+					return value
+				})
+			}
+		}
+	}
+	return out
 }
 
 // keep holds what the children of an object need of it.
@@ -126,7 +140,7 @@ func (r *rest) children(kind string) (children, members bool) {
 			children = true
 			members = members || below || l.Body != nil || hole.MatchString(l.Path+l.Key+l.Label) || strings.Contains(l.Object, "{parent")
 			for _, call := range l.Parts {
-				members = members || call.From != "" || strings.Contains(call.Path, "{parent")
+				members = members || call.From != "" || strings.Contains(call.Path, "{parent") || strings.Contains(call.Path, "{+parent")
 			}
 		}
 	}
@@ -170,7 +184,7 @@ func (r *rest) part(ctx context.Context, l List, call Call, it Item, over parent
 	if err != nil {
 		return missed(&Gap{Reason: err.Error()})
 	}
-	answer, err := r.get(ctx, l.Kind, at, r.told(call.Absent, call.Told))
+	answer, err := r.get(ctx, l.Kind, at, r.told(call.Absent, call.Told, over.of(it)))
 	if err != nil {
 		gap, err := asGap(err, call.Needs)
 		if err != nil {
@@ -221,9 +235,10 @@ func (r *rest) paged(ctx context.Context, kind string, call Call, over parent, t
 		return nil, &Gap{Reason: err.Error()}, nil
 	}
 	visited, pages := map[string]bool{}, repetition{}
+	var gap *Gap
 	for read := 0; ; {
 		visited[at.id()] = true
-		answer, err := r.get(ctx, kind, at, r.told(call.Absent, call.Told))
+		answer, err := r.get(ctx, kind, at, r.told(call.Absent, call.Told, over))
 		if err != nil {
 			gap, err := asGap(err, call.Needs)
 			return nil, gap, err
@@ -241,6 +256,7 @@ func (r *rest) paged(ctx context.Context, kind string, call Call, over parent, t
 		if !take(items) {
 			return answer.body, nil, nil
 		}
+		gap = cmp.Or(gap, r.partial(at, answer.body))
 		read += len(items)
 		from := at
 		p := Page{At: at.URL, Asked: at.body, Header: answer.header, Body: answer.body, Items: len(items), Read: read}
@@ -249,11 +265,22 @@ func (r *rest) paged(ctx context.Context, kind string, call Call, over parent, t
 		}
 		switch {
 		case at.URL == nil:
-			return answer.body, nil, nil
+			return answer.body, gap, nil
 		case visited[at.id()] || len(visited) >= maxPages:
 			return nil, &Gap{Reason: fmt.Sprintf("The pages do not end at %s.", where(at.URL))}, nil
 		}
 	}
+}
+
+// partial is a gap when the service says that a page lacks some of what it should hold.
+func (r *rest) partial(at question, body []byte) *Gap {
+	if r.Partial == nil {
+		return nil
+	}
+	if reason := r.Partial(body); reason != "" {
+		return &Gap{Reason: fmt.Sprintf("%s did not list everything: %s.", where(at.URL), printable(reason))}
+	}
+	return nil
 }
 
 // asGap turns a refusal or failure of the service into a gap, and leaves what ends the read an error.

@@ -213,7 +213,7 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 	var gap *Gap
 	for page, read := 1, 0; ; page++ {
 		visited[at.id()] = true
-		answer, err := r.get(ctx, l.Kind, at, r.told(l.Absent, l.Told))
+		answer, err := r.get(ctx, l.Kind, at, r.told(l.Absent, l.Told, over))
 		if f := (*refused)(nil); page > 1 && anew < maxAnew && r.Expired != 0 && errors.As(err, &f) && f.status == r.Expired {
 			for key := range seen {
 				seen[key] = 0 // it may have changed meanwhile
@@ -244,7 +244,7 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 		if g, err := r.items(ctx, l, over, scope, items, seen, marks); err != nil {
 			return nil, err
 		} else if gap == nil {
-			gap = g
+			gap = cmp.Or(g, r.partial(at, answer.body))
 		}
 		if pages.met(items) {
 			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The service gave the same page twice, at %s, so that the list may not be whole.", where(at.URL))}), nil
@@ -358,7 +358,7 @@ func (r *rest) items(ctx context.Context, l List, over parent, scope string, ite
 			gap = &Gap{Reason: "The list holds something that is not an object."}
 			continue
 		}
-		if !only(raw, l.Only) {
+		if !only(raw, l.Only) || excepted(raw, l.Except) {
 			continue
 		}
 		it := Item{Kind: l.Kind, Scope: scope, Raw: raw, Key: r.name(l.Key, raw, over), Label: r.name(l.Label, raw, over)}
@@ -401,6 +401,13 @@ func (r *rest) items(ctx context.Context, l List, over parent, scope string, ite
 	}
 	err = group.Wait()
 	return cmp.Or(gap, lost), err
+}
+
+// excepted says that a member has the value that sets an object apart.
+func excepted(raw json.RawMessage, is string) bool {
+	member, value, ok := strings.Cut(is, "=")
+	s, there := text(raw, member)
+	return ok && there && s == value
 }
 
 // occurred sets when an event happened. It returns a gap when that is no time.

@@ -36,6 +36,10 @@ type Service struct {
 	// Failed finds the error in an answer of status 200, where the service has such: a reason, "" for none.
 	Failed func(body []byte) (reason string, denied bool)
 
+	// Partial finds in a page of a list that the service could not list all of it: a reason, "" for none. What is on the page is
+	// handed over, and the list is not whole.
+	Partial func(body []byte) (reason string)
+
 	// Sparse are the other members of a list's answer, where the service leaves the list's own out when it is empty: an answer
 	// that holds nothing but these is an empty list.
 	Sparse []string
@@ -48,11 +52,11 @@ type Service struct {
 // List declares one list of objects.
 type List struct {
 	Kind     string
-	Path     string // {name} is filled from the parent's member, {parent.name} from its parent's, {settings.name} from the settings
+	Path     string // {name} is filled from the parent's member, {parent.name} from its parent's, {settings.name} from the settings; {+name} keeps its slashes
 	Base     string // of this list alone: another host of the service, when the connection names no endpoint
 	Body     any    // when not nil, the question is a POST that only reads; each string in it that is one {hole} is filled as Path is
 	Accept   string // asks for another form of the answer, where the service has such; "application/json" when empty
-	Items    string // member that holds the list; "" when the answer is the list, "." when it is the one object
+	Items    string // member that holds the list; "" when the answer is the list, "." when it is the one object; "items.*.disks" gathers one list of each member of items
 	Key      string // member that names the object, or a template: "{parent}#{number}", "{parent.id}/{id}"
 	Label    string // member, or template
 	Occurred string // member with an RFC 3339 time, for events
@@ -71,6 +75,7 @@ type List struct {
 	NextBody BodyPager
 	Needs    string // the permission to name when it is denied
 	Only     string // member that is null or false where an object of the list is none of this kind
+	Except   string // "member=value": such an object of the list is none of this kind
 	Object   string // path of the whole object, where the list tells only some of it; filled as a part's
 	Marks    []Mark
 	Parts    []Call
@@ -89,6 +94,10 @@ type Told struct {
 	Means  string // JSON that stands for the answer
 	Denied bool   // services say so where one may not look
 	Busy   bool   // asking again later may help
+
+	// When reads the answer itself, where neither tells: member is one of what is asked about, as a hole in its path names it.
+	When  func(body []byte, member func(name string) string) bool
+	bound func(body []byte) bool
 }
 
 // Mark is a further list of some of the same objects: each object has a member that says whether it is among them, or that is

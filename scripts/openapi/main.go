@@ -3,6 +3,8 @@
 //	go run ./scripts/openapi -from "okta-sdk-golang 5.0.2, Apache-2.0" openapi.yaml "GET /api/v1/users" ... >testdata/openapi.json
 //
 // Several files are taken as one: what two describe alike is taken from the first. Of an answer's forms only JSON is kept.
+// Google's discovery documents are taken too, their paths as the services see them ("GET /compute/v1/projects/{project}"): as
+// they are Google's whole word, a member of an answer that they do not name is forbidden, and the schemas of each are kept apart.
 //
 // Kept are the named operations' parameters, bodies and answers of status 200, 201 and 204 with every schema they refer to, without
 // descriptions, examples and patterns, whose dialect is not Go's. What is said to be required or forbidden stays as it is.
@@ -40,7 +42,11 @@ func main() {
 		if err := yaml.Unmarshal(data, &node); err != nil {
 			log.Fatal(err)
 		}
-		if more := plain(&node).(map[string]any); all == nil {
+		more := plain(&node).(map[string]any)
+		if more["kind"] == "discovery#restDescription" {
+			more = discovered(more)
+		}
+		if all == nil {
 			all = more
 		} else {
 			join(all, more)

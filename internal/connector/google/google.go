@@ -5,13 +5,10 @@ package google
 
 import (
 	"context"
-	"encoding/json"
-	"net/url"
 	"strings"
 	"time"
 
 	"tickmark/internal/connector"
-	"tickmark/internal/fault"
 	"tickmark/internal/record"
 )
 
@@ -106,21 +103,5 @@ func service() connector.Service {
 
 // token signs in as the service account, in the name of the administrator.
 func token(ctx context.Context, v connector.Values, from *connector.Issuer) (connector.Token, error) {
-	var key struct {
-		Type     string `json:"type"`
-		Email    string `json:"client_email"`
-		KeyID    string `json:"private_key_id"`
-		Private  string `json:"private_key"`
-		TokenURI string `json:"token_uri"`
-	}
-	if err := json.Unmarshal([]byte(v["key"]), &key); err != nil || key.Type != "service_account" || key.Email == "" || key.Private == "" {
-		return connector.Token{}, fault.New(fault.Invalid, "The key is not that of a service account.").WithNext("Give the JSON file that Google made when the key was created.")
-	}
-	now := from.Now()
-	assertion, err := connector.SignJWT(key.Private, key.KeyID, map[string]any{"iss": key.Email, "sub": v["subject"], "scope": scopes(), "aud": from.URL("/token"),
-		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix()})
-	if err != nil {
-		return connector.Token{}, err
-	}
-	return from.OAuth(ctx, "/token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}})
+	return from.ServiceAccount(ctx, v["key"], scopes(), v["subject"])
 }

@@ -36,6 +36,7 @@ import (
 	"tickmark/internal/connector/endpoint"
 	"tickmark/internal/connector/entra"
 	"tickmark/internal/connector/file"
+	"tickmark/internal/connector/gcp"
 	"tickmark/internal/connector/git"
 	"tickmark/internal/connector/gitea"
 	"tickmark/internal/connector/github"
@@ -116,6 +117,7 @@ func Connectors() []connector.Connector {
 		gitlab.Connector(),
 		github.Connector(),
 		aws.Connector(),
+		gcp.Connector(),
 		okta.Connector(),
 		google.Connector(),
 		endpoint.Connector(),

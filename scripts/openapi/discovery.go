@@ -15,7 +15,7 @@ func discovered(doc map[string]any) map[string]any {
 		if path == "" {
 			path = m["path"].(string)
 		}
-		path = "/" + doc["servicePath"].(string) + path
+		path = strings.Replace("/"+doc["servicePath"].(string)+path, "}:", "}/:", 1) // a verb after a name; connectortest.Described writes it so too
 		op := map[string]any{"parameters": common, "responses": map[string]any{"200": answer(m["response"], prefix)}}
 		params := append([]any{}, common...)
 		for name, p := range object(m["parameters"]) {

@@ -221,7 +221,7 @@ func trim(v any, properties bool) {
 				trim(e, name == "properties" && !properties)
 			}
 		}
-		if _, answers := v["content"]; answers && v["required"] == nil {
+		if _, answers := v["content"]; answers && !properties && v["required"] == nil {
 			v["description"] = "" // the format asks for one
 		}
 	}

@@ -43,7 +43,7 @@ func firewallKind() record.Kind {
 	// Without a source of any sort, Google takes any.
 	k.Views = []record.View{{Name: "gcp_open_rule", Where: `r.direction == "INGRESS" && !(has(r.disabled) && r.disabled) && has(r.allowed)`, Fields: map[string]string{
 		"id": `r.selfLink`, "name": `r.name`, "network": `r.network`, "allows": `r.allowed`,
-		"anywhere": `has(r.sourceRanges) ? r.sourceRanges.exists(a, a.matches("` + wide + `")) : !has(r.sourceTags) && !has(r.sourceServiceAccounts)`,
+		"anywhere": `has(r.sourceRanges) && size(r.sourceRanges) > 0 ? r.sourceRanges.exists(a, a.matches("` + wide + `")) : !has(r.sourceTags) && !has(r.sourceServiceAccounts)`,
 	}}}
 	return k
 }
@@ -63,7 +63,7 @@ func firewallRuleKind() record.Kind {
 		"id": `r.policy.selfLink + "/" + string(r.priority)`, "name": `r.policy.name + " " + string(r.priority)`, "network": `r.policy.name`, "allows": `r.match.layer4Configs`,
 		"anywhere": `has(r.match.srcIpRanges) && r.match.srcIpRanges.exists(a, a.matches("` + wide + `")) ? true
 			: has(r.match.srcAddressGroups) || has(r.match.srcFqdns) || has(r.match.srcRegionCodes) || has(r.match.srcThreatIntelligences) ? unknown("The rule names a list of addresses, which is not read.")
-			: !has(r.match.srcIpRanges) && !has(r.match.srcSecureTags) && !has(r.match.srcNetworks)`,
+			: (!has(r.match.srcIpRanges) || size(r.match.srcIpRanges) == 0) && !has(r.match.srcSecureTags) && !has(r.match.srcNetworks)`,
 	}}}
 	return k
 }

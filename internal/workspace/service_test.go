@@ -73,6 +73,8 @@ func services(t *testing.T) map[string]service {
 			cassette: "okta/testdata/cassette.json", again: "okta/testdata/again.json", now: march, token: "POST /oauth2/v1/token", given: oauth},
 		"google": {settings: endpoint("subject", "ada@example.com", "token_endpoint", connectortest.Base), secrets: map[string]string{"key": string(account)},
 			cassette: "google/testdata/cassette.json", again: "google/testdata/again.json", now: march, token: "POST /token", given: oauth},
+		"gcp": {settings: endpoint("organization", "111222333444", "token_endpoint", connectortest.Base), secrets: map[string]string{"key": string(account)},
+			cassette: "gcp/testdata/cassette.json", now: march, token: "POST /token", given: oauth},
 		"entra": {settings: endpoint("tenant", "example.com", "client_id", "00000000-0000-4000-8000-0000000000e2", "token_endpoint", connectortest.Base),
 			secrets: map[string]string{"client_secret": "planted~s3cret/of+entra"}, cassette: "entra/testdata/cassette.json", again: "entra/testdata/again.json", now: march,
 			token: "POST /example.com/oauth2/v2.0/token", given: oauth},

@@ -105,7 +105,12 @@ func signIn(part *connector.Part) {
 	kept := map[string]string{}
 	for _, item := range a.CommonInstanceMetadata.Items {
 		if slices.Contains(signInSettings, item.Key) {
-			kept[item.Key] = item.Value
+			switch value := strings.ToUpper(strings.TrimSpace(item.Value)); value {
+			case "TRUE", "FALSE", "YES", "NO", "Y", "N", "1", "0":
+				kept[item.Key] = value
+			default: // which might be anything
+				kept[item.Key] = "OTHER"
+			}
 		}
 	}
 	part.JSON, _ = json.Marshal(kept) // texts always encode

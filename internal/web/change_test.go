@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/net/html"
 
+	"tickmark/internal/access"
+	"tickmark/internal/collect"
 	"tickmark/internal/queue"
 )
 
@@ -160,6 +162,30 @@ func TestChangesThroughForms(t *testing.T) {
 		_, page = w.get(t, "/settings/tokens")
 		if strings.Contains(page, "tickmark_") {
 			t.Error("the token is shown again")
+		}
+	})
+	t.Run("a token that sends is offered for what is sent to", func(t *testing.T) {
+		form := url.Values{"name": {"Pipeline"}, "scope": {"push:ci"}}
+		if _, page := w.get(t, "/settings/tokens"); strings.Contains(page, "push:") || !strings.Contains(page, `href="/connect/push"`) {
+			t.Errorf("before there is something to send to: %s", plainText(page))
+		}
+		for _, connection := range []string{"ci", "git"} {
+			status, page := w.post(t, "/settings/tokens", url.Values{"name": {"Pipeline"}, "scope": {"push:" + connection}})
+			says(t, status, http.StatusUnprocessableEntity, page, "Nothing can be sent to")
+		}
+		if _, err := w.Collect.Add(t.Context(), w.by, collect.Connection{Name: "ci", Connector: "push", Settings: map[string]string{"kinds": "ci_deployment"}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		status, page := w.get(t, "/settings/tokens")
+		says(t, status, 200, page, `value="push:ci"`, "Send to ci, and nothing else")
+		status, page = w.post(t, "/settings/tokens", form)
+		says(t, status, 200, page, "tickmark_", "Send to ci")
+		viewer := w.seenBy(t, "wendy", access.Viewer)
+		if _, page := viewer.get(t, "/settings/tokens"); strings.Contains(page, "push:ci") {
+			t.Error("who may not connect is offered a token that sends")
+		}
+		if status, _ := viewer.post(t, "/settings/tokens", form); status != http.StatusForbidden {
+			t.Errorf("who may not connect made a token that sends: %d", status)
 		}
 	})
 	t.Run("a user gets a link", func(t *testing.T) {

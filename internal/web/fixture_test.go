@@ -164,7 +164,7 @@ func fixtures() []fixture {
 			return usersPage(framed("Users", "/settings/users"), UserList{Filter: part.Filter{Action: "/settings/users", Hint: "Filter by name or address", Found: "2 of 2"}, Pager: part.Pager{Shown: 2, Next: "/settings/users?after=u2"}, Roles: []string{"owner", "lead", "engineer"}, Link: "http://localhost:8420/sign-in/link?token=ABC", For: "bob", Rows: []UserRow{{Key: "u1", Name: "Ada", Email: "ada@example.org", Roles: []string{"owner"}, Ways: "passkey", Made: ago(day), Me: true}, {Key: "u2", Name: "bob", Email: "bob@example.org", Roles: []string{"lead"}, Ways: "none yet", Disabled: true, Made: ago(day)}}})
 		}},
 		{path: "/settings/tokens", page: func() templ.Component {
-			return tokensPage(framed("Tokens", "/settings/tokens"), TokenList{Plain: "tm_ABCDEF", Scopes: []string{"read", "write"}, Rows: []TokenRow{{ID: "t1", Name: "CI", User: "Ada", Scope: "read", Made: ago(day), Expires: noon.Add(90 * day)}}})
+			return tokensPage(framed("Tokens", "/settings/tokens"), TokenList{Plain: "tm_ABCDEF", Connects: true, Scopes: []part.Option{{Value: "read", Text: "Read"}, {Value: "write", Text: "Read, and write what people write"}}, Rows: []TokenRow{{ID: "t1", Name: "CI", User: "Ada", Scope: "Read", Made: ago(day), Expires: noon.Add(90 * day)}}})
 		}},
 		{path: "/settings/me", page: func() templ.Component {
 			return mePage(framed("My sign-in methods", "/settings/me"), Me{Name: "Ada", Roles: []string{"owner"}, Passkeys: []PasskeyRow{{ID: "p1", Label: "Laptop", Made: ago(day), Used: ago(time.Hour)}}})

@@ -14,6 +14,7 @@ import (
 	"github.com/a-h/templ"
 
 	"tickmark/internal/access"
+	"tickmark/internal/collect"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
@@ -202,7 +203,17 @@ func (s *site) tokens(w http.ResponseWriter, r *http.Request) error {
 func (s *site) showTokens(w http.ResponseWriter, r *http.Request, status int, l TokenList) error {
 	ctx := r.Context()
 	who := session(ctx)
-	l.Scopes = []string{access.ScopeRead, access.ScopeWrite}
+	l.Scopes = []part.Option{{Value: access.ScopeRead, Text: "Read"}, {Value: access.ScopeWrite, Text: "Read, and write what people write"}}
+	if s.connecting(r) == nil {
+		sent, err := s.sentTo(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range sent {
+			l.Scopes = append(l.Scopes, part.Option{Value: access.ScopePush + c.Name, Text: "Send to " + c.Name + ", and nothing else"})
+		}
+		l.Sends, l.Connects = len(sent) > 0, true
+	}
 	users := []access.User{who.User}
 	if s.mayAdmin(ctx) == nil {
 		var err error
@@ -216,12 +227,29 @@ func (s *site) showTokens(w http.ResponseWriter, r *http.Request, status int, l 
 			return err
 		}
 		for _, t := range list {
-			l.Rows = append(l.Rows, TokenRow{ID: t.ID, Name: t.Name, User: u.Name, Scope: part.Sentence(t.Scope), Made: moment(t.Created), Expires: moment(t.Expires), LastUse: moment(t.Used), Revoked: t.Revoked != 0})
+			l.Rows = append(l.Rows, TokenRow{ID: t.ID, Name: t.Name, User: u.Name, Scope: scopeWord(t.Scope), Made: moment(t.Created), Expires: moment(t.Expires), LastUse: moment(t.Used), Revoked: t.Revoked != 0})
 		}
 	}
 	slices.SortStableFunc(l.Rows, func(a, b TokenRow) int { return b.Made.Compare(a.Made) })
 	p := Page{Title: "Tokens", Section: "/settings/tokens", Crumbs: []part.Crumb{{Text: "Settings"}, {Text: "Tokens"}}}
 	return s.showAs(w, r, status, p, func(p Page) templ.Component { return tokensPage(p, l) })
+}
+
+// sentTo are the connections that programs send to.
+func (s *site) sentTo(ctx context.Context) ([]collect.Connection, error) {
+	list, err := s.Collector.Connections(ctx)
+	return slices.DeleteFunc(list, func(c collect.Connection) bool {
+		k, err := s.Collector.Connector(c.Connector)
+		return err != nil || !k.Sent
+	}), err
+}
+
+// scopeWord says what a token may do.
+func scopeWord(scope string) string {
+	if connection, ok := strings.CutPrefix(scope, access.ScopePush); ok {
+		return "Send to " + connection
+	}
+	return part.Sentence(scope)
 }
 
 // moment is a time that may never have been.
@@ -244,6 +272,15 @@ func (s *site) tokenAdd(w http.ResponseWriter, r *http.Request) error {
 			return s.showTokens(w, r, http.StatusUnprocessableEntity, TokenList{Wrong: "The expiry is not a date."})
 		}
 		req.Expires = end
+	}
+	if connection, ok := strings.CutPrefix(req.Scope, access.ScopePush); ok {
+		sent, err := s.sentTo(r.Context())
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(sent, func(c collect.Connection) bool { return c.Name == connection }) {
+			return s.showTokens(w, r, http.StatusUnprocessableEntity, TokenList{Wrong: fmt.Sprintf("Nothing can be sent to %q: it is no connection that programs send to.", connection)})
+		}
 	}
 	plain, _, err := s.Access.NewToken(r.Context(), session(r.Context()), req)
 	if known(err) && !fault.Is(err, fault.Denied) {

@@ -31,11 +31,13 @@ type UserRow struct {
 
 // TokenList shows the tokens of the interface for programs.
 type TokenList struct {
-	Rows   []TokenRow
-	Plain  string // one just made, shown once
-	Scopes []string
-	Users  []string
-	Wrong  string
+	Rows     []TokenRow
+	Plain    string // one just made, shown once
+	Scopes   []part.Option
+	Connects bool // the reader may make one that sends
+	Sends    bool // there is a connection to send to
+	Users    []string
+	Wrong    string
 }
 
 // TokenRow is one token; its secret is never shown again.

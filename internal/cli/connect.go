@@ -230,7 +230,7 @@ type connectTest struct {
 
 func (c *connectTest) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
-		t, err := w.Collect.Try(s, me, c.Name, nil)
+		t, err := w.Collect.Try(s, me, c.Name, nil, nil)
 		if err != nil {
 			return err
 		}
@@ -271,7 +271,7 @@ func (s *session) trial(t collect.Trial) error {
 type connectSecret struct {
 	Name     string            `arg:"" help:"The name of the connection; tickmark connect list shows them."`
 	Secrets  map[string]string `arg:"" name:"k=@file" help:"The secret, from a file, or - for standard input; never on the command line itself."`
-	Untested bool              `help:"Put it in without the test, or although the test failed."`
+	Untested string            `placeholder:"REASON" help:"Put it in without the test, or although the test failed, for this reason; it stays on record."`
 }
 
 func (c *connectSecret) Run(s *session) error {
@@ -284,10 +284,10 @@ func (c *connectSecret) Run(s *session) error {
 		secrets[k] = secret.Of(strings.TrimRight(string(b), "\r\n"))
 	}
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
-		if _, err := w.Collect.Rotate(s, me, c.Name, secrets, c.Untested); err != nil {
+		if _, err := w.Collect.Rotate(s, me, c.Name, secrets, c.Untested, nil); err != nil {
 			return err
 		}
-		s.say("%s has the new secret%s. End the old one at the service.", c.Name, word(c.Untested, ", untested", ", which reads what the old one did"))
+		s.say("%s has the new secret%s. End the old one at the service.", c.Name, word(c.Untested != "", ", untested", ", which reads what the old one did"))
 		return nil
 	})
 }

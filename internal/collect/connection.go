@@ -67,20 +67,23 @@ var credential = regexp.MustCompile(`(?i)^\s*(?:[a-z][a-z0-9+.-]*://[^/\s?#@:]*:
 // Add makes a connection, or changes it. Settings not given keep the connector's default; secrets are sealed. by needs the
 // verb connect.
 func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connection, secrets map[string]secret.Value) (Connection, error) {
-	if err := c.mayConnect(ctx, by); err != nil {
-		return conn, err
-	}
+	return c.set(ctx, by, conn, secrets, func(*ledger.Tx) error { return nil })
+}
+
+// complete says how a connection will stand with what is given: by its connector, with what is left out filled in.
+func (c *Collector) complete(ctx context.Context, conn Connection, secrets map[string]secret.Value) (Connection, connector.Connector, error) {
 	k, err := c.Connector(conn.Connector)
 	if err != nil {
-		return conn, err
+		return conn, k, err
 	}
 	if k.Demonstration {
 		if err := c.invented(ctx); err != nil {
-			return conn, err
+			return conn, k, err
 		}
 	}
+	conn.Secrets = slices.Clone(conn.Secrets)
 	if conn.Name == "" || len(conn.Name) > 60 || strings.ContainsAny(conn.Name, " /\t\n") || conn.Name == record.Program {
-		return conn, fault.New(fault.Invalid, "%q cannot be a connection's name.", conn.Name).WithNext("Use letters, digits and hyphens.")
+		return conn, k, fault.New(fault.Invalid, "%q cannot be a connection's name.", conn.Name).WithNext("Use letters, digits and hyphens.")
 	}
 	given := conn.Settings
 	conn.Settings = map[string]string{}
@@ -88,10 +91,10 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 		v, ok := given[s.Name]
 		if s.Secret {
 			if ok {
-				return conn, fault.New(fault.Invalid, "%s of %s is a secret.", s.Name, k.Title).WithNext("Give it with --secret %s=@FILE.", s.Name)
+				return conn, k, fault.New(fault.Invalid, "%s of %s is a secret.", s.Name, k.Title).WithNext("Give it with --secret %s=@FILE.", s.Name)
 			}
 			if _, sealed := secrets[s.Name]; !sealed && s.Required && !slices.Contains(conn.Secrets, s.Name) {
-				return conn, fault.New(fault.Invalid, "%s needs the secret %s: %s.", k.Title, s.Name, s.Help)
+				return conn, k, fault.New(fault.Invalid, "%s needs the secret %s: %s.", k.Title, s.Name, s.Help)
 			}
 			continue
 		}
@@ -99,7 +102,7 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 			v = s.Default
 		}
 		if v == "" && s.Required {
-			return conn, fault.New(fault.Invalid, "%s needs the setting %s: %s.", k.Title, s.Name, s.Help)
+			return conn, k, fault.New(fault.Invalid, "%s needs the setting %s: %s.", k.Title, s.Name, s.Help)
 		}
 		if credential.MatchString(v) {
 			return conn, fault.New(fault.Invalid, "The setting %s of %s holds a password, where everybody who may see connections reads it.", s.Name, k.Title).
@@ -111,12 +114,12 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 	}
 	for name := range given {
 		if !slices.ContainsFunc(k.Settings, func(s connector.Setting) bool { return s.Name == name }) {
-			return conn, fault.New(fault.Invalid, "%s has no setting %q.", k.Title, name)
+			return conn, k, fault.New(fault.Invalid, "%s has no setting %q.", k.Title, name)
 		}
 	}
 	for name := range secrets {
 		if !slices.ContainsFunc(k.Settings, func(s connector.Setting) bool { return s.Name == name && s.Secret }) {
-			return conn, fault.New(fault.Invalid, "%s has no secret %q.", k.Title, name)
+			return conn, k, fault.New(fault.Invalid, "%s has no secret %q.", k.Title, name)
 		}
 		if !slices.Contains(conn.Secrets, name) {
 			conn.Secrets = append(conn.Secrets, name)
@@ -129,7 +132,7 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 	if k.Sent {
 		for _, name := range SentKinds(conn) {
 			if _, err := c.sentKind(name); err != nil {
-				return conn, err
+				return conn, k, err
 			}
 		}
 	}
@@ -145,7 +148,19 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 		conn.Every = "1h"
 	}
 	if d, err := time.ParseDuration(conn.Every); err != nil || d < time.Minute {
-		return conn, fault.New(fault.Invalid, "%q is not an interval of a minute or more, such as 1h.", conn.Every)
+		return conn, k, fault.New(fault.Invalid, "%q is not an interval of a minute or more, such as 1h.", conn.Every)
+	}
+	return conn, k, nil
+}
+
+// set writes a connection and seals its secrets, and does with it what belongs into the same transaction.
+func (c *Collector) set(ctx context.Context, by record.Authority, conn Connection, secrets map[string]secret.Value, with func(*ledger.Tx) error) (Connection, error) {
+	if err := c.mayConnect(ctx, by); err != nil {
+		return conn, err
+	}
+	conn, _, err := c.complete(ctx, conn, secrets)
+	if err != nil {
+		return conn, err
 	}
 	body, err := json.Marshal(conn)
 	if err != nil {
@@ -164,8 +179,10 @@ func (c *Collector) Add(ctx context.Context, by record.Authority, conn Connectio
 		if err := forget(ctx, tx, conn.Name); err != nil { // it is of the settings before
 			return err
 		}
-		_, err := c.Book.PutIn(ctx, tx, onBehalf(by), record.Change{Kind: ConnectionKind, Key: conn.Name, Body: body, Reason: "connection set up"})
-		return err
+		if _, err := c.Book.PutIn(ctx, tx, onBehalf(by), record.Change{Kind: ConnectionKind, Key: conn.Name, Body: body, Reason: "connection set up"}); err != nil {
+			return err
+		}
+		return with(tx)
 	})
 	return conn, err
 }

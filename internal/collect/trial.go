@@ -12,6 +12,7 @@ import (
 
 	"tickmark/internal/connector"
 	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
 	"tickmark/internal/record"
 	"tickmark/internal/secret"
 )
@@ -49,7 +50,7 @@ func (t Trial) Unread() []TrialRow {
 
 // Try reads as much of a connection as shows what its credential may read, with these secrets instead of those that are
 // sealed, and writes nothing. by needs the verb connect.
-func (c *Collector) Try(ctx context.Context, by record.Authority, name string, instead map[string]secret.Value) (Trial, error) {
+func (c *Collector) Try(ctx context.Context, by record.Authority, name string, instead map[string]secret.Value, progress Progress) (Trial, error) {
 	t := Trial{Connection: name}
 	if err := c.mayConnect(ctx, by); err != nil {
 		return t, err
@@ -62,6 +63,55 @@ func (c *Collector) Try(ctx context.Context, by record.Authority, name string, i
 	if err != nil {
 		return t, err
 	}
+	for setting := range instead {
+		if !slices.ContainsFunc(k.Settings, func(s connector.Setting) bool { return s.Name == setting && s.Secret }) {
+			return t, fault.New(fault.Invalid, "%s has no secret %q.", k.Title, setting)
+		}
+	}
+	return c.try(ctx, conn, k, instead, progress)
+}
+
+// TryAs is Try of a connection as it would be set up.
+func (c *Collector) TryAs(ctx context.Context, by record.Authority, conn Connection, secrets map[string]secret.Value, progress Progress) (Trial, error) {
+	conn, err := c.Triable(ctx, by, conn, secrets)
+	if err != nil {
+		return Trial{Connection: conn.Name}, err
+	}
+	k, err := c.Connector(conn.Connector)
+	if err != nil {
+		return Trial{Connection: conn.Name}, err
+	}
+	return c.try(ctx, conn, k, secrets, progress)
+}
+
+// Triable is the connection that TryAs would try, with what is left out filled in, or why it cannot. What is sealed of one that
+// is set up goes nowhere but where it was set up for: with other settings its secrets are given anew.
+func (c *Collector) Triable(ctx context.Context, by record.Authority, conn Connection, secrets map[string]secret.Value) (Connection, error) {
+	if err := c.mayConnect(ctx, by); err != nil {
+		return conn, err
+	}
+	conn, _, err := c.complete(ctx, conn, secrets)
+	if err != nil {
+		return conn, err
+	}
+	if slices.ContainsFunc(conn.Secrets, func(s string) bool { _, given := secrets[s]; return !given }) {
+		old, err := c.Connection(ctx, conn.Name)
+		if err != nil {
+			return conn, err
+		}
+		if old.Connector != conn.Connector || !maps.Equal(old.Settings, conn.Settings) {
+			return conn, fault.New(fault.Invalid, "What is sealed for %s is not sent anywhere else to try it.", conn.Name).
+				WithNext("Enter the secrets again to try other settings.")
+		}
+	}
+	return conn, nil
+}
+
+func (c *Collector) try(ctx context.Context, conn Connection, k connector.Connector, instead map[string]secret.Value, progress Progress) (Trial, error) {
+	t := Trial{Connection: conn.Name}
+	if k.Sent {
+		return t, fault.New(fault.Invalid, "Nothing is read from %s: programs send to it.", conn.Name)
+	}
 	known := conn
 	known.Secrets = slices.DeleteFunc(slices.Clone(conn.Secrets), func(s string) bool { _, other := instead[s]; return other })
 	values, err := c.values(ctx, known)
@@ -69,14 +119,11 @@ func (c *Collector) Try(ctx context.Context, by record.Authority, name string, i
 		return t, err
 	}
 	for setting, v := range instead {
-		if !slices.ContainsFunc(k.Settings, func(s connector.Setting) bool { return s.Name == setting && s.Secret }) {
-			return t, fault.New(fault.Invalid, "%s has no secret %q.", k.Title, setting)
-		}
 		values[setting] = v.Reveal()
 	}
 	hide := hider(k, values)
 	began := time.Now()
-	s := &sample{c: c, conn: conn, hide: hide, seen: map[string]int{}, total: map[string]int{}, read: map[string]bool{}}
+	s := &sample{c: c, conn: conn, hide: hide, progress: progress, seen: map[string]int{}, total: map[string]int{}, read: map[string]bool{}}
 	failed := k.Read(connector.Glimpse(ctx), values, s)
 	if ctx.Err() != nil {
 		failed = fault.New(fault.Unavailable, "The test was stopped before it ended.")
@@ -130,8 +177,8 @@ func reasonOf(err error) (why string, denied bool) {
 }
 
 // Rotate puts new secrets in the place of a connection's old ones, when a trial with them reads everything that the last run
-// did; otherwise the old ones stay, unless untested is said. by needs the verb connect.
-func (c *Collector) Rotate(ctx context.Context, by record.Authority, name string, secrets map[string]secret.Value, untested bool) (Trial, error) {
+// did; otherwise the old ones stay. With a reason to go untested they are put in without a trial. by needs the verb connect.
+func (c *Collector) Rotate(ctx context.Context, by record.Authority, name string, secrets map[string]secret.Value, untested string, progress Progress) (Trial, error) {
 	t := Trial{Connection: name}
 	if len(secrets) == 0 {
 		return t, fault.New(fault.Invalid, "No secret is given.").WithNext("Say which, as in token=@FILE.")
@@ -141,19 +188,27 @@ func (c *Collector) Rotate(ctx context.Context, by record.Authority, name string
 			return t, fault.New(fault.Invalid, "The secret %s is empty.", setting)
 		}
 	}
-	if !untested {
+	if untested == "" {
 		var err error
-		if t, err = c.Try(ctx, by, name, secrets); err != nil {
+		if t, err = c.Try(ctx, by, name, secrets, progress); err != nil {
 			return t, err
+		}
+		if ctx.Err() != nil {
+			return t, fault.New(fault.Unavailable, "The test was stopped before it ended. The old one stays.")
 		}
 		had, err := c.hadRead(ctx, name)
 		if err != nil {
 			return t, err
 		}
-		for _, row := range t.Unread() {
+		unread := t.Unread()
+		if len(unread) > 0 && len(unread) == len(t.Rows) {
+			return t, fault.New(fault.Denied, "With the new secret nothing can be read: %s The old one stays.", unread[0].Reason).
+				WithNext("Grant the new one what is missing, or say --untested REASON to put it in all the same.")
+		}
+		for _, row := range unread {
 			if had == nil || had[[2]string{row.Kind, row.Part}] {
 				return t, fault.New(fault.Denied, "With the new secret %s cannot be read: %s The old one stays.", said(row.Kind, row.Part), row.Reason).
-					WithNext("Grant the new one what is missing, or say --untested to put it in all the same.")
+					WithNext("Grant the new one what is missing, or say --untested REASON to put it in all the same.")
 			}
 		}
 	}
@@ -161,7 +216,10 @@ func (c *Collector) Rotate(ctx context.Context, by record.Authority, name string
 	if err != nil {
 		return t, err
 	}
-	_, err = c.Add(ctx, by, conn, secrets)
+	_, err = c.set(ctx, by, conn, secrets, func(tx *ledger.Tx) error {
+		_, err := tx.Act(ctx, "connection.secret_replaced", by.Actor().Name, name, map[string]any{"secrets": slices.Sorted(maps.Keys(secrets)), "untested": untested})
+		return err
+	})
 	return t, err
 }
 
@@ -172,15 +230,26 @@ func said(kind, part string) string {
 	return kind
 }
 
-// hadRead says which kinds, and parts that were ever missing, the last run read; nil when there was none.
+// lookedBack is how many runs are looked through for one that read something: an old secret may have ended long before.
+const lookedBack = 50
+
+// hadRead says which kinds, and parts that were ever missing, the last run that read anything did read; nil when there was none.
 func (c *Collector) hadRead(ctx context.Context, name string) (map[[2]string]bool, error) {
-	last, err := c.LastRuns(ctx, name, 1)
-	if err != nil || len(last) == 0 {
-		return nil, err
-	}
-	sum, err := ParseSummary(last[0])
+	last, err := c.LastRuns(ctx, name, lookedBack)
 	if err != nil {
 		return nil, err
+	}
+	var sum Summary
+	for _, v := range last {
+		if sum, err = ParseSummary(v); err != nil {
+			return nil, err
+		}
+		if !sum.nothing() {
+			break
+		}
+	}
+	if len(last) == 0 || sum.nothing() {
+		return nil, nil
 	}
 	k, err := c.Connector(sum.Connector)
 	if err != nil {
@@ -212,6 +281,8 @@ type sample struct {
 	c    *Collector
 	conn Connection
 	hide func(string) string
+
+	progress Progress // nil where nobody waits
 
 	mu    sync.Mutex
 	seen  map[string]int
@@ -277,8 +348,11 @@ func (s *sample) Exchange(connector.Exchange) {
 	s.asked++
 }
 
-func (s *sample) Progress(kind string, _, total int) {
+func (s *sample) Progress(kind string, done, total int) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.total[kind] = cmp.Or(total, s.total[kind])
+	s.mu.Unlock()
+	if s.progress != nil {
+		s.progress(s.conn.Name, kind, done, total)
+	}
 }

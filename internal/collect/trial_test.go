@@ -1,12 +1,14 @@
 package collect_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"tickmark/internal/collect"
 	"tickmark/internal/connector"
 	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
 	"tickmark/internal/record"
 	"tickmark/internal/secret"
 	"tickmark/internal/store/storetest"
@@ -43,7 +46,7 @@ func shop(t *testing.T, answer func(w http.ResponseWriter, r *http.Request) bool
 	}))
 	t.Cleanup(srv.Close)
 	s := connector.Service{
-		Base:    func(connector.Values) string { return srv.URL },
+		Base:    func(v connector.Values) string { return cmp.Or(v["address"], srv.URL) },
 		Sign:    func(v connector.Values, h http.Header) error { h.Set("Authorization", "Bearer "+v["key"]); return nil },
 		Backoff: time.Millisecond,
 		Lists: []connector.List{
@@ -54,7 +57,8 @@ func shop(t *testing.T, answer func(w http.ResponseWriter, r *http.Request) bool
 	}
 	c := collectorOf(t, storetest.SQLite(t), &shelf{}, box)
 	c.Connectors[0].Read = s.Read
-	if _, err := c.Rotate(t.Context(), record.Job("person:ada"), "shelf", map[string]secret.Value{"key": secret.Of("good-key-of-all")}, true); err != nil {
+	c.Connectors[0].Settings = append(c.Connectors[0].Settings, connector.Setting{Name: "address"})
+	if _, err := c.Rotate(t.Context(), record.Job("person:ada"), "shelf", map[string]secret.Value{"key": secret.Of("good-key-of-all")}, "it is the first", nil); err != nil {
 		t.Fatal(err)
 	}
 	return c, srv
@@ -71,7 +75,7 @@ func TestATrialSaysWhatACredentialReadsAndWritesNothing(t *testing.T) {
 		"good-key-of-boxes-only": "box read 1 of 3; item denied 0 of 0 items:read; 3 questions",
 		"bad-key-1234":           "box denied 0 of 0 boxes:read; item denied 0 of 0 items:read; 2 questions",
 	} {
-		trial, err := c.Try(t.Context(), record.Job("person:ada"), "shelf", map[string]secret.Value{"key": secret.Of(key)})
+		trial, err := c.Try(t.Context(), record.Job("person:ada"), "shelf", map[string]secret.Value{"key": secret.Of(key)}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +93,7 @@ func TestATrialSaysWhatACredentialReadsAndWritesNothing(t *testing.T) {
 	if after, err := c.Book.Log.Head(t.Context(), c.Book.DB); err != nil || after.Size != before.Size || count(t, c, "box") != 0 {
 		t.Errorf("a trial wrote %d entries, %v", after.Size-before.Size, err)
 	}
-	if _, err := c.Try(t.Context(), record.Job("person:ada"), "shelf", map[string]secret.Value{"kez": secret.Of("x")}); !fault.Is(err, fault.Invalid) {
+	if _, err := c.Try(t.Context(), record.Job("person:ada"), "shelf", map[string]secret.Value{"kez": secret.Of("x")}, nil); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a secret that there is not: %v", err)
 	}
 }
@@ -100,39 +104,91 @@ func TestASecretIsReplacedOnlyByOneThatReadsWhatItDid(t *testing.T) {
 	if got := run(t, c); got.Outcome != collect.Complete {
 		t.Fatalf("%+v", got.Missing)
 	}
-	turn := func(key string, untested bool) error {
-		_, err := c.Rotate(t.Context(), ada, "shelf", map[string]secret.Value{"key": secret.Of(key)}, untested)
+	turn := func(key string, untested string) error {
+		_, err := c.Rotate(t.Context(), ada, "shelf", map[string]secret.Value{"key": secret.Of(key)}, untested, nil)
 		if err != nil && key != "" && strings.Contains(err.Error(), key) {
 			t.Errorf("the secret is in %v", err)
 		}
 		return err
 	}
 	for _, key := range []string{"bad-key-1234", "good-key-of-boxes-only"} {
-		if err := turn(key, false); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "The old one stays") {
+		if err := turn(key, ""); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "The old one stays") {
 			t.Errorf("%s was taken: %v", key, err)
 		}
 		if got := run(t, c); got.Outcome != collect.Complete {
 			t.Errorf("the old secret reads no more: %+v", got.Missing)
 		}
 	}
-	if err := turn("", false); !fault.Is(err, fault.Invalid) {
+	if err := turn("", ""); !fault.Is(err, fault.Invalid) {
 		t.Errorf("an empty secret: %v", err)
 	}
-	if err := turn("good-key-of-today", false); err != nil {
+	if err := turn("good-key-of-today", ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := run(t, c); got.Outcome != collect.Complete {
 		t.Errorf("the new secret: %+v", got.Missing)
 	}
-	if err := turn("good-key-of-boxes-only", true); err != nil {
+	if err := turn("good-key-of-boxes-only", "the service is down"); err != nil {
 		t.Fatal(err)
 	}
 	got := run(t, c)
 	if got.Outcome != collect.Incomplete || len(got.Missing) != 1 || got.Missing[0].Needs != "items:read" {
 		t.Errorf("%+v", got.Missing)
 	}
-	if err := turn("good-key-of-boxes-only", false); err != nil { // it reads no less than the one before
+	if err := turn("good-key-of-boxes-only", ""); err != nil { // it reads no less than the one before
 		t.Error(err)
+	}
+
+	if err := turn("bad-key-1234", "the service is down"); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, c); len(got.Missing) != 2 {
+		t.Fatalf("%+v", got)
+	}
+	if err := turn("bad-key-5678", ""); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "nothing can be read") {
+		t.Errorf("after a run that read nothing one was taken that reads nothing: %v", err)
+	}
+	if err := turn("good-key-of-boxes-only", ""); err != nil {
+		t.Errorf("what reads as much as before the run that read nothing: %v", err)
+	}
+	acts, err := c.Book.Log.Actions(t.Context(), c.Book.DB, 1<<62, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	acts = slices.DeleteFunc(acts, func(a ledger.Action) bool { return a.Verb != "connection.secret_replaced" })
+	if len(acts) != 6 || !strings.Contains(string(acts[1].Detail), "the service is down") || acts[0].Actor != "person:ada" || acts[0].Subject != "shelf" {
+		t.Errorf("on record: %+v", acts)
+	}
+}
+
+func TestWhatIsSealedIsTriedNowhereElse(t *testing.T) {
+	c, _ := shop(t, nil)
+	var sent []string
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		sent = append(sent, r.Header.Get("Authorization"))
+	}))
+	t.Cleanup(other.Close)
+	at := func(address, key string) error {
+		conn, err := c.Connection(t.Context(), "shelf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Settings = map[string]string{"address": address}
+		given := map[string]secret.Value{}
+		if key != "" {
+			given["key"] = secret.Of(key)
+		}
+		_, err = c.TryAs(t.Context(), record.Job("person:ada"), conn, given, nil)
+		return err
+	}
+	if err := at(other.URL, ""); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "not sent anywhere else") || len(sent) > 0 {
+		t.Errorf("with what is sealed: %v, sent %q", err, sent)
+	}
+	if err := at("", ""); err != nil {
+		t.Errorf("as it is set up: %v", err)
+	}
+	if err := at(other.URL, "another-key"); err != nil || len(sent) == 0 || sent[0] != "Bearer another-key" {
+		t.Errorf("with a secret that is given: %v, sent %q", err, sent)
 	}
 }
 

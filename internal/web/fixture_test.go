@@ -41,7 +41,8 @@ func framed(title, section string, crumbs ...part.Crumb) Page {
 }
 
 func fixtures() []fixture {
-	all := []fixture{
+	all := fixtureTrials()
+	all = append(all, []fixture{
 		{path: "/criteria", page: func() templ.Component {
 			return criteriaPage(framed("Criteria", "/criteria", part.Crumb{Text: "Program"}, part.Crumb{Text: "Criteria"}), CriteriaList{
 				Counts: part.Counts{Passing: 30, Attention: 5, Failing: 4, Unknown: 22},
@@ -140,7 +141,7 @@ func fixtures() []fixture {
 		}},
 		{path: "/connect/shop", page: func() templ.Component { return fixtureSourceForm() }},
 		{path: "/sources/host", page: func() templ.Component {
-			return sourcePage(framed("host", "/sources", part.Crumb{Text: "Sources", Href: "/sources"}, part.Crumb{Text: "host"}), SourcePage{SourceRow: fixtureSources()[0], Collects: true, Busy: true, Job: JobRow{Title: "Collect", Status: "running", Said: "Files", Done: 40, Of: 100, Stop: "/settings/jobs/1/stop"}, Answer: fixtureAnswer("incomplete"), Settings: []part.Fact{part.Say("Path", "/")},
+			return sourcePage(framed("host", "/sources", part.Crumb{Text: "Sources", Href: "/sources"}, part.Crumb{Text: "host"}), SourcePage{SourceRow: fixtureSources()[0], Collects: true, Changes: true, Tries: true, Secret: true, Busy: true, Job: JobRow{Title: "Collect", Status: "running", Said: "Files", Done: 40, Of: 100, Stop: "/settings/jobs/1/stop"}, Answer: fixtureAnswer("incomplete"), Settings: []part.Fact{part.Say("Path", "/")},
 				Permissions: []PermissionRow{{Name: "root", Why: "Firewall rules are shown to root only.", Kinds: []string{"host_firewall"}, Missing: true}},
 				From:        ago(14 * day), To: noon, Now: noon,
 				Coverage: []CoverageRow{{Kind: "host_account", Title: "Accounts", Now: "covered", Spans: []CoverageSpan{{From: ago(13 * day)}}}, {Kind: "host_firewall", Title: "Firewall rules", Now: "denied", Spans: []CoverageSpan{{From: ago(13 * day), To: ago(6 * day)}, {From: ago(6 * day), Reason: "nft: operation not permitted"}}}},
@@ -148,9 +149,7 @@ func fixtures() []fixture {
 				Runs:     []RunRow{fixtureRun(), fixtureRun()}})
 		}},
 		{path: "/sources/host/runs/12", page: func() templ.Component {
-			return runPage(framed("Run", "/sources", part.Crumb{Text: "Sources", Href: "/sources"}, part.Crumb{Text: "host", Href: "/sources/host"}, part.Crumb{Text: "Run 12"}), RunPage{RunRow: fixtureRun(), Source: "host",
-				Kinds: []RunKind{{Kind: "host_account", Title: "Accounts", Status: "complete", Seen: 41, New: 1}}, Gaps: []GapRow{{Title: "Firewall rules", Denied: true, Reason: "nft: operation not permitted", Needs: "root"}},
-				Exchanges: []ExchangeRow{{Kind: "host_account", Request: "read /etc/passwd", Status: "ok", Bytes: 2301, SHA256: sha, At: ago(time.Hour), Took: 3 * time.Millisecond}}})
+			return fixtureRunPage()
 		}},
 		{path: "/ledger", page: func() templ.Component {
 			e := EntryRow{Index: 1042, What: "Version of Commit 3f2a91c", Href: "/records/git_commit/a1", By: "connection:git", Hash: sha, At: ago(time.Hour)}
@@ -188,7 +187,7 @@ func fixtures() []fixture {
 		{path: "/sign-in/recovery", alone: true, page: func() templ.Component {
 			return recoveryPage(framed("Recovery", "/sign-in"), Recovery{Codes: []string{"abcd-efgh", "ijkl-mnop", "qrst-uvwx", "yzab-cdef"}})
 		}},
-	}
+	}...)
 	for _, more := range [][]fixture{
 		demoFixtures(),
 		personFixtures(),

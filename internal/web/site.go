@@ -64,6 +64,7 @@ type site struct {
 	keeper     stands.Keeper        // what the present is summed up from
 	waitCounts map[string]waitCount // how much waits, by person
 
+	trials  map[string]*trial   // what a credential may read, lately
 	making  []*making           // reports that are being made, or could not be
 	past    map[time.Time]Point // how things stood at past moments, which does not change
 	summing bool                // past moments are being summed up
@@ -71,9 +72,14 @@ type site struct {
 
 // New returns the handler of every page. Mount it at /; it signs people in and out itself.
 func New(d Deps) (http.Handler, error) {
+	h, _, err := newSite(d)
+	return h, err
+}
+
+func newSite(d Deps) (http.Handler, *site, error) {
 	files, err := asset.Load()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}, past: map[time.Time]Point{}, waitCounts: map[string]waitCount{}, undos: map[string]undo{}}
 	mux := http.NewServeMux()
@@ -87,7 +93,7 @@ func New(d Deps) (http.Handler, error) {
 	whole := http.NewServeMux()
 	whole.Handle("GET /static/", files)
 	whole.Handle("/", d.Access.Sessions(mux))
-	return secured(whole), nil
+	return secured(whole), s, nil
 }
 
 // handler makes one page or does one thing. An error becomes a page that says what happened and what to do next.

@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 
 	"tickmark/internal/access"
 	"tickmark/internal/collect"
+	"tickmark/internal/connector"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
@@ -166,7 +166,8 @@ func (s *site) showSource(w http.ResponseWriter, r *http.Request, made string) e
 	}
 	d.Gaps = s.gaps(missing)
 	if k, err := s.Collector.Connector(c.Connector); err == nil {
-		d.Help, d.Local = k.Help, k.Local
+		d.Help, d.Local, d.Tries = k.Help, k.Local, !k.Sent
+		d.Secret = slices.ContainsFunc(k.Settings, func(x connector.Setting) bool { return x.Secret })
 		if k.Hook != nil && !part.Past(ctx) {
 			d.Hook = &HookPart{At: strings.TrimRight(s.BaseURL, "/") + collect.HookPath(name), Setup: k.Hook.Setup, On: c.Webhook, Made: made}
 		}
@@ -322,50 +323,4 @@ func (s *site) sourceCollect(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return done(w, r, part.Path("sources", name), "A run of "+name+" is asked for.")
-}
-
-const exchangesShown = 200
-
-func (s *site) run(w http.ResponseWriter, r *http.Request) error {
-	ctx, name, key := r.Context(), segment(r, "name"), r.PathValue("run")
-	if err := s.may(ctx, collect.RunKind); err != nil {
-		return err
-	}
-	v, err := s.Book.Get(ctx, collect.RunKind, key, at(ctx))
-	if err != nil {
-		return err
-	}
-	var x collect.Summary
-	if err := json.Unmarshal(v.Body, &x); err != nil {
-		return fmt.Errorf("read run %s: %w", key, err)
-	}
-	if x.Connection != name {
-		return fault.New(fault.NotFound, "Run %s is none of %s.", key, name)
-	}
-	d := RunPage{RunRow: runRow(x, v), Source: name, Gaps: s.gaps(x.Missing)}
-	for _, k := range x.Kinds {
-		row := RunKind{Kind: k.Kind, Title: s.titleOfKind(k.Kind), Status: "incomplete", Seen: int(k.Read), New: int(k.New), Changed: int(k.Changed), Gone: int(k.Closed)}
-		if k.Complete {
-			row.Status = "complete"
-		}
-		if k.Unchanged {
-			row.Scope = "proven unchanged by the source"
-		}
-		d.Kinds = append(d.Kinds, row)
-	}
-	list, err := s.Collector.Exchanges(ctx, d.ID, -1, exchangesShown)
-	if err != nil {
-		return err
-	}
-	for _, e := range list {
-		d.Exchanges = append(d.Exchanges, ExchangeRow{Kind: e.Kind, Request: e.Request, Status: e.Status, Bytes: e.Bytes, SHA256: hex.EncodeToString(e.SHA256), At: e.At.Time(), Took: time.Duration(e.Took) * time.Microsecond})
-	}
-	d.More = max(0, int(x.Requests)-len(list))
-	d.About = []part.Fact{
-		part.Say("Ran as", x.Account), part.Say("Release", x.Release), part.Say("Clock", x.Clock), {Name: "Collector's SHA-256", Value: part.Hash(x.Collector, 17)},
-		part.Say("Asked", part.Count(int(x.Requests), "question")), part.Say("Answers", part.Bytes(x.Bytes)), {Name: "Digest of the answers", Value: part.Hash(x.Answers, 17)},
-		{Name: "Record", Value: part.LinkTo(part.Link{Text: "History and proof", Href: recordPath(collect.RunKind, key) + "/proof"})},
-	}
-	p := Page{Title: "Run " + key + " of " + name, Section: "/sources", Crumbs: []part.Crumb{{Text: "Sources", Href: "/sources"}, {Text: name, Href: part.Path("sources", name)}, {Text: "Run " + key}}}
-	return s.show(w, r, p, func(p Page) templ.Component { return runPage(p, d) })
 }

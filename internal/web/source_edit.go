@@ -126,6 +126,13 @@ func (s *site) sourceNew(w http.ResponseWriter, r *http.Request) error {
 			conn.Settings[x.Name] = x.Default
 		}
 	}
+	if tried := r.URL.Query().Get("trial"); tried != "" {
+		t, err := s.trialOf(r, tried)
+		if err != nil || t.conn.Connector != k.Name {
+			return cmp.Or(err, noPage(r))
+		}
+		conn = t.conn
+	}
 	return s.showSourceForm(w, r, http.StatusOK, SourceForm{Connector: k, New: true, Conn: conn})
 }
 
@@ -141,6 +148,13 @@ func (s *site) sourceEdit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if tried := r.URL.Query().Get("trial"); tried != "" {
+		t, err := s.trialOf(r, tried)
+		if err != nil || t.conn.Name != conn.Name {
+			return cmp.Or(err, noPage(r))
+		}
+		conn = t.conn
+	}
 	return s.showSourceForm(w, r, http.StatusOK, SourceForm{Connector: k, Conn: conn})
 }
 
@@ -153,7 +167,7 @@ func (s *site) showSourceForm(w http.ResponseWriter, r *http.Request, status int
 	if !slices.ContainsFunc(f.Every, func(o part.Option) bool { return o.Value == f.Conn.Every }) {
 		f.Every = append(f.Every, part.Option{Value: f.Conn.Every, Text: "Every " + f.Conn.Every})
 	}
-	f.Grant = markdown.HTML(k.Grant)
+	f.Grant = s.grant(k)
 	f.Checks = s.checksOf(k)
 	if most := 12; len(f.Checks) > most {
 		f.Checks, f.CheckMore = f.Checks[:most], len(f.Checks)-most
@@ -187,10 +201,7 @@ func (s *site) sourceSave(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, in := r.Context(), r.PostForm
 	f := SourceForm{New: r.PathValue("connector") != ""}
-	list, err := s.Collector.Connections(ctx)
-	if err != nil {
-		return err
-	}
+	var err error
 	if f.New {
 		f.Conn = collect.Connection{Name: strings.TrimSpace(in.Get("_name")), Connector: segment(r, "connector")}
 	} else if f.Conn, err = s.Collector.Connection(ctx, segment(r, "name")); err != nil {
@@ -204,25 +215,11 @@ func (s *site) sourceSave(w http.ResponseWriter, r *http.Request) error {
 		return fault.New(fault.Denied, "%s reads the machine that the server runs on, and is set up there.", k.Title).WithNext("Run: tickmark connect add %s", k.Name)
 	}
 	f.Connector = k
-	secrets := map[string]secret.Value{}
-	f.Conn.Settings = map[string]string{}
-	for _, x := range k.Settings {
-		given := strings.TrimSpace(strings.ReplaceAll(in.Get("set."+x.Name), "\r\n", "\n"))
-		switch {
-		case x.Secret && given != "":
-			secrets[x.Name] = secret.Of(given)
-		case !x.Secret:
-			f.Conn.Settings[x.Name] = given
-		}
-	}
+	var secrets map[string]secret.Value
+	f.Conn.Settings, secrets = entered(k, r)
 	f.Conn.Title, f.Conn.Every, f.Conn.Paused = strings.TrimSpace(in.Get("_title")), in.Get("_every"), in.Get("_paused") == "true"
-	if f.New && slices.ContainsFunc(list, func(c collect.Connection) bool { return c.Name == f.Conn.Name }) {
-		f.Wrong = fmt.Sprintf("There is a source called %q. Choose another name.", f.Conn.Name)
-		return s.showSourceForm(w, r, http.StatusConflict, f)
-	}
-	conn, err := s.Collector.Add(ctx, session(ctx), f.Conn, secrets)
-	if err != nil {
-		if !fault.Is(err, fault.Invalid) {
+	wrong := func(err error) error {
+		if !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Conflict) {
 			return err
 		}
 		if f.Wrong = sentenceOf(err); len(secrets) > 0 {
@@ -230,17 +227,20 @@ func (s *site) sourceSave(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.showSourceForm(w, r, fault.Status(err), f)
 	}
-	said := conn.Name + " is set up."
-	if s.Jobs != nil && !conn.Paused {
-		if _, err := s.Jobs.Ask(ctx, "collect", conn.Name, session(ctx).Actor().Name); err != nil {
-			return err
-		}
-		said += " Its first run is asked for."
-		if !f.New {
-			said = conn.Name + " is changed, and a run is asked for."
-		}
+	if err := s.nameFree(ctx, f.Conn.Name, f.New); err != nil {
+		return wrong(err)
 	}
-	return done(w, r, part.Path("sources", conn.Name), said)
+	if in.Get("_do") == "try" {
+		if _, err := s.Collector.Triable(ctx, session(ctx), f.Conn, secrets); err != nil {
+			return wrong(err)
+		}
+		return s.trialBefore(w, r, f, secrets)
+	}
+	to, said, err := s.connect(ctx, f.Conn, secrets, f.New)
+	if err != nil {
+		return wrong(err)
+	}
+	return done(w, r, to, said)
 }
 
 // sourceRemove ends a connection, with the reason.
@@ -285,6 +285,9 @@ func (s *site) sourceHook(w http.ResponseWriter, r *http.Request) error {
 	}
 	return s.showSource(w, r, made)
 }
+
+// grant is what a connector needs to be granted, as safe HTML.
+func (s *site) grant(k connector.Connector) string { return markdown.HTML(k.Grant) }
 
 func settingTitle(x connector.Setting) string { return cmp.Or(x.Title, part.Sentence(x.Name)) }
 

@@ -43,6 +43,8 @@ type SourcePage struct {
 	Collects    bool // this reader may start a run here
 	Changes     bool // this reader may change and remove it
 	Local       bool // it is set up on the machine itself
+	Tries       bool // it can be tried what it reads
+	Secret      bool // it is read with one
 	Hook        *HookPart
 }
 
@@ -94,32 +96,6 @@ type RunRow struct {
 	Gaps          int
 	By            string
 	Entry         int64
-}
-
-// RunPage shows one run: counts a kind, what was missing, what was asked.
-type RunPage struct {
-	RunRow
-	Source    string
-	Kinds     []RunKind
-	Gaps      []GapRow
-	Exchanges []ExchangeRow
-	More      int // exchanges beyond those shown
-	About     []part.Fact
-}
-
-// RunKind is what a run did for one kind.
-type RunKind struct {
-	Kind, Title, Scope       string
-	Status                   part.Status
-	Seen, New, Changed, Gone int
-}
-
-// ExchangeRow is one question asked of the source.
-type ExchangeRow struct {
-	Kind, Request, Status, SHA256 string
-	Bytes                         int64
-	At                            time.Time
-	Took                          time.Duration
 }
 
 func coverage(ctx context.Context, s SourcePage) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -37,6 +38,7 @@ type world struct {
 	by    access.Session
 	http  *http.Client
 	jobs  jobs // that were asked for
+	site  *site
 }
 
 // jobs is a queue that nobody takes from.
@@ -107,7 +109,7 @@ func emptyWorld(t testing.TB) *world {
 	if w.by, err = w.Local(ctx); err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Workspace.Collect, Jobs: &w.jobs, Paper: paper(), BaseURL: w.URL, Release: "test", Behind: func(what string, do func(context.Context) error) {
+	h, site, err := newSite(Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Workspace.Collect, Jobs: &w.jobs, Paper: paper(), BaseURL: w.URL, Release: "test", Behind: func(what string, do func(context.Context) error) {
 		if err := do(ctx); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -115,12 +117,36 @@ func emptyWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.site = site
 	srv := &httptest.Server{Listener: listener, Config: &http.Server{Handler: h}}
 	srv.Start()
 	t.Cleanup(srv.Close)
 	jar, _ := cookiejar.New(nil)
 	w.http = &http.Client{Jar: jar}
 	return w
+}
+
+// trials are what was tried, by id.
+func (w *world) trials(t testing.TB) map[string]*trial {
+	t.Helper()
+	w.site.mu.Lock()
+	defer w.site.mu.Unlock()
+	return maps.Clone(w.site.trials)
+}
+
+// lastTrial is the newest trial.
+func (w *world) lastTrial(t testing.TB) (string, *trial) {
+	t.Helper()
+	var newest *trial
+	for _, x := range w.trials(t) {
+		if newest == nil || x.at.After(newest.at) {
+			newest = x
+		}
+	}
+	if newest == nil {
+		t.Fatal("nothing was tried")
+	}
+	return newest.id, newest
 }
 
 func (w *world) put(t testing.TB, kind, key string, body map[string]any) record.Version {

@@ -57,7 +57,7 @@ var looks = map[Status]look{
 	// Runs and sources.
 	"complete": {"Complete", "circle-check", OK}, "incomplete": {"Incomplete", "circle-alert", Unsure}, "running": {"Running", "refresh-cw", Info}, "failed": {"Failed", "circle-x", Bad}, "never": {"Never read", "circle-dashed", Idle}, "stale": {"Stale", "clock", Unsure},
 	"waiting": {"Waiting", "clock", Idle}, "done": {"Done", "circle-check", OK}, "stopped": {"Stopped", "ban", Idle},
-	"covered": {"Covered", "circle-check", OK}, "denied": {"Denied", "lock", Unsure},
+	"covered": {"Covered", "circle-check", OK}, "read": {"Read", "circle-check", OK}, "denied": {"Denied", "lock", Unsure},
 	// People.
 	"joining": {"Joining", "plus", Info}, "current": {"Current", "circle-check", OK}, "leaving": {"Leaving", "clock", Warn}, "left": {"Left", "archive", Idle},
 	// Performances of controls.

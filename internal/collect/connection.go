@@ -105,7 +105,7 @@ func (c *Collector) complete(ctx context.Context, conn Connection, secrets map[s
 			return conn, k, fault.New(fault.Invalid, "%s needs the setting %s: %s.", k.Title, s.Name, s.Help)
 		}
 		if credential.MatchString(v) {
-			return conn, fault.New(fault.Invalid, "The setting %s of %s holds a password, where everybody who may see connections reads it.", s.Name, k.Title).
+			return conn, k, fault.New(fault.Invalid, "The setting %s of %s holds a password, where everybody who may see connections reads it.", s.Name, k.Title).
 				WithNext("Take it out, and give it as the connection's secret.")
 		}
 		if v != "" {

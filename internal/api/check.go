@@ -29,11 +29,12 @@ const (
 
 // Status is where the programme stands.
 type Status struct {
-	AsOf     store.Moment `json:"as_of"`
-	Criteria []Criterion  `json:"criteria"`
-	Controls []Control    `json:"controls"`
-	Checks   check.Counts `json:"checks" doc:"Checks by how they stand; those turned off are left out."`
-	Coverage float64      `json:"coverage" doc:"Percent of the window in which checks could speak, on average; the 30 days before when no window is given."`
+	AsOf        store.Moment `json:"as_of"`
+	Criteria    []Criterion  `json:"criteria"`
+	Controls    []Control    `json:"controls"`
+	Checks      check.Counts `json:"checks" doc:"Checks by how they stand; those turned off are left out."`
+	Unconnected int64        `json:"not_connected" doc:"Checks of services that are not connected. They are unknown, and counted here alone."`
+	Coverage    float64      `json:"coverage" doc:"Percent of the window in which checks could speak, on average; the 30 days before when no window is given."`
 }
 
 // Criterion is how one criterion stands.
@@ -181,21 +182,7 @@ func (c *call) status() (any, error) {
 		}
 		out.Controls = append(out.Controls, k)
 	}
-	for _, x := range st.Checks {
-		if x.Off {
-			continue
-		}
-		switch x.Status {
-		case check.Pass:
-			out.Checks.Pass++
-		case check.Fail:
-			out.Checks.Fail++
-		case check.NotApplicable:
-			out.Checks.NotApplicable++
-		default:
-			out.Checks.Unknown++
-		}
-	}
+	out.Checks, out.Unconnected = check.Tally(st.Checks)
 	covered, err := c.s.Monitor.Covered(ctx, from, to)
 	for _, percent := range covered {
 		out.Coverage += percent / float64(len(covered))

@@ -177,7 +177,7 @@ func TestAnswersOfChecksAreListedAndSummedUp(t *testing.T) {
 		if d := status.Coverage - sum/n; d > 1e-9 || d < -1e-9 {
 			f.Errorf("coverage %v, and by each check's window %v", status.Coverage, sum/n)
 		}
-		if got := status.Checks.Pass + status.Checks.Fail + status.Checks.Unknown + status.Checks.NotApplicable; got != int64(n) {
+		if got := status.Checks.Pass + status.Checks.Fail + status.Checks.Unknown + status.Checks.NotApplicable + status.Unconnected; got != int64(n) {
 			f.Errorf("%d checks of %v", got, n)
 		}
 		var went standing.Effect

@@ -45,6 +45,21 @@ type State struct {
 	Unconnected bool
 }
 
+// Tally counts checks by how they stand: those that are off are left out, and those of services that are not connected are
+// counted apart from what is unknown.
+func Tally(states []State) (c Counts, unconnected int64) {
+	for _, s := range states {
+		switch {
+		case s.Off:
+		case s.Unconnected:
+			unconnected++
+		default:
+			c.add(s.Status, 1)
+		}
+	}
+	return c, unconnected
+}
+
 // Summary is every check of the set as it stands, or stood as known then, sorted by id.
 func (m *Monitor) Summary(ctx context.Context, asOf store.Moment) ([]State, error) {
 	setups, err := m.setups(ctx)

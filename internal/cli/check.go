@@ -489,23 +489,8 @@ func (c *statusCommand) Run(s *session) error {
 		if win[1] == 0 {
 			win = [2]store.Moment{at - 30*24*3600*1_000_000, at}
 		}
-		var counts check.Counts
+		counts, unconnected := check.Tally(st.Checks)
 		coverage := 0.0
-		for _, x := range st.Checks {
-			if x.Off {
-				continue
-			}
-			switch x.Status {
-			case check.Pass:
-				counts.Pass++
-			case check.Fail:
-				counts.Fail++
-			case check.NotApplicable:
-				counts.NotApplicable++
-			default:
-				counts.Unknown++
-			}
-		}
 		covered, err := w.Monitor.Covered(s, win[0], win[1])
 		if err != nil {
 			return err
@@ -519,11 +504,12 @@ func (c *statusCommand) Run(s *session) error {
 			Status   check.Status `json:"status"`
 		}
 		out := struct {
-			AsOf     store.Moment `json:"as_of"`
-			Criteria []criterion  `json:"criteria"`
-			Checks   check.Counts `json:"checks"`
-			Coverage float64      `json:"coverage"`
-		}{AsOf: at, Checks: counts, Coverage: coverage}
+			AsOf        store.Moment `json:"as_of"`
+			Criteria    []criterion  `json:"criteria"`
+			Checks      check.Counts `json:"checks"`
+			Unconnected int64        `json:"not_connected"`
+			Coverage    float64      `json:"coverage"`
+		}{AsOf: at, Checks: counts, Unconnected: unconnected, Coverage: coverage}
 		var rows [][]string
 		for _, x := range st.Criteria {
 			out.Criteria = append(out.Criteria, criterion{x.ID, x.Controls, x.Status})
@@ -532,7 +518,7 @@ func (c *statusCommand) Run(s *session) error {
 		if s.flags.JSON {
 			return s.writeJSON(out)
 		}
-		s.fact("As of %s: %d checks pass, %d fail, %d unknown, %d not applicable; coverage %.1f%% from %s to %s", at, counts.Pass, counts.Fail, counts.Unknown, counts.NotApplicable, coverage, win[0], win[1])
+		s.fact("As of %s: %d checks pass, %d fail, %d unknown, %d not applicable, %d of services not connected; coverage %.1f%% from %s to %s", at, counts.Pass, counts.Fail, counts.Unknown, counts.NotApplicable, unconnected, coverage, win[0], win[1])
 		return s.table([]string{"criterion", "status", "controls", "title"}, rows)
 	})
 }

@@ -191,13 +191,10 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 			}
 		}
 	}
-	counts, apart := map[check.Status]int{}, 0
+	counts, apart := check.Tally(st.Checks)
 	var records check.Counts
 	for _, c := range st.Checks {
-		if c.Unconnected && !c.Off {
-			apart++
-		} else if !c.Off {
-			counts[c.Status]++
+		if !c.Off && !c.Unconnected {
 			records.Pass, records.Fail, records.Unknown = records.Pass+c.Counts.Pass, records.Fail+c.Counts.Fail, records.Unknown+c.Counts.Unknown
 		}
 	}
@@ -206,7 +203,7 @@ func (s *session) summary(w *workspace.Workspace, runs []collect.Summary) error 
 		criteria[c.Status]++
 	}
 	s.fact("\nChecks     %d: %d passing, %d failing, %d unknown, %d not applicable, %d of services not connected (%d answers: %d pass, %d fail, %d unknown)", len(st.Checks),
-		counts[check.Pass], counts[check.Fail], counts[check.Unknown], counts[check.NotApplicable], apart, records.Pass+records.Fail+records.Unknown, records.Pass, records.Fail, records.Unknown)
+		counts.Pass, counts.Fail, counts.Unknown, counts.NotApplicable, apart, records.Pass+records.Fail+records.Unknown, records.Pass, records.Fail, records.Unknown)
 	s.fact("Criteria   %d: %d passing, %d failing, %d unknown", len(st.Criteria), criteria[check.Pass], criteria[check.Fail], criteria[check.Unknown])
 	for _, p := range w.Monitor.Set.Problems() {
 		s.fact("Broken     %s", p.Message)

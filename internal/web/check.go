@@ -36,14 +36,17 @@ func (s *site) checks(w http.ResponseWriter, r *http.Request) error {
 	}
 	severity := part.Choice{Name: "severity", Label: "Severity", Value: q.Get("severity"), Options: []part.Option{{Value: "", Text: "Any severity"}, {Value: "critical", Text: "Critical"}, {Value: "high", Text: "High"}, {Value: "medium", Text: "Medium"}, {Value: "low", Text: "Low"}}}
 	for _, c := range st.checks {
-		l.Counts.Add(c.status)
+		l.Counts.Add(c.counted())
 		row := checkRow(s, c)
-		if l.Current != "" && l.Current != string(c.status) || severity.Value != "" && severity.Value != c.Severity || !fits(q.Get("q"), c.ID, c.Title, row.For, strings.Join(c.Controls, " ")) {
+		if l.Current != "" && l.Current != string(c.counted()) || severity.Value != "" && severity.Value != c.Severity || !fits(q.Get("q"), c.ID, c.Title, row.For, strings.Join(c.Controls, " ")) {
 			continue
 		}
 		l.Rows = append(l.Rows, row)
 	}
 	l.Filter = part.Filter{Action: "/checks", Q: q.Get("q"), Hint: "Filter by text, id or kind", Found: fmt.Sprintf("%d of %d", len(l.Rows), len(st.checks)), Groups: []part.Choice{part.StatusChoice(l.Current), severity}}
+	if l.Counts.Unconnected > 0 {
+		l.Filter.Groups[0].Options = append(l.Filter.Groups[0].Options, part.Option{Value: string(part.Unconnected), Text: part.Unconnected.Word()})
+	}
 	p := Page{Title: "Checks", Section: "/checks", Crumbs: []part.Crumb{{Text: "Program"}, {Text: "Checks"}}}
 	return s.show(w, r, p, func(p Page) templ.Component { return checksPage(p, l) })
 }

@@ -200,7 +200,7 @@ func checksPage(p Page, l CheckList) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					if l.Counts.Total() == 0 {
+					if l.Counts.Total()+l.Counts.Unconnected == 0 {
 						templ_7745c5c3_Err = part.Empty("list-checks", "No check is loaded", "Checks come with Tickmark and from the directory given with --checks.").Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err

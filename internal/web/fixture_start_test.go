@@ -59,7 +59,7 @@ func fixtureHistory(points int) History {
 }
 
 func fixtureHome() Home {
-	h := Home{Title: "SOC 2 Type II · 1 Jan – 31 Dec 2026", Sentence: "Day 326 of 365. Fieldwork starts in 50 days.", Checks: part.Counts{Passing: 21, Attention: 3, Failing: 2, Unknown: 7}, Controls: part.Counts{Passing: 44, Attention: 8, Failing: 6, Unknown: 4, NotApplicable: 2},
+	h := Home{Title: "SOC 2 Type II · 1 Jan – 31 Dec 2026", Sentence: "Day 326 of 365. Fieldwork starts in 50 days.", Checks: part.Counts{Passing: 21, Attention: 3, Failing: 2, Unknown: 7, Unconnected: 212}, Controls: part.Counts{Passing: 44, Attention: 8, Failing: 6, Unknown: 4, NotApplicable: 2},
 		History: fixtureHistory(46), Findings: fixtureFindings(), Open: 3, Sources: fixtureSources(), Recent: fixtureEvents(), Since: ago(2 * day), Missing: 74, Answered: 12, Steps: 12,
 		Severity: []SeverityCount{{"critical", "fail", 0}, {"high", "attention", 12}, {"medium", "unknown", 58}, {"low", "not-applicable", 4}},
 		Needs:    []Need{{Icon: "flag", Text: "2 people who left still have accounts", Href: "/findings/f1", Tone: part.Bad, Due: ago(day)}, {Icon: "list-checks", Text: "Put the 4 controls of incident into operation", Href: "/records/task/a", Due: noon.Add(3 * day)}, {Icon: "list-checks", Text: "Write and approve: Incident response plan", Href: "/records/task/b"}},

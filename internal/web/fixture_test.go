@@ -84,7 +84,7 @@ func fixtures() []fixture {
 			return cataloguePage(framed("Catalogue", "/controls"), Catalogue{Rows: fixtureCatalogue(), Adopted: 32, Total: 127, Filter: part.Filter{Action: "/catalogue", Hint: "Filter by text or id"}})
 		}},
 		{path: "/checks", page: func() templ.Component {
-			return checksPage(framed("Checks", "/checks", part.Crumb{Text: "Program"}, part.Crumb{Text: "Checks"}), CheckList{Counts: part.Counts{Passing: 21, Attention: 3, Failing: 2, Unknown: 7}, Rows: fixtureChecks(), Current: "failing",
+			return checksPage(framed("Checks", "/checks", part.Crumb{Text: "Program"}, part.Crumb{Text: "Checks"}), CheckList{Counts: part.Counts{Passing: 21, Attention: 3, Failing: 2, Unknown: 7, Unconnected: 212}, Rows: fixtureChecks(), Current: "failing",
 				Filter: part.Filter{Action: "/checks", Hint: "Filter by text, id or kind", Found: "4 of 33", Groups: []part.Choice{part.StatusChoice("failing")}}})
 		}},
 		{path: "/checks/changed", page: func() templ.Component {

@@ -22,7 +22,7 @@ type Point struct {
 func pointOf(st *standing) Point {
 	p := Point{Gaps: map[string]int{}}
 	for _, c := range st.checks {
-		p.Checks.Add(c.status)
+		p.Checks.Add(c.counted())
 	}
 	for _, c := range st.controls {
 		p.Controls.Add(c.status)

@@ -35,7 +35,7 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) error {
 	now, zone := part.Of(ctx).Moment(), part.Of(ctx).Zone
 	h := Home{Missing: len(st.gaps), Series: seriesCards(st.inScope())}
 	for _, c := range st.checks {
-		h.Checks.Add(c.status)
+		h.Checks.Add(c.counted())
 	}
 	for _, c := range st.controls {
 		h.Controls.Add(c.status)

@@ -2,11 +2,13 @@ package web
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
 	"golang.org/x/net/html"
 
+	"tickmark/internal/check"
 	"tickmark/internal/web/part"
 )
 
@@ -175,4 +177,52 @@ func TestRedirectsStayOnTheSite(t *testing.T) {
 			t.Errorf("within(%q) = %q, want %q", to, got, want)
 		}
 	}
+}
+
+func TestChecksOfServicesThatAreNotConnectedAreCountedApart(t *testing.T) {
+	w := newWorld(t)
+	w.signIn(t)
+	states, err := w.Monitor.Summary(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts, apart := check.Tally(states)
+	if apart == 0 || counts.Unknown == 0 {
+		t.Fatalf("%d apart, %+v", apart, counts)
+	}
+	count := func(page, status string) (n string) {
+		walk(t, []byte(page), func(x *html.Node, a map[string]string) {
+			if x.Data == "a" && a["href"] == "/checks?status="+status {
+				n = strings.Join(strings.Fields(wordsIn(x)), " ")
+			}
+		})
+		return n
+	}
+	_, home := w.get(t, "/?home=1")
+	_, list := w.get(t, "/checks")
+	for name, page := range map[string]string{"home": home, "the list": list} {
+		for status, want := range map[string]string{"not-connected": fmt.Sprintf("Not connected %d", apart), "unknown": fmt.Sprintf("Unknown %d", counts.Unknown)} {
+			if got := count(page, status); got != want {
+				t.Errorf("%s says %q, want %q", name, got, want)
+			}
+		}
+	}
+	for status, want := range map[string]int64{"not-connected": apart, "unknown": counts.Unknown} {
+		_, page := w.get(t, "/checks?status="+status)
+		if !strings.Contains(page, fmt.Sprintf("%d of %d", want, len(states))) {
+			t.Errorf("filtered by %s: %s", status, plainText(page)[:300])
+		}
+	}
+}
+
+// wordsIn is the text of an element.
+func wordsIn(n *html.Node) string {
+	if n.Type == html.TextNode {
+		return n.Data + " "
+	}
+	out := ""
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		out += wordsIn(c)
+	}
+	return out
 }

@@ -51,6 +51,14 @@ type checkState struct {
 	due     time.Time
 }
 
+// counted is the word under which a check is counted: apart, when it is of a service that is not connected.
+func (c checkState) counted() part.Status {
+	if c.Unconnected && !c.Off {
+		return part.Unconnected
+	}
+	return c.status
+}
+
 type controlState struct {
 	ID, Key, Title, Family, Stage, Frequency, Owner, State string
 	Criteria                                               []string

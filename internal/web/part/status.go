@@ -11,6 +11,9 @@ const (
 	Unknown       Status = "unknown"   // not observed, stale or half read
 	NotApplicable Status = "not-applicable"
 
+	// Unconnected is a check of a service that is not connected: it stays unknown, and is counted apart.
+	Unconnected Status = "not-connected"
+
 	Unanswered Status = "unanswered" // the check was not in use, beside what a back-test says
 )
 
@@ -41,6 +44,7 @@ var looks = map[Status]look{
 	Failing:       {"Failing", "circle-x", Bad},
 	Unknown:       {"Unknown", "circle-question-mark", Unsure},
 	NotApplicable: {"Not applicable", "circle-minus", Idle},
+	Unconnected:   {"Not connected", "plug", Idle},
 	Unanswered:    {"Not answered", "circle-dashed", Idle},
 
 	// Requests and samples.
@@ -120,9 +124,9 @@ func Worst(ss ...Status) Status {
 }
 
 // Counts says how many there are of each status.
-type Counts struct{ Passing, Attention, Failing, Unknown, NotApplicable int }
+type Counts struct{ Passing, Attention, Failing, Unknown, NotApplicable, Unconnected int }
 
-// Total is their sum.
+// Total is the sum of what stands for something: what is not connected is left out.
 func (c Counts) Total() int {
 	return c.Passing + c.Attention + c.Failing + c.Unknown + c.NotApplicable
 }
@@ -140,6 +144,8 @@ func (c Counts) Of(s Status) int {
 		return c.Unknown
 	case NotApplicable:
 		return c.NotApplicable
+	case Unconnected:
+		return c.Unconnected
 	}
 	return 0
 }
@@ -155,6 +161,8 @@ func (c *Counts) Add(s Status) {
 		c.Failing++
 	case NotApplicable:
 		c.NotApplicable++
+	case Unconnected:
+		c.Unconnected++
 	default:
 		c.Unknown++
 	}

@@ -20,6 +20,18 @@ import (
 	"tickmark/internal/store/storetest"
 )
 
+// A password's cost is nine tenths of the work of these tests, and nothing to most of them.
+var shippedMemory = hashMemory
+
+func init() { hashMemory = 1 << 10 }
+
+// atShippedCost lets hashes cost what they do in the product, until the test ends.
+func atShippedCost(t *testing.T) {
+	before := hashMemory
+	hashMemory = shippedMemory
+	t.Cleanup(func() { hashMemory = before })
+}
+
 // house is a workspace with a gate, a clock that the test moves, and a first owner, ada.
 type house struct {
 	*Gate

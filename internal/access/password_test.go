@@ -399,6 +399,7 @@ func TestPasswordsThatAreRefused(t *testing.T) {
 }
 
 func TestPasswordHashStatesItsCost(t *testing.T) {
+	atShippedCost(t)
 	g := &Gate{hashing: make(chan struct{}, 2)}
 	h, err := g.hashPassword(t.Context(), phrase)
 	if err != nil || !strings.HasPrefix(h, "$argon2id$v=19$m=47104,t=2,p=1$") {
@@ -432,6 +433,7 @@ func TestPasswordHashStatesItsCost(t *testing.T) {
 }
 
 func TestCheaperHashIsRenewedAtSignIn(t *testing.T) {
+	atShippedCost(t)
 	each(t, func(t *testing.T, h *house) {
 		a, _ := h.signIn("ada").enrol()
 		key, _ := h.derive(t.Context(), phrase, []byte("somesaltsomesalt"), 1, 64, 1, 32)

@@ -70,7 +70,7 @@ func cycles(rows []Row, pool []int, n int) ([]Cycle, error) {
 
 // inStep reckons in whole numbers, to be the same on every machine: two items of one start are of one class with the chance
 // A/(S·n²), S being the starts and A the squares of the counts, summed; two rows with W/N²; n items chosen by chance with
-// c = W/N² + (1-W/N²)/n. In step is A/(S·n²) > (1+c)/2, unless all rows are alike.
+// c = W/N² + (1-W/N²)/n. In step is A/(S·n²) > (1+c)/2, which one item, or rows that are all alike, never are.
 func inStep(class []uint8, n int) bool {
 	size := len(class)
 	starts := (size + n - 1) / n
@@ -78,15 +78,11 @@ func inStep(class []uint8, n int) bool {
 	for _, c := range class {
 		all[c]++
 	}
-	w := squares(all)
-	if n == 1 || w == int64(size)*int64(size) {
-		return false
-	}
-	var a int64
+	w, a := squares(all), int64(0)
 	for start := range starts {
 		count := make([]int, maxClasses)
 		for i := range n {
-			count[class[min(scaled(i, size, 0, n)+start, size-1)]]++
+			count[class[scaled(i, size, 0, n)+start]]++
 		}
 		a += squares(count)
 	}

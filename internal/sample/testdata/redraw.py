@@ -95,8 +95,8 @@ def in_step(times, n):
         for later in (0, 12):
             classes = [of(datetime(1970, 1, 1) + timedelta(microseconds=at, hours=later)) for at in times]
             p = alike(classes)
-            mean = sum(alike([classes[min(i * size // n + k, size - 1)] for i in range(n)]) for k in range(starts)) / starts
-            if p < 1 and mean > (1 + p + (1 - p) / n) / 2:
+            mean = sum(alike([classes[i * size // n + k] for i in range(n)]) for k in range(starts)) / starts
+            if mean > (1 + p + (1 - p) / n) / 2:
                 found.append(name)
                 break
     return found

@@ -45,14 +45,13 @@ type client struct {
 	failed  func([]byte) (string, bool)
 	fetch   func(context.Context) (Token, error) // nil: the credential is at hand
 	out     Sink
-	every   time.Duration
+	budget  *Budget
 	backoff time.Duration
 
 	cover secret.Cover
 
-	mu   sync.Mutex
-	last time.Time // when the last request left
-	met  bool      // the service has answered once
+	mu  sync.Mutex
+	met bool // the service has answered once
 
 	fetching sync.Mutex
 	token    Token
@@ -88,7 +87,10 @@ func (s Service) dial(v Values, out Sink) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{base: base, moved: v["endpoint"] != "", failed: s.Failed, out: out, every: s.Every, backoff: cmp.Or(s.Backoff, time.Second)}
+	c := &client{base: base, moved: v["endpoint"] != "", failed: s.Failed, out: out, backoff: cmp.Or(s.Backoff, time.Second)}
+	if c.budget, err = NewBudget(v); err != nil {
+		return nil, err
+	}
 	if s.Token != nil {
 		from := &Issuer{c: c, base: base}
 		if at := v["token_endpoint"]; at != "" || s.TokenAt != nil {
@@ -300,10 +302,15 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 		if err != nil {
 			return answer{}, err
 		}
-		if err := c.pace(ctx); err != nil {
+		done, err := c.budget.Take(ctx)
+		if e := (*Exhausted)(nil); errors.As(err, &e) {
+			return answer{}, refuse("%s was not asked: %v.", where(at), e)
+		}
+		if err != nil {
 			return answer{}, err
 		}
 		resp, body, x, err := c.ask(ctx, kind, q, header)
+		done()
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
@@ -397,21 +404,6 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 	}
 }
 
-// pace keeps the least time between two requests.
-func (c *client) pace(ctx context.Context) error {
-	if c.every <= 0 {
-		return ctx.Err()
-	}
-	c.mu.Lock()
-	at := time.Now()
-	if next := c.last.Add(c.every); next.After(at) {
-		at = next
-	}
-	c.last = at
-	c.mu.Unlock()
-	return sleep(ctx, time.Until(at))
-}
-
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
@@ -455,6 +447,9 @@ func (c *client) ask(ctx context.Context, kind string, q question, header http.H
 	resp, err := c.http.Do(req)
 	if err == nil {
 		said = strconv.Itoa(resp.StatusCode)
+		if q.grant == nil { // a host of tokens counts for itself
+			c.budget.Heed(resp.Header)
+		}
 		body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 		resp.Body.Close()
 		if err == nil && len(body) > maxAnswer {

@@ -20,6 +20,7 @@ type Connector struct {
 	Hook              *Hook         // how the service says that something changed; nil where it cannot
 	Local             bool          // it reads this machine's own files or settings; set up on its command line only
 	Demonstration     bool          // it reads what does not exist, in the kinds of other connectors; never offered
+	Limits            Limits        // what it asks of a service at most; none where it asks nothing over a network
 	FreshFor          time.Duration // how long a complete read vouches for the state; zero: two collection intervals
 	Origin            record.Origin // how its records came here; Collected when empty
 	Any               bool          // it hands over the kinds that its settings name, and declares none

@@ -79,6 +79,33 @@ func TestDeclaredServiceConforms(t *testing.T) {
 	connectortest.Run(t, c, connectortest.Suite{Values: settings, Secrets: []string{"s3cr3t-token"}, Cassette: cassette()})
 }
 
+// Of a quota that others use as well a fifth is left to them, and what was not asked for is a gap that says so.
+func TestAServiceWithLittleLeftIsNotAskedDry(t *testing.T) {
+	c, _ := forge()
+	asked, dry := 0, true
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		if dry {
+			w.Header().Set("X-RateLimit-Limit", "100")
+			w.Header().Set("X-RateLimit-Remaining", "20")
+			w.Header().Set("X-RateLimit-Reset", fmt.Sprint(time.Now().Add(time.Hour).Unix()))
+		}
+		replay(cassette()).ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	first := &connectortest.Recorder{}
+	if err := c.Read(t.Context(), with(srv.URL), first); err != nil {
+		t.Fatal(err)
+	}
+	if asked != 1 || first.Completed("forge_member", "") || len(first.Gaps()) != 3 || !strings.Contains(first.Gaps()[0].Reason, "still answers 20 of 100 requests, which are left to others") {
+		t.Errorf("%d requests, gaps %+v", asked, first.Gaps())
+	}
+	dry = false
+	if next := first.Next(); c.Read(t.Context(), with(srv.URL), next) != nil || !next.Whole() {
+		t.Errorf("the run after that: %+v", next.Gaps())
+	}
+}
+
 func TestObjectsAreHandedOverAsTheServiceStatedThem(t *testing.T) {
 	c, _ := forge()
 	srv := httptest.NewServer(replay(cassette()))

@@ -44,7 +44,6 @@ type Service struct {
 	// that holds nothing but these is an empty list.
 	Sparse []string
 
-	Every    time.Duration // least time from one request to the next, where the service limits the rate
 	Parallel int           // requests under way at once for parts and children; 4 when zero
 	Backoff  time.Duration // first wait before a retry where the service names none, doubled each time; a second when zero
 }

@@ -203,7 +203,7 @@ func openedAt(t *testing.T, at *atomic.Int64) *workspace.Workspace {
 // connect sets the connection up and returns what the service says is secret of it.
 func (p *player) connect(t *testing.T, w *workspace.Workspace) []string {
 	t.Helper()
-	settings, sealed := map[string]string{}, map[string]secret.Value{}
+	settings, sealed := map[string]string{connector.PerMinute: "1000000"}, map[string]secret.Value{}
 	for name, value := range p.settings {
 		settings[name] = strings.ReplaceAll(value, connectortest.Base, p.URL)
 	}

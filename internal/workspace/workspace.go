@@ -134,7 +134,7 @@ func Connectors() []connector.Connector {
 		prometheus.Connector(),
 	}
 	for i, c := range services {
-		services[i] = connector.WithPrivate(c)
+		services[i] = connector.WithBudget(connector.WithPrivate(c))
 	}
 	return append(services, demo.Connectors(machine.Kinds, repository.Kinds)...)
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"golang.org/x/sync/errgroup"
 
 	"tickmark/internal/awsauth"
@@ -31,8 +32,9 @@ import (
 // Connector returns the connector.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name:  "aws",
-		Title: "Amazon Web Services",
+		Limits: connector.Limits{PerMinute: 3000, AtOnce: 24, Why: "AWS counts by service, account and region; where it says that it was asked too much, it is asked less."},
+		Name:   "aws",
+		Title:  "Amazon Web Services",
 		Help: "Reads accounts, identities, buckets, networks, databases, keys, logs, detection and backups of one account or a whole organisation. " +
 			"Reads only. Credentials are taken from where AWS's own tools take them.",
 		Settings: []connector.Setting{
@@ -119,13 +121,17 @@ func read(ctx context.Context, v connector.Values, out connector.Sink) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{out: out, endpoint: s.endpoint, backoff: 250 * time.Millisecond, slots: make(chan struct{}, 24), kinds: map[string]*record.Kind{}, missed: map[connector.Gap]bool{}, members: map[string]thing{}}
+	budget, err := connector.NewBudget(v)
+	if err != nil {
+		return err
+	}
+	r := &reader{out: out, endpoint: s.endpoint, backoff: 250 * time.Millisecond, budget: budget, pace: map[string]*retry.AdaptiveMode{}, kinds: map[string]*record.Kind{}, missed: map[connector.Gap]bool{}, members: map[string]thing{}}
 	for _, k := range kinds() {
 		r.kinds[k.Name] = &k
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	transport.MaxIdleConnsPerHost = cap(r.slots)
+	transport.MaxIdleConnsPerHost = 24
 	r.http = &http.Client{Transport: transport, Timeout: 2 * time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return r.accounts(ctx, s)

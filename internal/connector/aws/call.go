@@ -84,6 +84,9 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("%s in %s: %s.", r.call.allows(), r.where, strings.TrimSuffix(r.reason, "."))
 }
 
+// ErrorCode is AWS's word for what is wrong, by which the pace is kept.
+func (r *refusal) ErrorCode() string { return r.code }
+
 func (r *refusal) needs() string {
 	if r.denied {
 		return r.call.allows()
@@ -251,7 +254,12 @@ func (r *reader) question(c *call, p place, from any, token string) (question, e
 // ask asks once and, where the service is busy or the network broke, again.
 func (r *reader) ask(ctx context.Context, kind string, q question) (answer, error) {
 	for try := 1; ; try++ {
+		answered, err := r.paced(q).GetAttemptToken(ctx)
+		if err != nil {
+			return answer{}, cmp.Or(ctx.Err(), err)
+		}
 		a, wait, err := r.once(ctx, kind, q)
+		answered(err)
 		if ctx.Err() != nil {
 			return a, ctx.Err()
 		}
@@ -275,6 +283,17 @@ func (r *reader) ask(ctx context.Context, kind string, q question) (answer, erro
 			return a, ctx.Err()
 		}
 	}
+}
+
+// paced is how fast a service of a region is asked.
+func (r *reader) paced(q question) *retry.AdaptiveMode {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := q.call.service.prefix + " " + q.region
+	if r.pace[at] == nil {
+		r.pace[at] = retry.NewAdaptiveMode()
+	}
+	return r.pace[at]
 }
 
 // once sends a question. A wait of less than zero says that asking again does not help; zero, that nobody said how long.
@@ -334,8 +353,10 @@ func (r *reader) once(ctx context.Context, kind string, q question) (answer, tim
 	_, again := retry.DefaultRetryableErrorCodes[code]
 	switch {
 	case throttled || again || status == 429 || status == 500 || status == 502 || status == 503 || status == 504:
-		a, _, err := fail(0, "%s", strings.TrimSpace(fmt.Sprintf("it answered %d %s", status, code)))
-		return a, waits(header, r.out.Now()), err
+		if status == 429 && !throttled {
+			code = "TooManyRequestsException"
+		}
+		return answer{}, waits(header, r.out.Now()), &refusal{call: q.call, where: q.place.scope(), code: code, reason: strings.TrimSpace(fmt.Sprintf("it answered %d %s", status, code))}
 	case refused(status, code):
 		return answer{}, -1, &refusal{call: q.call, where: q.place.scope(), denied: true, code: cmp.Or(code, strconv.Itoa(status)), reason: message,
 			clock: connector.Skew(header, r.out.Now())}
@@ -375,12 +396,11 @@ var errTooLarge = errors.New("answer too large")
 
 // send sends a request, reads the answer and records the exchange without a header.
 func (r *reader) send(req *http.Request, kind string, q question) (status int, header http.Header, body []byte, err error) {
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	case <-req.Context().Done():
-		return 0, nil, nil, req.Context().Err()
+	done, err := r.budget.Take(req.Context())
+	if err != nil {
+		return 0, nil, nil, err
 	}
+	defer done()
 	began := r.out.Now()
 	said := "failed"
 	resp, err := r.http.Do(req)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"golang.org/x/sync/errgroup"
 
 	"tickmark/internal/awsauth"
@@ -82,7 +83,8 @@ type reader struct {
 	http     *http.Client
 	endpoint string
 	backoff  time.Duration
-	slots    chan struct{} // requests under way
+	budget   *connector.Budget
+	pace     map[string]*retry.AdaptiveMode // by service and region: slower while it says that it is asked too much
 	cover    secret.Cover
 	kinds    map[string]*record.Kind
 	members  map[string]thing // what the organisation says of its accounts
@@ -155,8 +157,11 @@ func (v *visit) all(ctx context.Context) error {
 func (v *visit) list(ctx context.Context, l list) error {
 	overs := []map[string]any{nil}
 	if l.over != "" {
-		overs = v.known[l.over]
-		if f := v.gaps[l.over]; f != nil {
+		v.mu.Lock() // other lists are read meanwhile
+		known, f := v.known[l.over], v.gaps[l.over]
+		v.mu.Unlock()
+		overs = known
+		if f != nil {
 			v.gap(l.kind, &refusal{call: f.call, denied: f.denied, code: f.code, where: f.where, reason: "not all that it is asked for is known: " + f.reason})
 		}
 	}
@@ -172,7 +177,10 @@ func (v *visit) list(ctx context.Context, l list) error {
 			v.gap(l.kind, f)
 		}
 	}
-	if v.gaps[l.kind] == nil {
+	v.mu.Lock()
+	whole := v.gaps[l.kind] == nil
+	v.mu.Unlock()
+	if whole {
 		v.out.Complete(l.kind, v.scope())
 	}
 	return nil

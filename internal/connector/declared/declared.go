@@ -181,7 +181,7 @@ func Parse(data []byte) (connector.Connector, error) {
 		return c, err
 	}
 	c = connector.Connector{Name: f.Name, Title: cmp.Or(f.Title, f.Name), Help: f.Help, Grant: f.Grant, Read: s.Read,
-		Tried: cmp.Or(f.Tried, "The file of this workspace's own that declares it does not say.")}
+		Limits: connector.Limits{PerMinute: 300, AtOnce: 4}, Tried: cmp.Or(f.Tried, "The file of this workspace's own that declares it does not say.")}
 	for _, x := range f.Settings {
 		c.Settings = append(c.Settings, connector.Setting{Name: x.Name, Title: cmp.Or(x.Title, x.Name), Help: x.Help, Default: x.Default, Required: x.Required, Secret: x.Secret})
 	}
@@ -198,7 +198,7 @@ func Parse(data []byte) (connector.Connector, error) {
 		}
 		c.Kinds = append(c.Kinds, record.Kind{Name: k.Name, Title: cmp.Or(k.Title, k.Name), Help: k.Help, Label: k.Label, Occurred: k.Occurred, Collected: true, Fields: fields})
 	}
-	return connector.WithPrivate(c), nil
+	return connector.WithBudget(connector.WithPrivate(c)), nil
 }
 
 var inGo = regexp.MustCompile(`field (\S+) not found in type \S+`)

@@ -20,7 +20,8 @@ import (
 // Connector declares the connector.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name: "entra", Title: "Microsoft Entra ID and Intune",
+		Limits: connector.Limits{PerMinute: 1000, AtOnce: 4},
+		Name:   "entra", Title: "Microsoft Entra ID and Intune",
 		Help: "Users with their second factors, guests, groups, roles, conditional access, applications with their credentials, managed devices and grants.",
 		Settings: []connector.Setting{
 			{Name: "tenant", Title: "Tenant", Required: true, Help: "The directory (tenant) id, or its domain."},

@@ -22,9 +22,10 @@ const (
 // Connector returns the connector.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name:  "gitea",
-		Title: "Gitea or Forgejo",
-		Help:  "Reads an organisation at a Gitea or Forgejo server: members, teams, repositories with their branch protection, deploy keys and merged pull requests. Reads only.",
+		Limits: connector.Limits{PerMinute: 600, AtOnce: 4},
+		Name:   "gitea",
+		Title:  "Gitea or Forgejo",
+		Help:   "Reads an organisation at a Gitea or Forgejo server: members, teams, repositories with their branch protection, deploy keys and merged pull requests. Reads only.",
 		Settings: []connector.Setting{
 			{Name: "endpoint", Title: "Address", Help: "Of the server, https://HOST.", Required: true},
 			{Name: "org", Title: "Organisation", Help: "The organisation's name as in its address, HOST/NAME.", Required: true},

@@ -45,8 +45,9 @@ const (
 // Connector returns the connector.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name:  "github",
-		Title: "GitHub",
+		Limits: connector.Limits{PerMinute: 700, AtOnce: 4, Why: "GitHub answers 900 a minute, 100 at once and 5,000 an hour of one user."},
+		Name:   "github",
+		Title:  "GitHub",
 		Help: "Reads an organisation at GitHub or on a GitHub Enterprise Server: members, teams, repositories, branch rules, merged pull requests with " +
 			"their reviews, pushes, deployments, alerts and keys. Reads only.",
 		Settings: []connector.Setting{

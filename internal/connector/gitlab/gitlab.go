@@ -32,8 +32,9 @@ func Connector() connector.Connector {
 		names = append(names, KindProject+"."+part)
 	}
 	return connector.Connector{
-		Name:  "gitlab",
-		Title: "GitLab",
+		Limits: connector.Limits{PerMinute: 1600, AtOnce: 4, Why: "GitLab.com answers 2,000 of one user; a GitLab of your own as many as its administrator says."},
+		Name:   "gitlab",
+		Title:  "GitLab",
 		Help: "Reads a group at gitlab.com or on a GitLab of your own, with its subgroups: members, projects with their branch and approval rules, merged requests, " +
 			"tokens, protected environments and deployments. Reads only.",
 		Settings: []connector.Setting{

@@ -15,7 +15,8 @@ import (
 // Connector declares the connector.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name: "google", Title: "Google Workspace",
+		Limits: connector.Limits{PerMinute: 1900, AtOnce: 4, Why: "Google answers 2,400 of one user in one project."},
+		Name:   "google", Title: "Google Workspace",
 		Help: "Users with their second step, groups, roles, third-party applications, devices, settings, alerts and what administrators did.",
 		Settings: []connector.Setting{
 			{Name: "key", Title: "Service account key", Secret: true, Lines: true, Required: true, Help: "The JSON file of a service account's key, which has domain-wide delegation of the scopes below."},

@@ -25,7 +25,8 @@ import (
 // Connector declares the connector.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name: "jira", Title: "Jira",
+		Limits: connector.Limits{PerMinute: 300, AtOnce: 4},
+		Name:   "jira", Title: "Jira",
 		Help: "Issues of the projects you name, as requests, changes, incidents and weaknesses, with who approved them and when, and accounts.",
 		Settings: append([]connector.Setting{
 			{Name: "site", Title: "Site", Required: true, Help: "The host, such as acme.atlassian.net or jira.acme.example, without https://."},

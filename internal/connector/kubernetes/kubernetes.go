@@ -15,7 +15,8 @@ import (
 // Connector declares the connector.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name: "kubernetes", Title: "Kubernetes",
+		Limits: connector.Limits{PerMinute: 600, AtOnce: 4},
+		Name:   "kubernetes", Title: "Kubernetes",
 		Help: "What runs in a cluster and how, who may do what in it, network policies, services, nodes and service accounts.",
 		Settings: []connector.Setting{
 			{Name: "endpoint", Title: "API server", Required: true, Help: "Its address, such as https://cluster.example.com:6443."},

@@ -18,7 +18,8 @@ import (
 // Connector declares the connector.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name: "okta", Title: "Okta",
+		Limits: connector.Limits{PerMinute: 300, AtOnce: 4, Why: "Okta answers by endpoint, of users 600, and to a token as much of that as its settings say, at first half."},
+		Name:   "okta", Title: "Okta",
 		Help: "Users with their factors and roles, groups, applications and assignments, policies, API tokens, log streams and grants of rights.",
 		Settings: []connector.Setting{
 			{Name: "domain", Title: "Domain", Required: true, Help: "Your organisation's host, such as acme.okta.com, without https://."},

@@ -20,7 +20,8 @@ import (
 // Connector declares the connector.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name: "prometheus", Title: "Prometheus",
+		Limits: connector.Limits{PerMinute: 300, AtOnce: 4},
+		Name:   "prometheus", Title: "Prometheus",
 		Help: "Targets, alerting rules, alerts and silences of a Prometheus with its Alertmanager, and availability by day from the blackbox exporter.",
 		Settings: []connector.Setting{
 			{Name: "endpoint", Title: "Prometheus", Required: true, Help: "Its address, such as https://prometheus.acme.example."},

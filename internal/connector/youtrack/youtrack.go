@@ -21,7 +21,8 @@ import (
 // Connector declares the connector.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name: "youtrack", Title: "YouTrack",
+		Limits: connector.Limits{PerMinute: 300, AtOnce: 4},
+		Name:   "youtrack", Title: "YouTrack",
 		Help: "Issues of the projects you name, as requests, changes, incidents and weaknesses, with who approved them and when, and accounts.",
 		Settings: append([]connector.Setting{
 			{Name: "site", Title: "Site", Required: true, Help: "The host and path, such as acme.youtrack.cloud or youtrack.acme.example, without https://."},

@@ -53,6 +53,7 @@ import (
 	"tickmark/internal/connector/result"
 	"tickmark/internal/connector/youtrack"
 	"tickmark/internal/control"
+	"tickmark/internal/engagement"
 	"tickmark/internal/evidence"
 	"tickmark/internal/exception"
 	"tickmark/internal/fault"
@@ -61,6 +62,7 @@ import (
 	"tickmark/internal/ledger"
 	"tickmark/internal/notice"
 	"tickmark/internal/occurrence"
+	"tickmark/internal/opinion"
 	"tickmark/internal/organisation"
 	"tickmark/internal/period"
 	"tickmark/internal/person"
@@ -75,6 +77,7 @@ import (
 	"tickmark/internal/store"
 	"tickmark/internal/system"
 	"tickmark/internal/task"
+	"tickmark/internal/workpaper"
 )
 
 // Options say where a workspace is.
@@ -185,6 +188,8 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(), retention.Kind(),
 	}
+	list = append(list, engagement.Kinds()...)
+	list = append(append(list, workpaper.Kinds()...), opinion.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {
 		if !c.Demonstration { // whose kinds are those of others

@@ -1,0 +1,210 @@
+package opinion_test
+
+import (
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"tickmark/internal/engagement"
+	"tickmark/internal/fault"
+	"tickmark/internal/opinion"
+	"tickmark/internal/record"
+	"tickmark/internal/store/storetest"
+	"tickmark/internal/workpaper"
+)
+
+func room() []record.Kind {
+	return append(append(engagement.Kinds(), workpaper.Kinds()...), opinion.Kinds()...)
+}
+
+// TestNoMoveStartsFromAnotherState tries every move of every kind of the room from every state that it does not lead from.
+func TestNoMoveStartsFromAnotherState(t *testing.T) {
+	tried := 0
+	for _, k := range room() {
+		if k.Room != record.Auditor {
+			t.Errorf("%s stands in the room %q, where management reads it", k.Name, k.Room)
+		}
+		if k.States == nil {
+			continue
+		}
+		for _, state := range k.States.States() {
+			for _, m := range k.States.Moves {
+				if slices.Contains(m.From, state) {
+					continue
+				}
+				tried++
+				if _, err := k.Moved(body{"state": state}, m.Name, nil, record.Actor(partner), time.Now()); !fault.Is(err, fault.Conflict) {
+					t.Errorf("%s: %s from %s: %v", k.Name, m.Name, state, err)
+				}
+			}
+		}
+	}
+	if tried < 150 {
+		t.Errorf("only %d transitions were tried", tried)
+	}
+}
+
+// TestNobodyOutsideTheTeamActs tries to write and to move as somebody who is not on the team, as one who only reads, and by an
+// account that is linked to nobody.
+func TestNobodyOutsideTheTeamActs(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.planned()
+	for _, by := range []who{stranger, peer, {User: "guest", Name: "user:guest"}} {
+		for kind, b := range map[string]body{
+			"control_matrix":       matrix("2026-01-01", "2026-06-30"),
+			"workpaper":            {"engagement": "acme-26", "reference": "X", "control": "AC-09", "objective": "x"},
+			"nonce":                {"engagement": "acme-26", "control": "AC-03", "commitment": sum},
+			"population":           population("AC-03"),
+			"deviation":            {"engagement": "acme-26", "name": "x", "control": "AC-03", "sort": "late", "facts": "x"},
+			"review_note":          {"engagement": "acme-26", "paper": "AC-03", "note": "x"},
+			"matter":               {"engagement": "acme-26", "name": "x", "subject": "design", "sort": "departure", "facts": "x"},
+			"criterion_conclusion": {"engagement": "acme-26", "criterion": "CC6.1", "conclusion": "met", "reason": "x", "controls": []string{"AC-03"}},
+			"subsequent_inquiry":   {"engagement": "acme-26", "up_to": "2026-01-01", "asked": "x", "questions": "x", "answers": "x", "bears": "nothing"},
+			"letter":               {"engagement": "acme-26", "sort": "assertion", "dated": "2026-01-01", "signed_for": []string{"x"}, "file": sum},
+			"opinion":              {"engagement": "acme-26", "name": "x", "subjects": []body{}, "aggregate": "x"},
+		} {
+			if err := f.write(by, kind, "x", b); !fault.Is(err, fault.Denied) && !(kind == "opinion" && fault.Is(err, fault.Invalid)) {
+				t.Errorf("%s by %q: %v", kind, by.Person, err)
+			}
+		}
+		for _, move := range []string{"finalise", "withdraw", "suspend"} {
+			said := body{}
+			if move != "finalise" {
+				said["ended_reason"] = "x"
+			}
+			if err := f.move(by, "engagement", "acme-26", move, said); !fault.Is(err, fault.Denied) {
+				t.Errorf("%s by %q: %v", move, by.Person, err)
+			}
+		}
+	}
+	// A member who gives himself another role in the same breath acts by the team that stood.
+	b := f.get("engagement", "acme-26")
+	b["team"] = []body{member(preparer, "partner")}
+	f.not(f.write(preparer, "engagement", "acme-26", b), "Only the manager or partner")
+}
+
+func TestOneHumanOnTwoAccountsIsOnePerson(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.planned()
+	f.day("2026-07-10")
+	items := f.sampled("AC-01", 20, 20)
+	if err := f.change(manager, "workpaper", "AC-01", tested("AC-01", items, "effective")); err != nil {
+		t.Fatal(err)
+	}
+	f.act(manager, "workpaper", "AC-01", "prepare", nil)
+	f.not(f.move(manager2, "workpaper", "AC-01", "begin_review", nil), "can't review it")
+	f.act(partner, "workpaper", "AC-01", "begin_review", nil)
+	f.act(partner, "workpaper", "AC-01", "review", nil)
+
+	if err := f.change(second, "workpaper", "AC-01", body{"result_reason": "Said otherwise."}); err != nil {
+		t.Fatal(err)
+	}
+	p := f.get("workpaper", "AC-01")
+	if p["state"] != "in_progress" || p["reviewed_by"] != nil || p["prepared_by"] != nil {
+		t.Errorf("a paper that was changed after its signatures keeps them: %v, prepared %v, reviewed %v", p["state"], p["prepared_by"], p["reviewed_by"])
+	}
+}
+
+func TestWhatNobodyMayConclude(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.planned()
+	f.day("2026-07-10")
+	items := f.sampled("AC-03", 400, 40)
+
+	said := tested("AC-03", items, "effective")
+	said["procedures"] = []body{{"sort": "inquiry", "text": "Asked the IT lead.", "aim": "operation"}}
+	if err := f.change(preparer, "workpaper", "AC-03", said); err != nil {
+		t.Fatal(err)
+	}
+	f.not(f.move(preparer, "workpaper", "AC-03", "prepare", nil), "inquiry alone is never sufficient")
+
+	said = tested("AC-03", items, "effective")
+	said["design"] = "not_suitable"
+	f.not(f.change(preparer, "workpaper", "AC-03", said), "its operation is not concluded on")
+
+	said = tested("AC-03", items, "not_operated")
+	if err := f.change(preparer, "workpaper", "AC-03", said); err != nil {
+		t.Fatal(err)
+	}
+	f.not(f.move(preparer, "workpaper", "AC-03", "prepare", nil), "has 400 rows")
+
+	said = tested("AC-03", items, "effective")
+	cells := said["grid"].([]body)
+	cells[0]["fact"], cells[0]["evidence"] = "deviation", []string{sum}
+	f.not(f.change(preparer, "workpaper", "AC-03", said), "and the machine says deviation")
+	delete(cells[0], "fact")
+	cells[0]["evidence"] = nil
+	f.not(f.change(preparer, "workpaper", "AC-03", said), "without any evidence")
+	cells[0]["mark"] = "not_applicable"
+	f.not(f.change(preparer, "workpaper", "AC-03", said), "not applicable without a reason")
+	cells[0]["mark"] = "open"
+	if err := f.change(preparer, "workpaper", "AC-03", said); err != nil {
+		t.Fatal(err)
+	}
+	f.not(f.move(preparer, "workpaper", "AC-03", "prepare", nil), "Evidence is still asked for")
+
+	// A suspicion of fraud blocks the conclusion, and only the partner answers it.
+	if err := f.change(preparer, "workpaper", "AC-03", tested("AC-03", items, "not_effective", items[0])); err != nil {
+		t.Fatal(err)
+	}
+	f.deviates(items[0])
+	f.act(preparer, "deviation", "d1", "suspect", body{"fraud": "The log was edited."})
+	f.not(f.move(preparer, "workpaper", "AC-03", "prepare", nil), "fraud is suspected")
+	answers := body{"fraud_risk": "a", "fraud_evidence": "b", "fraud_representations": "c", "fraud_communication": "d", "fraud_withdrawal": "e"}
+	f.not(f.move(manager, "deviation", "d1", "answer", answers), "Only the partner")
+	f.act(partner, "deviation", "d1", "answer", answers)
+	if f.get("deviation", "d1")["suspected"] != true {
+		t.Error("that fraud was suspected is forgotten")
+	}
+
+	// A deviation is doubted by one and agreed to by another, and is never ended.
+	f.act(preparer, "deviation", "d1", "doubt", body{"doubt": "A typing slip."})
+	f.not(f.move(second, "deviation", "d1", "agree", nil), "Only the manager or partner")
+	f.act(manager, "deviation", "d1", "agree", nil)
+	f.not(f.try(partner, record.Change{Kind: "deviation", Key: "d1", Delete: true, Reason: "was repaired"}), "never deleted")
+}
+
+func TestASupersededPopulationVoidsItsSamples(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.planned()
+	f.day("2026-07-10")
+	items := f.sampled("AC-03", 400, 40)
+	if err := f.change(preparer, "workpaper", "AC-03", tested("AC-03", items, "effective")); err != nil {
+		t.Fatal(err)
+	}
+	f.act(preparer, "workpaper", "AC-03", "prepare", nil)
+	f.not(f.change(preparer, "population", "p-AC-03", body{"query": "another"}), "never changed")
+	f.act(preparer, "population", "p-AC-03", "supersede", body{"superseded_reason": "A team was missing."})
+	if s := f.get("sample", "s-AC-03"); s["state"] != "voided" || s["voided_reason"] == "" {
+		t.Errorf("the sample of a superseded population is %v", s["state"])
+	}
+	f.act(manager, "workpaper", "AC-03", "begin_review", nil)
+	f.not(f.move(manager, "workpaper", "AC-03", "review", nil), "only a frozen one")
+}
+
+func TestAnExtensionLeavesOutWhatWasLookedAt(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.planned()
+	f.day("2026-07-10")
+	first := f.sampled("AC-03", 400, 40)
+	f.not(f.move(preparer, "sample", "s-AC-03", "replace", body{"item": 401, "why": "trial", "reason": "x"}), "no item of this draw")
+	var item int
+	for _, r := range f.get("sample", "s-AC-03")["runs"].([]any)[:1] {
+		item = int(r.(map[string]any)["items"].([]any)[0].(float64))
+	}
+	f.act(preparer, "sample", "s-AC-03", "replace", body{"item": item, "why": "trial", "reason": "A test account of the installer."})
+	now := workpaper.Items(f.get("sample", "s-AC-03"))
+	if len(now) != 40 || slices.Contains(now, first[0]) && first[0] == strconv.Itoa(item) {
+		t.Errorf("%d items after a replacement", len(now))
+	}
+	seed := f.get("sample", "s-AC-03")["seed"].(string)
+	f.put(preparer, "sample", "more", body{"engagement": "acme-26", "name": "More", "control": "AC-03", "population": "p-AC-03", "method": "stratified", "size": 20, "size_reason": "To 60.",
+		"extends": "s-AC-03", "extends_reason": "One deviation, perhaps not representative."})
+	f.act(preparer, "sample", "more", "draw", body{"seed": seed})
+	for _, i := range workpaper.Items(f.get("sample", "more")) {
+		if slices.Contains(now, i) || i == strconv.Itoa(item) {
+			t.Errorf("item %s was looked at before", i)
+		}
+	}
+}

@@ -1,0 +1,24 @@
+package workpaper
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+// whole64 is a whole number of a body, however it was decoded.
+func whole64(v any) int {
+	switch n := v.(type) {
+	case float64:
+		return int(n)
+	case int:
+		return n
+	case int64:
+		return int(n)
+	case json.Number:
+		i, _ := n.Int64()
+		return int(i)
+	}
+	return 0
+}

@@ -31,6 +31,7 @@ type Options struct {
 	Log     *ledger.Log
 	Keys    *secret.Keys
 	BaseURL string                                          // where browsers find Tickmark; http://localhost:8420 when empty
+	Firm    bool                                            // a firm's own workspace: who runs it may examine too, since nothing of management's is in it
 	Failed  func(http.ResponseWriter, *http.Request, error) // shows an error of Sessions; nil: a plain page
 }
 
@@ -42,6 +43,7 @@ type Gate struct {
 	db      *store.DB
 	keys    *secret.Keys
 	base    *url.URL
+	firm    bool
 	failed  func(http.ResponseWriter, *http.Request, error)
 	scs     *scs.SessionManager
 	web     *webauthn.WebAuthn // nil where passkeys cannot work, and then noKeys says why
@@ -59,7 +61,7 @@ func Open(o Options) (*Gate, error) {
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.Path != "" && base.Path != "/" {
 		return nil, fault.New(fault.Usage, "%q is not the address of a website.", o.BaseURL).WithNext("Give scheme and host, such as https://tickmark.example.org.")
 	}
-	g := &Gate{book: o.Book, log: o.Log, db: o.Log.DB, keys: o.Keys, base: base, failed: o.Failed, hashing: make(chan struct{}, 2)}
+	g := &Gate{book: o.Book, log: o.Log, db: o.Log.DB, keys: o.Keys, base: base, firm: o.Firm, failed: o.Failed, hashing: make(chan struct{}, 2)}
 	if g.failed == nil {
 		g.failed = func(w http.ResponseWriter, r *http.Request, err error) {
 			slog.ErrorContext(r.Context(), "session", "error", err)

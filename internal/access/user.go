@@ -84,10 +84,13 @@ func (g *Gate) CreateUser(ctx context.Context, by record.Authority, n NewUser) (
 	return g.create(ctx, by.Actor().Name, n, false)
 }
 
-// FirstUser makes the workspace's first user, an owner, and is refused once there is any.
+// FirstUser makes the workspace's first user, an owner, who in a firm's workspace examines too; it is refused once there is any.
 func (g *Gate) FirstUser(ctx context.Context, n NewUser) (User, error) {
 	if !slices.Contains(n.Roles, Owner) {
 		n.Roles = append(slices.Clone(n.Roles), Owner)
+	}
+	if g.firm {
+		n.Roles = append(n.Roles, Auditor)
 	}
 	return g.create(ctx, "job:setup", n, true)
 }
@@ -111,7 +114,7 @@ func (g *Gate) create(ctx context.Context, actor string, n NewUser, first bool) 
 		if _, taken := all[u.Key]; taken {
 			return fault.New(fault.Conflict, "There is a user %s already.", u.Key).WithNext("Choose another key.")
 		}
-		if err := u.check(all); err != nil {
+		if err := u.check(all, g.firm); err != nil {
 			return err
 		}
 		if err := g.put(ctx, tx, actor, u, "created"); err != nil {
@@ -258,7 +261,7 @@ func (g *Gate) change(ctx context.Context, by record.Authority, key, verb, reaso
 		}
 		u = before
 		edit(&u)
-		if err := u.check(all); err != nil {
+		if err := u.check(all, g.firm); err != nil {
 			return err
 		}
 		all[key] = u
@@ -349,7 +352,7 @@ func userOf(v record.Version) (User, error) {
 }
 
 // check settles how a user is written and refuses what cannot stand beside the others.
-func (u *User) check(all map[string]User) error {
+func (u *User) check(all map[string]User, firm bool) error {
 	u.Name, u.Person = strings.Join(strings.Fields(u.Name), " "), strings.TrimSpace(u.Person)
 	if u.Name == "" || len(u.Name) > 200 {
 		return fault.New(fault.Invalid, "A user needs a name of at most 200 letters.")
@@ -382,6 +385,9 @@ func (u *User) check(all map[string]User) error {
 	}
 	if u.Disabled {
 		held = roles
+	}
+	if firm {
+		return nil
 	}
 	return compatible(who, held)
 }

@@ -153,10 +153,11 @@ func (s *session) report(err error) int {
 }
 
 // open opens the workspace that the flags name.
-func (s *session) open() (*workspace.Workspace, error) { return s.openAs(false, "") }
+func (s *session) open() (*workspace.Workspace, error) { return s.openAs(workspace.Options{}) }
 
-func (s *session) openAs(create bool, base string) (*workspace.Workspace, error) {
-	w, err := workspace.Open(s, workspace.Options{Data: s.flags.Data, Database: s.flags.Database, Files: s.flags.Files, Cache: s.flags.Cache, Create: create, BaseURL: base})
+func (s *session) openAs(o workspace.Options) (*workspace.Workspace, error) {
+	o.Data, o.Database, o.Files, o.Cache = s.flags.Data, s.flags.Database, s.flags.Files, s.flags.Cache
+	w, err := workspace.Open(s, o)
 	if err == nil && w.Demonstration(s) {
 		s.say("Demonstration data: everything in %s is invented.", w.Data)
 	}

@@ -25,7 +25,7 @@ func (c *demoCommand) Run(s *session) error {
 		}
 		o.Until = day.Add(24*time.Hour - time.Second)
 	}
-	w, err := s.openAs(true, "")
+	w, err := s.openAs(workspace.Options{Create: true})
 	if err != nil {
 		return err
 	}

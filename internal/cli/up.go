@@ -23,6 +23,7 @@ type upCommand struct {
 	Once   bool   `help:"Do not serve."`
 	Listen string `env:"TICKMARK_LISTEN" default:"127.0.0.1:8420" placeholder:"ADDRESS" help:"Where to serve."`
 	Repo   string `default:"." type:"path" placeholder:"DIR" help:"The repository to read."`
+	Firm   bool   `help:"Set up the home of a firm that examines companies; nothing of this machine is read."`
 }
 
 func (c *upCommand) Run(s *session) error {
@@ -34,7 +35,7 @@ func (c *upCommand) Run(s *session) error {
 		}
 		defer l.Close()
 	}
-	w, err := s.openAs(true, workspace.Base(c.Listen))
+	w, err := s.openAs(workspace.Options{Create: true, BaseURL: workspace.Base(c.Listen), Firm: c.Firm})
 	if err != nil {
 		return err
 	}
@@ -59,21 +60,12 @@ func (c *upCommand) Run(s *session) error {
 	} else {
 		s.say("The workspace in %s.", w.Data)
 	}
-	if err := c.connections(s, w, me); err != nil {
-		return err
-	}
-	runs, err := s.collect(w, nil)
-	if err != nil {
-		return err
-	}
-	s.say("Checking …")
-	if _, err := w.Monitor.Evaluate(s, check.Options{}); err != nil {
+	if w.Firm {
+		s.say("It is a firm's: engagements stand under /engagements.")
+	} else if err := c.read(s, w, me); err != nil {
 		return err
 	}
 	if _, err := w.Log.Checkpoint(s); err != nil {
-		return err
-	}
-	if err := s.summary(w, runs); err != nil {
 		return err
 	}
 	if made.Link != "" {
@@ -87,6 +79,22 @@ func (c *upCommand) Run(s *session) error {
 	}
 	s.fact("\nServing %s (Ctrl-C stops)", workspace.Base(c.Listen))
 	return srv.Serve(s)
+}
+
+// read reads this machine and the repository, checks, and says how the programme stands.
+func (c *upCommand) read(s *session, w *workspace.Workspace, me access.Session) error {
+	if err := c.connections(s, w, me); err != nil {
+		return err
+	}
+	runs, err := s.collect(w, nil)
+	if err != nil {
+		return err
+	}
+	s.say("Checking …")
+	if _, err := w.Monitor.Evaluate(s, check.Options{}); err != nil {
+		return err
+	}
+	return s.summary(w, runs)
 }
 
 // connections makes the two connections of a new workspace; existing ones stay as they are.
@@ -263,10 +271,12 @@ func (s *session) nextSteps(w *workspace.Workspace, st standing.Summary, needs m
 	return steps[:min(3, len(steps))]
 }
 
-type initCommand struct{}
+type initCommand struct {
+	Firm bool `help:"Make the workspace of a firm that examines companies, and not of a company."`
+}
 
-func (initCommand) Run(s *session) error {
-	w, err := s.openAs(true, "")
+func (c *initCommand) Run(s *session) error {
+	w, err := s.openAs(workspace.Options{Create: true, Firm: c.Firm})
 	if err != nil {
 		return err
 	}
@@ -298,7 +308,7 @@ func (c *serveCommand) Run(s *session) error {
 		return err
 	}
 	defer l.Close()
-	w, err := s.openAs(false, base)
+	w, err := s.openAs(workspace.Options{BaseURL: base})
 	if err != nil {
 		return err
 	}

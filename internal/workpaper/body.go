@@ -7,8 +7,8 @@ import (
 
 func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
-// whole64 is a whole number of a body, however it was decoded.
-func whole64(v any) int {
+// Whole is a whole number of a body, however it was decoded.
+func Whole(v any) int {
 	switch n := v.(type) {
 	case float64:
 		return int(n)

@@ -66,7 +66,11 @@ func judged(look record.Look, paper, population map[string]any, rows int, actor 
 		if len(r.Deviations) == 0 && c == sample.EffectiveWithDeviation {
 			c = sample.Effective // of another attribute, or found outside the sample
 		}
-		if lacks := o.Lacks(r, c, grounds); len(lacks) > 0 {
+		lacks, err := sample.Lacks(r, c, grounds)
+		if err != nil {
+			return err
+		}
+		if len(lacks) > 0 {
 			return fault.New(fault.Conflict, "Attribute %s does not support the conclusion %s: %s", engagement.Text(a, "id"), words(result), strings.Join(lacks, " ")).
 				WithNext("Record what is missing, or conclude not_effective, which needs nothing more.")
 		}
@@ -91,7 +95,7 @@ func onRecord(paper map[string]any, deviations []map[string]any) error {
 
 // resultsOf counts one attribute over the drawn items of all draws; targeted items are left out, for they are never projected.
 func resultsOf(paper, population map[string]any, rows int, samples []map[string]any, attribute string, standing []map[string]any) sample.Results {
-	r := sample.Results{Population: rows, Complete: sample.No, Planned: whole64(paper["planned"]),
+	r := sample.Results{Population: rows, Complete: sample.No, Planned: Whole(paper["planned"]),
 		Concentrated: sample.Judgement{Answer: sample.Answer(engagement.Text(paper, "concentrated")), Reason: engagement.Text(paper, "concentrated_reason")},
 		Persistent:   sample.Judgement{Answer: sample.Answer(engagement.Text(paper, "persistent")), Reason: engagement.Text(paper, "persistent_reason")}}
 	if population["complete"] == true {

@@ -27,6 +27,8 @@ func NonceKind() record.Kind {
 			{Name: engagement.Name, Type: record.Ref, Refers: engagement.Name, Required: true, Indexed: true},
 			{Name: "control", Type: record.Text, Required: true, Indexed: true},
 			{Name: "commitment", Type: record.Text, Required: true, Help: "SHA-256 of the 32 bytes, as hexadecimal digits."},
+			{Name: "salting", Type: record.Text, Hidden: true, Help: "SHA-256 of the key that salts a list which comes without salts, committed to with the nonce."},
+			{Name: "sealed", Type: record.Text, Hidden: true, Help: "Nonce and key, sealed for this workspace alone."},
 			{Name: "again", Title: "Why another one", Type: record.Long, Help: "Needed when the control has a commitment already."},
 			{Name: record.StateField, Type: record.Choice, Choices: nonced().States(), Fixed: true, Indexed: true},
 			{Name: "committed_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
@@ -109,6 +111,7 @@ func PopulationKind() record.Kind {
 			{Name: "gaps", Type: record.Text, List: true, Fixed: true, Hidden: true, Help: "Where the source was not read, with the reason."},
 			{Name: "late", Title: "Drawn after the window closed", Type: record.Bool, Fixed: true, Hidden: true, Help: "For a configuration: it shows what stood then, not what stood in the window."},
 			{Name: "nonce", Type: record.Ref, Refers: NonceName, Fixed: true, Hidden: true},
+			fixed("salts", "Where the salts come from", record.Text, ""), fixed("key_column", "", record.Text, ""), fixed("time_column", "", record.Text, ""), fixed("location_column", "", record.Text, ""),
 			{Name: "reconciled_with", Type: record.Text, Fixed: true, Hidden: true},
 			{Name: "matched", Type: record.Integer, Fixed: true, Hidden: true},
 			{Name: "only_here", Type: record.Integer, Fixed: true, Hidden: true},
@@ -162,7 +165,9 @@ func listed() *record.Machine {
 			optional("row_count", "Rows", record.Integer, "Zero rows are a population."), field("file", "SHA-256 of the file", record.Text, "Give the SHA-256 of the file as delivered."),
 			field("root", "Hash of the population", record.Text, "As tickmark computes it."), texts("columns", "Columns", ""),
 			{Name: "origin", Type: record.Choice, Choices: []string{"collected", "forwarded", "uploaded", "typed"}, Required: true, Help: "Say how it came here."},
-			texts("responses", "The source's own answers", "By SHA-256."), optional("complete", "Source read completely over the window", record.Bool, ""), texts("gaps", "Gaps", "")}},
+			texts("responses", "The source's own answers", "By SHA-256."), optional("complete", "Source read completely over the window", record.Bool, ""), texts("gaps", "Gaps", ""),
+			optional("salts", "Where the salts come from", record.Text, ""), optional("key_column", "Column that names a row", record.Text, ""), optional("time_column", "Column of the time", record.Text, ""),
+			optional("location_column", "Column of the location", record.Text, "")}},
 		{Name: "evaluate", Title: "Evaluate", From: []string{"delivered"}, To: "ipe_evaluated", By: "evaluated_by", At: "evaluated_at", Guard: evaluated, Fields: []record.Field{
 			field("completeness", "Why nothing is missing", record.Long, "Say what you compared it with: a count, a sequence, another system."),
 			field("accuracy", "Why each row is true", record.Long, "Say what you traced back to the source."),
@@ -188,7 +193,7 @@ func received(before, after map[string]any, _ record.Actor) error {
 		return fault.New(fault.Invalid, "file and root must be the 64 hexadecimal digits of a SHA-256.")
 	case after["row_count"] == nil:
 		return fault.New(fault.Invalid, "Nothing says how many rows there are.").WithNext("Give row_count; zero rows are a population.")
-	case whole64(after["row_count"]) < 0:
+	case Whole(after["row_count"]) < 0:
 		return fault.New(fault.Invalid, "A population has no negative number of rows.")
 	case after["complete"] == true && len(engagement.List(after, "gaps")) > 0:
 		return fault.New(fault.Invalid, "The source is said to be read completely, and gaps are named too.")
@@ -197,7 +202,7 @@ func received(before, after map[string]any, _ record.Actor) error {
 }
 
 func evaluated(_, after map[string]any, _ record.Actor) error {
-	if engagement.Text(after, "reconciled_with") != "" && whole64(after["only_here"])+whole64(after["only_there"]) > 0 && engagement.Text(after, "explained") == "" {
+	if engagement.Text(after, "reconciled_with") != "" && Whole(after["only_here"])+Whole(after["only_there"]) > 0 && engagement.Text(after, "explained") == "" {
 		return fault.New(fault.Conflict, "The two lists differ, and nothing explains it.").WithNext("Say under explained what became of each difference.")
 	}
 	return nil
@@ -226,24 +231,30 @@ func delivered(look record.Look, before, after map[string]any, actor record.Acto
 		return fault.New(fault.Invalid, "The list was drawn at %s, which has not come yet.", engagement.Text(after, "extracted_at"))
 	}
 	after["late"] = after["sort"] == "configuration" && !at.Before(end)
-	nonces, err := look.Find(NonceName, engagement.Name, engagement.Text(after, engagement.Name))
+	after["nonce"], err = Commitment(look, after)
+	return err
+}
+
+// Commitment is the newest commitment of a population's control that is not revealed, on which its delivery rests.
+func Commitment(look record.Look, p map[string]any) (string, error) {
+	nonces, err := look.Find(NonceName, engagement.Name, p[engagement.Name])
 	if err != nil {
-		return err
+		return "", err
 	}
-	last := ""
+	key, last := "", ""
 	for _, v := range nonces {
-		b, err := engagement.Body(v)
+		c, err := engagement.Body(v)
 		if err != nil {
-			return err
+			return "", err
 		}
-		if b["control"] == after["control"] && b[record.StateField] == "committed" && engagement.Text(b, "committed_at") > last {
-			last, after["nonce"] = engagement.Text(b, "committed_at"), v.Key
+		if at := engagement.Text(c, "committed_at"); c["control"] == p["control"] && c[record.StateField] == "committed" && at > last {
+			last, key = at, v.Key
 		}
 	}
-	if last == "" {
-		return fault.New(fault.Conflict, "The firm has committed to no nonce for %s, and after the delivery it could choose one that pleases.", engagement.Text(after, "control")).WithNext("Commit first: tickmark put nonce.")
+	if key == "" {
+		return "", fault.New(fault.Conflict, "The firm has committed to no nonce for %s, and after the delivery it could choose one that pleases.", engagement.Text(p, "control")).WithNext("Commit first: tickmark audit commit.")
 	}
-	return nil
+	return key, nil
 }
 
 // voided ends the samples of a population that is superseded.

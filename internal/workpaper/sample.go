@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"tickmark/internal/engagement"
 	"tickmark/internal/fault"
@@ -90,7 +91,7 @@ func drawn() *record.Machine {
 }
 
 func designed(_, after map[string]any, _ record.Actor) error {
-	n, extends := whole64(after["size"]), engagement.Text(after, "extends") != ""
+	n, extends := Whole(after["size"]), engagement.Text(after, "extends") != ""
 	switch {
 	case n < 1:
 		return fault.New(fault.Invalid, "A sample has at least one item.")
@@ -98,7 +99,7 @@ func designed(_, after map[string]any, _ record.Actor) error {
 		return fault.New(fault.Invalid, "An extension names the sample that it extends and why.").WithNext("Fill in both, extends and extends_reason, or neither.")
 	case (after["method"] == string(sample.Haphazard)) != (len(numbers(after, "picked")) > 0):
 		return fault.New(fault.Invalid, "Positions are picked for the haphazard method and for no other.")
-	case whole64(after["reserves"]) < 0:
+	case Whole(after["reserves"]) < 0:
 		return fault.New(fault.Invalid, "There is no negative number of reserves.")
 	}
 	return nil
@@ -137,8 +138,8 @@ func selected(look record.Look, before, after map[string]any, actor record.Actor
 
 // draw records what the seed gives, and nothing else.
 func draw(look record.Look, p, after map[string]any) error {
-	n := whole64(p["row_count"])
-	plan := sample.Plan{Method: sample.Method(engagement.Text(after, "method")), Size: whole64(after["size"]), Reserves: whole64(after["reserves"])}
+	n := Whole(p["row_count"])
+	plan := sample.Plan{Method: sample.Method(engagement.Text(after, "method")), Size: Whole(after["size"]), Reserves: Whole(after["reserves"])}
 	switch {
 	case p[record.StateField] != "frozen":
 		return fault.New(fault.Conflict, "The population %s is %s, and nothing is drawn before it is frozen.", engagement.Text(p, "name"), words(engagement.Text(p, record.StateField)))
@@ -187,7 +188,7 @@ func draw(look record.Look, p, after map[string]any) error {
 		}
 	}
 	for _, t := range engagement.Objects(after, "targeted") {
-		stage.Targeted = append(stage.Targeted, sample.Targeted{Position: whole64(t["position"]), Reason: engagement.Text(t, "reason")})
+		stage.Targeted = append(stage.Targeted, sample.Targeted{Position: Whole(t["position"]), Reason: engagement.Text(t, "reason")})
 	}
 	if err := stage.CheckTargeted(n, seen); err != nil {
 		return fault.New(fault.Invalid, "A targeted item is not apart: %v.", err)
@@ -212,15 +213,15 @@ func keep(after map[string]any, s sample.Stage) {
 
 // stageOf reads what keep wrote.
 func stageOf(body map[string]any) sample.Stage {
-	s := sample.Stage{Plan: sample.Plan{Method: sample.Method(engagement.Text(body, "method")), Size: whole64(body["size"]), Reserves: whole64(body["reserves"])}}
+	s := sample.Stage{Plan: sample.Plan{Method: sample.Method(engagement.Text(body, "method")), Size: Whole(body["size"]), Reserves: Whole(body["reserves"])}}
 	for _, r := range engagement.Objects(body, "runs") {
 		s.Runs = append(s.Runs, sample.Run{Items: numbers(r, "items"), Reserves: numbers(r, "reserves")})
 	}
 	for _, r := range engagement.Objects(body, "replaced") {
-		s.Replaced = append(s.Replaced, sample.Replacement{Item: whole64(r["item"]), By: whole64(r["by"]), Why: sample.Why(engagement.Text(r, "why")), Reason: engagement.Text(r, "reason")})
+		s.Replaced = append(s.Replaced, sample.Replacement{Item: Whole(r["item"]), By: Whole(r["by"]), Why: sample.Why(engagement.Text(r, "why")), Reason: engagement.Text(r, "reason")})
 	}
 	for _, t := range engagement.Objects(body, "targeted") {
-		s.Targeted = append(s.Targeted, sample.Targeted{Position: whole64(t["position"]), Reason: engagement.Text(t, "reason")})
+		s.Targeted = append(s.Targeted, sample.Targeted{Position: Whole(t["position"]), Reason: engagement.Text(t, "reason")})
 	}
 	return s
 }
@@ -259,7 +260,7 @@ func replaced(before, after map[string]any, _ record.Actor) error {
 	if after["item"] == nil {
 		return fault.New(fault.Invalid, "Nothing says which item is replaced.").WithNext("Give its position as item.")
 	}
-	r, err := s.Replace(whole64(after["item"]), sample.Why(engagement.Text(after, "why")), engagement.Text(after, "reason"))
+	r, err := s.Replace(Whole(after["item"]), sample.Why(engagement.Text(after, "why")), engagement.Text(after, "reason"))
 	if err != nil {
 		return fault.New(fault.Conflict, "The item is not replaced: %v.", err)
 	}
@@ -327,6 +328,25 @@ func tested(look record.Look, after map[string]any) error {
 	return nil
 }
 
+// Stages are the drawn samples of a population, the first draw before its extensions.
+func Stages(look record.Look, population string) ([]sample.Stage, error) {
+	all, err := engagement.Found(look, SampleName, PopulationName, population)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(s map[string]any) bool {
+		return slices.Contains([]string{"designed", "voided"}, engagement.Text(s, record.StateField))
+	})
+	slices.SortFunc(all, func(a, b map[string]any) int {
+		return strings.Compare(engagement.Text(a, "drawn_at"), engagement.Text(b, "drawn_at"))
+	})
+	out := make([]sample.Stage, len(all))
+	for i, s := range all {
+		out[i] = stageOf(s)
+	}
+	return out, nil
+}
+
 // samplesOf are the samples of a paper's control that count: drawn or further, and not void.
 func samplesOf(look record.Look, paper map[string]any) ([]map[string]any, error) {
 	all, err := engagement.Found(look, SampleName, PopulationName, paper["population"])
@@ -345,7 +365,7 @@ func Items(s map[string]any) []string {
 		out = append(out, strconv.Itoa(i))
 	}
 	for _, t := range engagement.Objects(s, "targeted") {
-		out = append(out, strconv.Itoa(whole64(t["position"])))
+		out = append(out, strconv.Itoa(Whole(t["position"])))
 	}
 	return out
 }
@@ -354,7 +374,7 @@ func numbers(body map[string]any, field string) []int {
 	l, _ := body[field].([]any)
 	out := make([]int, 0, len(l))
 	for _, v := range l {
-		out = append(out, whole64(v))
+		out = append(out, Whole(v))
 	}
 	return out
 }

@@ -340,7 +340,7 @@ func frozenPopulation(look record.Look, paper map[string]any) (map[string]any, i
 	if b[record.StateField] != "frozen" || b["engagement"] != paper["engagement"] {
 		return nil, 0, fault.New(fault.Conflict, "The population %s is %s, and only a frozen one of the same engagement supports a conclusion.", engagement.Text(b, "name"), words(engagement.Text(b, record.StateField)))
 	}
-	return b, whole64(b["row_count"]), nil
+	return b, Whole(b["row_count"]), nil
 }
 
 // marked refuses while a cell of an item of the paper's samples is blank, or while it has no sample.

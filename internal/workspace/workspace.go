@@ -88,6 +88,7 @@ type Options struct {
 	BaseURL  string // where browsers find it; http://localhost:8420 when empty
 	Cache    string // where the PDF engine keeps its machine code; cache in Data when empty
 	Create   bool   // make it when it does not exist
+	Firm     bool   // with Create: a workspace of a firm that examines, and not of a company
 	Restored bool   // the database may lack entries that were signed here: accept it, and write down what is lost
 }
 
@@ -322,6 +323,9 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := w.sort(ctx); err != nil {
+		return err
+	}
 	own, wrong := Own(w.Data)
 	for _, err := range wrong {
 		slog.WarnContext(ctx, "a connector of the workspace's own cannot be used", "err", err)
@@ -357,8 +361,30 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 		}
 		return out
 	}
-	w.Gate, err = access.Open(access.Options{Book: w.Book, Log: w.Log, Keys: w.Keys, BaseURL: w.BaseURL})
+	w.Gate, err = access.Open(access.Options{Book: w.Book, Log: w.Log, Keys: w.Keys, BaseURL: w.BaseURL, Firm: w.Firm})
 	return err
+}
+
+// sort settles whether the workspace is a firm's. It is decided when it is made and never changes: in a company's workspace who
+// examines and who manages stay apart for ever.
+func (w *Workspace) sort(ctx context.Context) error {
+	const mark = "firm"
+	have, err := store.All[string](ctx, w.DB, "SELECT name FROM meta WHERE name IN ($1, $2)", mark, "library")
+	if err != nil {
+		return err
+	}
+	asked := w.Firm
+	w.Firm = slices.Contains(have, mark)
+	switch {
+	case !asked || w.Firm:
+		return nil
+	case slices.Contains(have, "library"):
+		return fault.New(fault.Conflict, "The workspace in %s is a company's, and stays one.", w.Data).WithNext("Make the firm's own in another directory: --data DIR.")
+	}
+	w.Firm = true
+	return w.Log.Write(ctx, func(tx *ledger.Tx) error {
+		return store.InsertOr(ctx, tx, "meta", []string{"name", "value"}, "ON CONFLICT (name) DO NOTHING", [][]any{{mark, []byte("1")}})
+	})
 }
 
 // declared are the connectors of the workspace's own that can be collected, and with them those that once could: their kinds
@@ -541,7 +567,7 @@ func (w *Workspace) library(ctx context.Context) error {
 				return err
 			}
 		}
-		if have == nil {
+		if have == nil && !w.Firm {
 			if err := w.starters(ctx, tx); err != nil {
 				return err
 			}

@@ -26,8 +26,11 @@ func (c *actCommand) Run(s *session) error {
 			return c.moves(s, w, me)
 		}
 		said := map[string]any{}
-		for k, v := range c.Say {
-			said[k] = v
+		var err error
+		for name, text := range c.Say {
+			if said[name], err = c.value(w, name, text); err != nil {
+				return err
+			}
 		}
 		v, err := w.Book.Put(s, me, record.Change{Kind: c.Kind, Key: c.Key, Move: c.Move, Said: said, Reason: c.Reason})
 		if err != nil {
@@ -38,6 +41,39 @@ func (c *actCommand) Run(s *session) error {
 		}
 		return s.written(v[0])
 	})
+}
+
+// value is what a move's field takes, read from a text: a number, yes or no, a list divided by commas, or JSON.
+func (c *actCommand) value(w *workspace.Workspace, name, text string) (any, error) {
+	k, err := w.Book.Kinds.Named(c.Kind)
+	if err != nil || k.States == nil {
+		return text, nil // the book says what is wrong
+	}
+	for _, m := range k.States.Moves {
+		for _, f := range m.Fields {
+			if m.Name != c.Move || f.Name != name {
+				continue
+			}
+			var v any
+			switch {
+			case f.Type == record.Object || f.Type == record.JSON || f.Type == record.Integer || f.Type == record.Number || f.Type == record.Bool:
+				if err := json.Unmarshal([]byte(text), &v); err != nil {
+					return nil, fault.New(fault.Usage, "--say %s: %q is no %s.", name, text, f.Type).WithNext("Write it as in JSON.")
+				}
+				return v, nil
+			case f.List:
+				list := []any{}
+				for _, part := range strings.Split(text, ",") {
+					if part = strings.TrimSpace(part); part != "" {
+						list = append(list, part)
+					}
+				}
+				return list, nil
+			}
+			return text, nil
+		}
+	}
+	return text, nil
 }
 
 func stateOf(body json.RawMessage) string {

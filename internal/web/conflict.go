@@ -34,7 +34,7 @@ func (r ConflictRow) Both() bool { return r.ByMe && r.ByThem && r.Mine != r.Then
 // conflicted answers a form that was filled in over a version that no longer holds: it shows the three versions side by side
 // and a form in which the changes of both are put together; where both changed a field, what this person wrote stands in it.
 func (s *site) conflicted(w http.ResponseWriter, r *http.Request, k *record.Kind, fields []record.Field, now record.Version, seen store.Moment, mine []byte, reason string) error {
-	base, err := s.Book.GetFrom(r.Context(), k.Name, now.Key, record.Program, seen, record.Company)
+	base, err := s.Book.GetFrom(r.Context(), k.Name, now.Key, record.Program, seen, k.Room)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}

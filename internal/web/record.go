@@ -32,13 +32,13 @@ func (s *site) kinds(w http.ResponseWriter, r *http.Request) error {
 	groups := map[string]*KindGroup{}
 	var l KindList
 	for _, k := range s.Book.Kinds.All() {
-		if cmp.Or(k.Room, record.Company) != record.Company || session(ctx).May(ctx, access.Read, k) != nil {
+		if session(ctx).May(ctx, access.Read, k) != nil {
 			continue
 		}
 		l.Imports = l.Imports || s.imports(ctx, k)
 		row := KindRow{Name: k.Name, Title: cmp.Or(k.Plural, k.Title), Help: k.Help, Count: totals[k.Name], Exact: true}
 		if part.Past(ctx) {
-			n, err := s.Book.Count(ctx, record.Query{Kind: k.Name, AsOf: at(ctx)})
+			n, err := s.Book.Count(ctx, record.Query{Kind: k.Name, AsOf: at(ctx), Room: k.Room})
 			if err != nil {
 				return err
 			}
@@ -81,10 +81,11 @@ func (s *site) readable(r *http.Request) (*record.Kind, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cmp.Or(k.Room, record.Company) != record.Company {
+	err = session(r.Context()).May(r.Context(), access.Read, k)
+	if err != nil && k.Room != record.Company { // whoever may not enter a room is not told what is in it
 		return nil, fault.New(fault.NotFound, "There is no kind %q.", k.Name)
 	}
-	return k, session(r.Context()).May(r.Context(), access.Read, k)
+	return k, err
 }
 
 // columns are the fields that a list shows beside the label: at most six, in the order of their declaration.
@@ -135,7 +136,7 @@ func (s *site) records(w http.ResponseWriter, r *http.Request) error {
 	base := part.Path("records", k.Name)
 	l := RecordList{Kind: k.Name, Title: cmp.Or(k.Plural, k.Title), Help: k.Help}
 	l.Makes = !k.Collected && !k.System && session(ctx).May(ctx, access.Write, k) == nil
-	query := record.Query{Kind: k.Name, AsOf: at(ctx), Sort: q.Get("sort"), After: q.Get("after"), Limit: 50, Source: q.Get("source")}
+	query := record.Query{Kind: k.Name, AsOf: at(ctx), Sort: q.Get("sort"), After: q.Get("after"), Limit: 50, Source: q.Get("source"), Room: k.Room}
 	if err := s.during(ctx, q, &query, &l); err != nil {
 		return err
 	}

@@ -29,12 +29,12 @@ func (s *site) found(r *http.Request) (k *record.Kind, v record.Version, gone ti
 	if k, err = s.readable(r); err != nil {
 		return k, v, gone, err
 	}
-	v, err = s.Book.GetFrom(ctx, k.Name, key, source, at(ctx), record.Company)
+	v, err = s.Book.GetFrom(ctx, k.Name, key, source, at(ctx), k.Room)
 	if !fault.Is(err, fault.NotFound) {
 		return k, v, gone, err
 	}
 	notThere := err
-	history, err := s.Book.History(ctx, k.Name, key)
+	history, err := s.Book.HistoryFor(ctx, k.Name, key, k.Room)
 	if err != nil {
 		return k, v, gone, notThere
 	}
@@ -58,7 +58,10 @@ func (s *site) record(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d := RecordPage{Kind: k.Name, KindTitle: k.Title, Plural: cmp.Or(k.Plural, k.Title), Key: v.Key, Label: cmp.Or(v.Label, v.Key), Source: v.Source, Tab: tab, Gone: gone, Lost: lost(v)}
+	if k.Room != record.Company && contains([]string{"results", "comments", "attachments"}, tab) {
+		return noPage(r)
+	}
+	d := RecordPage{Kind: k.Name, KindTitle: k.Title, Plural: cmp.Or(k.Plural, k.Title), Key: v.Key, Label: cmp.Or(v.Label, v.Key), Source: v.Source, Room: k.Room, Tab: tab, Gone: gone, Lost: lost(v)}
 	if v.Erased {
 		d.Label = "Erased record"
 	}
@@ -117,6 +120,9 @@ func tabsOf(r *http.Request, d RecordPage) []part.Tab {
 	}
 	var out []part.Tab
 	for _, t := range []struct{ tab, text string }{{"", "Overview"}, {"results", "Results"}, {"comments", "Comments"}, {"attachments", "Attachments"}, {"raw", "Raw"}, {"history", "History"}, {"proof", "Proof"}} {
+		if d.Room != record.Company && (t.tab == "comments" || t.tab == "attachments" || t.tab == "results") {
+			continue
+		}
 		href := recordPath(d.Kind, d.Key)
 		if t.tab != "" {
 			href += "/" + t.tab
@@ -360,7 +366,7 @@ const mostVersions = 100 // drawn with their differences; more are read through 
 
 func (s *site) recordHistory(r *http.Request, d *RecordPage, v record.Version) error {
 	ctx, q := r.Context(), r.URL.Query()
-	all, err := s.Book.History(ctx, d.Kind, d.Key)
+	all, err := s.Book.HistoryFor(ctx, d.Kind, d.Key, d.Room)
 	if err != nil {
 		return err
 	}

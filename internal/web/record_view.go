@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"tickmark/internal/record"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
 )
@@ -82,9 +83,10 @@ type RecordPage struct {
 	Key, Label, Source      string
 	State                   part.Status // its life cycle's state, if it has one
 	Worst                   part.Status // of its results; empty when no check judges it
-	Tab                     string      // "", results, history, raw, proof, comments, attachments
-	Gone                    time.Time   // since when it is no longer there
-	Lost                    string      // how its body went; empty while it is there
+	Room                    record.Room
+	Tab                     string    // "", results, history, raw, proof, comments, attachments
+	Gone                    time.Time // since when it is no longer there
+	Lost                    string    // how its body went; empty while it is there
 	Tabs                    []part.Tab
 	Program                 *part.Link // its own page, for kinds that have one
 	Editable                bool

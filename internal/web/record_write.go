@@ -72,7 +72,11 @@ var fileFields = []string{"sha256", "file_name", "media_type", "size"}
 func (s *site) options(r *http.Request, in []form.Input) error {
 	for i := range in {
 		if in[i].Refers != "" {
-			page, err := s.Book.List(r.Context(), record.Query{Kind: in[i].Refers, Limit: 200})
+			k, err := s.Book.Kinds.Named(in[i].Refers)
+			if err != nil {
+				return err
+			}
+			page, err := s.Book.List(r.Context(), record.Query{Kind: k.Name, Limit: 200, Room: k.Room})
 			if err != nil {
 				return err
 			}
@@ -254,7 +258,7 @@ func (s *site) recordEdit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Book.GetFrom(r.Context(), k.Name, segment(r, "key"), record.Program, 0, record.Company)
+	v, err := s.Book.GetFrom(r.Context(), k.Name, segment(r, "key"), record.Program, 0, k.Room)
 	if err != nil {
 		return err
 	}
@@ -284,7 +288,7 @@ func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
 	}
 	fields = typed(k, fields)
 	base := store.At(seen)
-	v, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, record.Company)
+	v, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, k.Room)
 	if fault.Is(err, fault.NotFound) {
 		return s.savedTooLate(w, r, k, fields, key, base, err)
 	}
@@ -306,7 +310,7 @@ func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
 	}
 	out, err := s.Book.Put(r.Context(), session(r.Context()), record.Change{Kind: k.Name, Key: key, Body: body, Reason: filled.Reason, If: &base})
 	if fault.Is(err, fault.Conflict) { // another may have saved between the reading above and the writing
-		if now, e := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, record.Company); e == nil && now.From != base {
+		if now, e := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, k.Room); e == nil && now.From != base {
 			return s.conflicted(w, r, k, fields, now, base, body, filled.Reason)
 		}
 	}
@@ -322,7 +326,7 @@ func (s *site) recordSave(w http.ResponseWriter, r *http.Request) error {
 
 // savedTooLate gives back what was written over a record that was ended in the meantime.
 func (s *site) savedTooLate(w http.ResponseWriter, r *http.Request, k *record.Kind, fields []record.Field, key string, base store.Moment, gone error) error {
-	v, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, base, record.Company)
+	v, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, base, k.Room)
 	if err != nil {
 		return gone
 	}
@@ -369,7 +373,7 @@ func (s *site) recordMove(w http.ResponseWriter, r *http.Request) error {
 			return fault.New(fault.Usage, "The form does not say which version it acts on.").WithNext("Open the record again and do it there.")
 		}
 		base := store.At(seen)
-		now, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, record.Company)
+		now, err := s.Book.GetFrom(r.Context(), k.Name, key, record.Program, 0, k.Room)
 		if err != nil {
 			return err
 		}
@@ -389,9 +393,20 @@ func (s *site) recordMove(w http.ResponseWriter, r *http.Request) error {
 	return done(w, r, to, "Done: "+strings.ReplaceAll(name, "_", " ")+".")
 }
 
+// open refuses to say something of a record of another room than the company's: comments and attachments are read by management.
+func open(k *record.Kind) error {
+	if k.Room != record.Company {
+		return fault.New(fault.Denied, "Comments and attachments are read by management, and %s are not.", strings.ToLower(cmp.Or(k.Plural, k.Title))).WithNext("Write it in the record itself, or as a review note.")
+	}
+	return nil
+}
+
 func (s *site) recordComment(w http.ResponseWriter, r *http.Request) error {
 	k, v, _, err := s.found(r)
 	if err != nil {
+		return err
+	}
+	if err := open(k); err != nil {
 		return err
 	}
 	if err := limited(w, r, 100_000); err != nil {
@@ -410,6 +425,9 @@ func (s *site) recordComment(w http.ResponseWriter, r *http.Request) error {
 func (s *site) recordAttach(w http.ResponseWriter, r *http.Request) error {
 	k, v, _, err := s.found(r)
 	if err != nil {
+		return err
+	}
+	if err := open(k); err != nil {
 		return err
 	}
 	kind, err := s.Book.Kinds.Named("attachment")

@@ -11,11 +11,17 @@ import (
 )
 
 type auditCommand struct {
-	Sample auditSample `cmd:"" help:"Samples: draw one again."`
+	Commit     auditCommit     `cmd:"" help:"Commit the firm to a secret nonce for a control, before its population is delivered."`
+	Population auditPopulation `cmd:"" help:"Populations: draw one from the company's records, take one that was delivered."`
+	Sample     auditSample     `cmd:"" help:"Samples: draw one again."`
 }
 
 type auditSample struct {
-	Redraw auditSampleRedraw `cmd:"" help:"Draw a sample again from its file, without a workspace, and say claim by claim what was proved; exit 1 when one fails."`
+	Draw    auditSampleDraw    `cmd:"" help:"Draw the items of a sample by the committed nonce."`
+	Release auditSampleRelease `cmd:"" help:"Release a sample to the company, and reveal its nonce."`
+	Items   auditSampleItems   `cmd:"" help:"List the items of a sample."`
+	File    auditSampleFile    `cmd:"" help:"Write the file by which anybody draws the sample again."`
+	Redraw  auditSampleRedraw  `cmd:"" help:"Draw a sample again from its file, without a workspace, and say claim by claim what was proved; exit 1 when one fails."`
 }
 
 type auditSampleRedraw struct {

@@ -41,7 +41,9 @@ func TestEveryMoveThatIsNotDeclaredIsRefused(t *testing.T) {
 					}
 					after, err := k.Moved(map[string]any{record.StateField: state, "authors": []any{"p1"}, "requested_by": "p1", "fixed_by": "p1", "done_by": "p1", "performed_by": "p1", "received_by": "p1", "claimed_by": "p1", "reviewer": "p1",
 						"approved_by": "p1", "approved_at": "2026-02-01T12:00:00Z", "review_due": "2026-06-01", "person": "p1", "from": days["from"], "due": days["due"], "start": days["start"], "expiry": days["expiry"],
-						"beneficiary": "p1", "owner": "p1", "frequency": "annual", "evidence": []any{"e1"}, "text": "# Access\n\nNobody shares an account.", "title": "Access", "number": "1.0", "change": "major", "policy": "access"}, m.Name, said(m), a, noon)
+						"beneficiary": "p1", "owner": "p1", "frequency": "annual", "evidence": []any{"e1"}, "text": "# Access\n\nNobody shares an account.", "title": "Access", "number": "1.0", "change": "major", "policy": "access",
+						"to": "2026-12-31", "commitment": commitment, "reliable": "yes", "method": "stratified", "size": 1.0, "runs": []any{map[string]any{"items": []any{1.0}, "reserves": []any{2.0}}},
+						"design": "suitable", "design_reason": "Covers it.", "procedures": []any{map[string]any{"sort": "inspection", "aim": "both"}}}, m.Name, said(m), a, noon)
 					what := fmt.Sprintf("%s: %s from %s by %s", k.Name, m.Name, state, a.Stamp())
 					switch {
 					case !slices.Contains(m.From, state):
@@ -85,6 +87,9 @@ func TestEveryMoveThatIsNotDeclaredIsRefused(t *testing.T) {
 	}
 }
 
+// commitment is SHA-256 of 32 bytes that are zero, which said gives as a nonce.
+const commitment = "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925"
+
 // said is something for each field that a move asks for.
 func said(m record.Move) map[string]any {
 	out := map[string]any{}
@@ -92,6 +97,14 @@ func said(m record.Move) map[string]any {
 		switch out[f.Name] = any("Because."); {
 		case f.List:
 			out[f.Name] = []any{"e1"}
+		case f.Name == "nonce":
+			out[f.Name] = strings.Repeat("00", 32)
+		case f.Name == "file" || f.Name == "root":
+			out[f.Name] = commitment
+		case f.Type == record.Integer:
+			out[f.Name] = 1.0
+		case f.Type == record.Bool:
+			delete(out, f.Name)
 		case f.Type == record.Date:
 			out[f.Name] = "2026-06-01"
 		case f.Type == record.Time:

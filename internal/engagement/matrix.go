@@ -67,7 +67,8 @@ func frozen() *record.Machine {
 // shortened lets a frozen matrix only end earlier: what was frozen for its days stands.
 func shortened(before, after map[string]any, _ record.Actor) error {
 	if to := Text(after, "to"); to >= Text(before, "to") || to < Text(before, "from") {
-		return fault.New(fault.Invalid, "The matrix covers %s to %s, so its new last day lies before that and not before its first; %s does not.", Text(before, "from"), Text(before, "to"), to)
+		return fault.New(fault.Invalid, "The matrix covers %s to %s, so its new last day lies before that and not before its first; %s does not.", Text(before, "from"), Text(before, "to"), to).
+			WithNext("Give the day before the change.")
 	}
 	return nil
 }

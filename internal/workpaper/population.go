@@ -76,7 +76,7 @@ func nonced() *record.Machine {
 			Guard: func(before, after map[string]any, _ record.Actor) error {
 				b, err := hex.DecodeString(engagement.Text(after, "nonce"))
 				if sum := sha256.Sum256(b); err != nil || len(b) != 32 || hex.EncodeToString(sum[:]) != engagement.Text(before, "commitment") {
-					return fault.New(fault.Invalid, "That is not the number that was committed to.")
+					return fault.New(fault.Invalid, "That is not the number that was committed to.").WithNext("Release the sample with tickmark audit sample release, which reveals the right one.")
 				}
 				return nil
 			}},
@@ -190,13 +190,13 @@ func listed() *record.Machine {
 func received(before, after map[string]any, _ record.Actor) error {
 	switch {
 	case !engagement.IsSum(engagement.Text(after, "file")) || !engagement.IsSum(engagement.Text(after, "root")):
-		return fault.New(fault.Invalid, "file and root must be the 64 hexadecimal digits of a SHA-256.")
+		return fault.New(fault.Invalid, "file and root must be the 64 hexadecimal digits of a SHA-256.").WithNext("Take the delivery with tickmark audit population deliver.")
 	case after["row_count"] == nil:
 		return fault.New(fault.Invalid, "Nothing says how many rows there are.").WithNext("Give row_count; zero rows are a population.")
 	case Whole(after["row_count"]) < 0:
-		return fault.New(fault.Invalid, "A population has no negative number of rows.")
+		return fault.New(fault.Invalid, "A population has no negative number of rows.").WithNext("Count them again.")
 	case after["complete"] == true && len(engagement.List(after, "gaps")) > 0:
-		return fault.New(fault.Invalid, "The source is said to be read completely, and gaps are named too.")
+		return fault.New(fault.Invalid, "The source is said to be read completely, and gaps are named too.").WithNext("Leave one of them out.")
 	}
 	return nil
 }

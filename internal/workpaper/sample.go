@@ -262,7 +262,7 @@ func replaced(before, after map[string]any, _ record.Actor) error {
 	}
 	r, err := s.Replace(Whole(after["item"]), sample.Why(engagement.Text(after, "why")), engagement.Text(after, "reason"))
 	if err != nil {
-		return fault.New(fault.Conflict, "The item is not replaced: %v.", err)
+		return fault.New(fault.Conflict, "The item is not replaced: %v.", err).WithNext("Evidence that cannot be found is a deviation; where no reserve is left, extend the sample.")
 	}
 	s.Replaced = append(s.Replaced, r)
 	keep(after, s)

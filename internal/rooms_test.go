@@ -12,7 +12,7 @@ import (
 // named itself belongs to the nearest room above it.
 func rooms() []string {
 	return strings.Fields(`
-		content internal/markdown internal/wording
+		content docs internal/markdown internal/wording
 		internal/fault internal/store internal/store/storetest internal/queue internal/secret internal/awsauth internal/bucket internal/blob internal/blob/blobtest
 		internal/ledger/merkle internal/ledger/stamp internal/sample client internal/ledger internal/expr internal/record
 		internal/connector internal/connector/connectortest internal/connector/ticket internal/connector/

@@ -106,6 +106,7 @@ func (s *site) check(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.Book.Kinds.Named(c.For); err == nil {
 		v.ForHref = part.Path("records", c.For)
 	}
+	v.Manual = manualOfCheck(c.ID)
 	if c.finding != "" {
 		v.Finding = part.Path("findings", c.finding)
 	}

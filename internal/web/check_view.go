@@ -31,6 +31,7 @@ type CheckRow struct {
 
 // CheckPage shows one check: what it asks, what it found, over time.
 type CheckPage struct {
+	Manual              string // where the manual speaks of it
 	ID, Title, Severity string
 	For, ForHref        string
 	Answer              part.Answer

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"time"
 
 	"github.com/a-h/templ"
@@ -24,6 +25,14 @@ func fixtureTrials() []fixture {
 		of("/trials/look", "What shop can read", TrialPage{Purpose: trialLook, Rows: rows, Requests: 7, Took: 900 * time.Millisecond, Tone: part.Unsure, Icon: "circle-alert", Word: "2 of what is in scope cannot be read", Sayings: "What rests on it would be unknown. Grant what is missing, then try again. Nothing was written.", Source: "/sources/shop"}),
 		of("/trials/add", "What shop can read", TrialPage{Purpose: trialAdd, Rows: rows[:2], Requests: 2, Took: 300 * time.Millisecond, Tone: part.OK, Icon: "circle-check", Word: "Everything in scope can be read", Sayings: "Of each list one page was asked for. Nothing was written.", Change: "/connect/shop?trial=T1", Keeps: true, Whole: true}),
 		of("/trials/turn", "A new secret for shop", TrialPage{Purpose: trialTurn, Rows: rows, Requests: 7, Took: 900 * time.Millisecond, Tone: part.Bad, Icon: "circle-x", Word: "The old secret stays", Sayings: "With the new secret order (refunds) cannot be read: shop.example.org/orders/1/refunds refused it: 403 Forbidden.", Source: "/sources/shop", Keeps: true}),
+		{path: "/manual", page: func() templ.Component {
+			return manualIndexPage(framed("Manual", "/manual"), ManualIndex{Filter: part.Filter{Action: "/manual", Hint: "Search the manual", Found: "2 pages"}, Groups: []ManualGroup{{Title: "How to", Pages: []part.Link{{Text: "Sending records", Href: "/manual/push"}, {Text: "Backups", Href: "/manual/backup"}}}}})
+		}},
+		{path: "/manual/found", page: func() templ.Component {
+			return manualIndexPage(framed("Manual", "/manual"), ManualIndex{Filter: part.Filter{Action: "/manual", Q: "spool", Hint: "Search the manual", Found: "1 section"}, Found: []ManualHit{{Link: part.Link{Text: "From a pipeline", Href: "/manual/push#from-a-pipeline"}, Page: "Sending records", Around: "What is sent is first written into a spool."}}})
+		}},
+		{path: "/manual/checks/git", page: func() templ.Component { return fixtureManual("checks/git") }},
+		{path: "/manual/sources", page: func() templ.Component { return fixtureManual("sources") }},
 		{path: "/sources/shop/secret", page: func() templ.Component {
 			return secretPage(framed("A new secret for shop", "/sources", crumbs...), SecretForm{Name: "shop", Wrong: "No secret was given.", Grant: "<p>Run this once.</p>",
 				Secrets: []connector.Setting{{Name: "token", Title: "Token", Help: "One that may only read.", Required: true, Secret: true}, {Name: "key", Title: "Private key", Help: "In PEM form.", Secret: true, Lines: true}}})
@@ -45,4 +54,14 @@ func fixtureRunPage() templ.Component {
 		Gaps: []GapRow{{Title: "Firewall rules", Denied: true, Reason: "nft: operation not permitted", Needs: "root"}}, Asked: 12_340, Unkept: 2_340,
 		Exchanges: []ExchangeRow{{Kind: "host_account", Request: "read /etc/passwd", Status: "ok", Bytes: 2301, SHA256: sha, At: ago(time.Hour), Took: 3 * time.Millisecond}},
 		Pager:     part.Pager{Shown: 1, First: "/sources/host/runs/12", Next: "/sources/host/runs/12?after=100", Note: "of 12,340"}})
+}
+
+func fixtureManual(name string) templ.Component {
+	pages, err := manual()
+	if err != nil {
+		panic(err)
+	}
+	d := pages[slices.IndexFunc(pages, func(d ManualDoc) bool { return d.Name == name })]
+	d.Sections = d.Sections[:min(3, len(d.Sections))]
+	return manualDocPage(framed(d.Title, "/manual", part.Crumb{Text: "Manual", Href: "/manual"}, part.Crumb{Text: d.Title}), d)
 }

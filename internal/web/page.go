@@ -95,6 +95,7 @@ func settingPages() []item {
 		{"Retention", "/settings/retention", "archive", ""},
 		{"Backup and version", "/settings/version", "server", ""},
 		{"History of settings", "/settings/history", "history", ""},
+		{"Manual", "/manual", "book-open", ""},
 	}
 }
 

@@ -109,6 +109,8 @@ func (s *site) routes() []route {
 		{"GET /reports/readiness.json", s.readinessJSON, false},
 		{"GET /reports/document.css", s.documentCSS, true},
 		{"GET /search", s.search, false},
+		{"GET /manual", s.manualIndex, false},
+		{"GET /manual/{page...}", s.manualPage, false},
 
 		{"GET /settings", s.settingsIndex, false},
 		{"GET /settings/organisation", s.settingsOrganisation, false},

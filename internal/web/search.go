@@ -76,6 +76,14 @@ func (s *site) find(r *http.Request, q string, palette bool) (Search, error) {
 		v.add(checks)
 		v.add(criteria)
 	}
+	pagesOf, err := manual()
+	if err != nil {
+		return v, err
+	}
+	help := SearchGroup{Title: "Manual"}
+	for _, x := range searchManual(pagesOf, q, most, false) {
+		help.Hits = append(help.Hits, Hit{Text: x.Text, Note: x.Page, Href: x.Href, Icon: "book-open"})
+	}
 	found, err := s.Book.Search(ctx, q, at(ctx), record.Company, 4*most)
 	if err != nil {
 		return v, err
@@ -101,6 +109,7 @@ func (s *site) find(r *http.Request, q string, palette bool) (Search, error) {
 	for _, name := range slices.Sorted(keysOf(groups)) {
 		v.add(*groups[name])
 	}
+	v.add(help)
 	return v, nil
 }
 

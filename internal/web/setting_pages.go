@@ -90,6 +90,7 @@ func (s *site) settingsIndex(w http.ResponseWriter, r *http.Request) error {
 		"/settings/jobs":         "What the servers do now, how far it is, and how it ended",
 		"/settings/retention":    "After how long bodies of past versions are dropped, and why",
 		"/settings/version":      "Release, database, ledger, and what to back up",
+		"/manual":                "How Tickmark is used, what each check asks, and what each source reads",
 		"/settings/history":      "Who changed which setting, when and why",
 	}
 	var v SettingsIndex

@@ -166,6 +166,7 @@ func (s *site) showSource(w http.ResponseWriter, r *http.Request, made string) e
 	}
 	d.Gaps = s.gaps(missing)
 	if k, err := s.Collector.Connector(c.Connector); err == nil {
+		d.Manual = manualOfConnector(k)
 		d.Help, d.Local, d.Tries = k.Help, k.Local, !k.Sent
 		d.Secret = slices.ContainsFunc(k.Settings, func(x connector.Setting) bool { return x.Secret })
 		if k.Hook != nil && !part.Past(ctx) {

@@ -41,6 +41,7 @@ type SourceForm struct {
 	Conn      collect.Connection // as typed, without secrets
 	Every     []part.Option
 	Wrong     string
+	Manual    []part.Link
 	Grant     string // the connector's, as safe HTML
 	Command   string // what to type on the server, for a connector of the machine itself
 	Checks    []part.Link
@@ -167,7 +168,7 @@ func (s *site) showSourceForm(w http.ResponseWriter, r *http.Request, status int
 	if !slices.ContainsFunc(f.Every, func(o part.Option) bool { return o.Value == f.Conn.Every }) {
 		f.Every = append(f.Every, part.Option{Value: f.Conn.Every, Text: "Every " + f.Conn.Every})
 	}
-	f.Grant = s.grant(k)
+	f.Grant, f.Manual = s.grant(k), manualOfConnector(k)
 	f.Checks = s.checksOf(k)
 	if most := 12; len(f.Checks) > most {
 		f.Checks, f.CheckMore = f.Checks[:most], len(f.Checks)-most

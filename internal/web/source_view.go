@@ -45,6 +45,7 @@ type SourcePage struct {
 	Local       bool // it is set up on the machine itself
 	Tries       bool // it can be tried what it reads
 	Secret      bool // it is read with one
+	Manual      []part.Link
 	Hook        *HookPart
 }
 

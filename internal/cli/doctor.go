@@ -60,12 +60,12 @@ func (c *doctorCommand) space(s *session, w *workspace.Workspace) error {
 	s.fact("")
 	rows = nil
 	for _, k := range x.Kinds {
-		rows = append(rows, []string{k.Kind, fmt.Sprint(k.Versions), doctor.Bytes(k.Bodies), doctor.Bytes(k.History), fmt.Sprint(k.Dropped), doctor.Bytes(k.Raw), doctor.Bytes(k.Indexed), fmt.Sprint(k.Answers)})
+		rows = append(rows, []string{k.Kind, fmt.Sprint(k.Versions), doctor.Bytes(k.Bodies), doctor.Bytes(k.History), fmt.Sprint(k.Dropped), doctor.Bytes(k.Raw), doctor.Bytes(k.Sources), doctor.Bytes(k.Indexed), fmt.Sprint(k.Answers)})
 	}
 	if free, bitwise, err := w.DB.Free(s); err != nil {
 		return err
 	} else if free > 0 && !bitwise && w.DB.Path() != "" {
 		defer s.fact("Of the file, %s are free and kept for what is written next: an older release made it. tickmark retention compact gives it back, once.", doctor.Bytes(free))
 	}
-	return s.table([]string{"kind", "versions", "bodies now", "bodies before", "dropped", "sources' bytes", "index", "answers"}, rows)
+	return s.table([]string{"kind", "versions", "bodies now", "bodies before", "dropped", "sources' bytes", "their answers", "index", "answers"}, rows)
 }

@@ -21,6 +21,11 @@ func (r *run) end(failed error) error {
 			return err
 		}
 	}
+	if len(r.keep) > 0 || len(r.holding) > 0 {
+		if err := r.hand(nil); err != nil {
+			return err
+		}
+	}
 	if err := r.drain(); err != nil {
 		return err
 	}
@@ -31,7 +36,7 @@ func (r *run) end(failed error) error {
 			}
 		}
 	}
-	return r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) error {
+	return r.c.Book.Log.Write(r.ctx, func(tx *ledger.Tx) (err error) {
 		if err := r.current(tx); err != nil {
 			return err
 		}
@@ -56,8 +61,11 @@ func (r *run) end(failed error) error {
 				return err
 			}
 		}
-		if err := store.Insert(r.ctx, tx, "exchange", []string{"run", "n", "kind", "request", "status", "bytes", "sha256", "at", "took"}, r.exchanges); err != nil {
+		if err := store.Insert(r.ctx, tx, "exchange", exchangeColumns, r.unwritten()); err != nil {
 			return fmt.Errorf("write down what was asked: %w", err)
+		}
+		if r.sum.Kept, r.sum.KeptDigest, err = r.c.Book.AnswersEnd(r.ctx, tx, r.sum.Number); err != nil {
+			return err
 		}
 		r.sum.Kinds = r.tallies()
 		r.sum.Outcome = Complete

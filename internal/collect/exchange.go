@@ -1,16 +1,18 @@
 package collect
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
 
 	"tickmark/internal/connector"
+	"tickmark/internal/record"
 	"tickmark/internal/store"
 )
 
 // Exchange implements connector.Sink.
-func (r *run) Exchange(e connector.Exchange) {
+func (r *run) Exchange(e connector.Exchange) connector.Answer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Requests++
@@ -18,10 +20,14 @@ func (r *run) Exchange(e connector.Exchange) {
 	e.Request, e.Status = r.hide(e.Request), r.hide(e.Status)
 	r.ask(e)
 	r.answers = append(r.answers, e.SHA256[:]...)
-	if len(r.exchanges) < maxExchanges {
-		r.exchanges = append(r.exchanges, []any{r.sum.Number, r.sum.Requests, e.Kind, e.Request, e.Status, e.Bytes, e.SHA256[:], store.At(e.At), e.Took.Microseconds()})
+	x := &noted{row: []any{r.sum.Number, r.sum.Requests, e.Kind, e.Request, e.Status, e.Bytes, e.SHA256[:], store.At(e.At), e.Took.Microseconds()}}
+	if len(r.noted) < maxExchanges {
+		r.noted = append(r.noted, x)
 	}
+	return &reply{noted: x, body: e.Body, reveals: e.Reveals, Answer: record.Answer{Run: r.sum.Number, N: r.sum.Requests, Source: r.conn.Name, Place: cmp.Or(e.Place, e.Request), Why: e.Unkept}}
 }
+
+var exchangeColumns = []string{"run", "n", "kind", "request", "status", "bytes", "sha256", "at", "took"}
 
 // ask counts a question of a kind.
 func (r *run) ask(e connector.Exchange) {

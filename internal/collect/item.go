@@ -12,6 +12,7 @@ import (
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger"
 	"tickmark/internal/record"
+	"tickmark/internal/store"
 )
 
 // reading is what a run knows of one kind.
@@ -119,6 +120,10 @@ func (r *run) Item(it connector.Item) error {
 	if err == nil {
 		ob, err = r.c.Book.Observe(r.collection(), o, known)
 	}
+	from := made(it)
+	if known != nil {
+		r.holds(from, known.Record)
+	}
 	if err != nil {
 		if f := (*fault.Fault)(nil); errors.As(err, &f) && (f.Kind == fault.Invalid || f.Kind == fault.TooLarge) {
 			k.spoilt[it.Scope] = true
@@ -156,7 +161,10 @@ func (r *run) Item(it connector.Item) error {
 	if r.dry {
 		return nil
 	}
-	if k.pending = append(k.pending, ob); len(k.pending) >= batchSize {
+	if ob.Changed() {
+		ob.From(r.bring(from, it.Kind))
+	}
+	if k.pending = append(k.pending, ob); len(k.pending) >= batchSize || r.keeping > mostKept {
 		return r.flush(k)
 	}
 	return nil
@@ -261,10 +269,32 @@ func (r *run) flush(k *reading) error {
 	if len(k.pending) == 0 {
 		return nil
 	}
-	batch := k.pending
+	list := k.pending
 	k.pending = nil
+	if err := r.hand(list); err != nil {
+		return err
+	}
+	if k.tally.New >= learnAfter && !k.learnt { // the first batch was written, or this one would not have been taken
+		k.learnt = true
+		_, err := r.c.Book.Learn(r.ctx, k.tally.Kind)
+		return err
+	}
+	return nil
+}
+
+// batch is what is written in one transaction.
+type batch struct {
+	list []*record.Observed
+	said record.Said
+	rows [][]any // of the questions that New of said answered
+}
+
+// hand gives observations, and what was answered until now, to the writer.
+func (r *run) hand(list []*record.Observed) error {
+	next := batch{list: list}
+	next.said, next.rows = r.answered()
 	if r.batches == nil {
-		batches, written := make(chan []*record.Observed, 2), make(chan error, 1)
+		batches, written := make(chan batch, 2), make(chan error, 1)
 		r.batches, r.written = batches, written
 		go func() {
 			var failed error
@@ -274,8 +304,14 @@ func (r *run) flush(k *reading) error {
 						if err := r.current(tx); err != nil {
 							return err
 						}
-						return r.c.Book.Keep(r.ctx, tx, b)
+						if err := store.Insert(r.ctx, tx, "exchange", exchangeColumns, b.rows); err != nil {
+							return fmt.Errorf("write down what was asked: %w", err)
+						}
+						return r.c.Book.KeepSaid(r.ctx, tx, b.list, b.said)
 					})
+					for _, a := range b.said.New { // they are written
+						a.Body = nil
+					}
 					if failed != nil {
 						r.stuck.Store(true)
 					}
@@ -287,12 +323,7 @@ func (r *run) flush(k *reading) error {
 	if r.stuck.Load() {
 		return r.drain()
 	}
-	r.batches <- batch
-	if k.tally.New >= learnAfter && !k.learnt { // the first batch was written, or this one would not have been taken
-		k.learnt = true
-		_, err := r.c.Book.Learn(r.ctx, k.tally.Kind)
-		return err
-	}
+	r.batches <- next
 	return nil
 }
 

@@ -68,6 +68,8 @@ func Kinds() []record.Kind {
 				{Name: "requests", Type: record.Integer, Help: "Questions asked of the source."},
 				{Name: "bytes", Type: record.Integer, Help: "Bytes of its answers."},
 				{Name: "answers", Title: "Digest of the answers", Type: record.Text, Help: "SHA-256 over the digests of the answers, in order."},
+				{Name: "kept", Title: "Answers kept", Type: record.Integer, Help: "Answers that brought something, whose bytes are kept."},
+				{Name: "kept_digest", Title: "Digest of the answers kept", Type: record.Text, Help: "SHA-256 over the numbers and hashes of the answers kept, in order."},
 				{Name: "account", Type: record.Text, Help: "Who Tickmark ran as on the machine that collected."},
 				{Name: "collector", Type: record.Text, Help: "SHA-256 of the program that collected."},
 				{Name: "release", Type: record.Text},
@@ -88,6 +90,8 @@ type Summary struct {
 	Requests   int64     `json:"requests"`
 	Bytes      int64     `json:"bytes"`
 	Answers    string    `json:"answers,omitempty"`
+	Kept       int64     `json:"kept,omitempty"`
+	KeptDigest string    `json:"kept_digest,omitempty"`
 	Account    string    `json:"account,omitempty"`
 	Collector  string    `json:"collector,omitempty"`
 	Release    string    `json:"release,omitempty"`

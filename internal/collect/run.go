@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/user"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -162,6 +163,12 @@ func (c *Collector) repair(ctx context.Context, name string) error {
 			continue
 		}
 		s.Outcome = Interrupted
+		if s.Number, err = strconv.ParseInt(v.Key, 10, 64); err != nil {
+			return err
+		}
+		if s.Kept, s.KeptDigest, err = c.Book.AnswersDigest(ctx, c.Book.DB, s.Number); err != nil {
+			return err
+		}
 		if err := c.save(ctx, v, s, "the program ended before the run did"); err != nil && !fault.Is(err, fault.Conflict) { // it may end at this moment
 			return err
 		}
@@ -206,19 +213,23 @@ type run struct {
 	sum      Summary
 	version  int64 // of its record, while it goes on
 
-	mu        sync.Mutex
-	kinds     map[string]*reading
-	gaps      []Missing
-	asked     map[string]*asked
-	exchanges [][]any
-	answers   []byte // digests of the answers, one after the other
-	before    []byte // the connector's state after the last complete run; nil when the last run was not complete
-	state     []byte // for the next run
-	broken    error
-	dry       bool  // nothing is written
-	sent      int64 // items that were sent, where the connector reads nothing itself
+	mu      sync.Mutex
+	kinds   map[string]*reading
+	gaps    []Missing
+	asked   map[string]*asked
+	noted   []*noted
+	answers []byte                       // digests of the answers, one after the other
+	secrets map[string]map[string]string // by kind: the names of members that hold secrets, and for which kind each is declared
+	keep    []*reply                     // answers that brought something, to be written with the next batch
+	keeping int                          // bytes of them
+	holding []*reply                     // answers that hold more than is written down of them
+	before  []byte                       // the connector's state after the last complete run; nil when the last run was not complete
+	state   []byte                       // for the next run
+	broken  error
+	dry     bool  // nothing is written
+	sent    int64 // items that were sent, where the connector reads nothing itself
 
-	batches chan []*record.Observed // to the writer; nil when none is under way
+	batches chan batch // to the writer; nil when none is under way
 	written chan error
 	stuck   atomic.Bool // the writer met an error
 }

@@ -342,10 +342,11 @@ func (s *sample) Missing(g connector.Gap) {
 	}
 }
 
-func (s *sample) Exchange(connector.Exchange) {
+func (s *sample) Exchange(connector.Exchange) connector.Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked++
+	return nil
 }
 
 func (s *sample) Progress(kind string, done, total int) {

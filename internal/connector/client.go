@@ -66,6 +66,7 @@ type question struct {
 	accept string      // the form of the answer; JSON when empty
 	grant  http.Header // of a question for a token, which is signed by these alone; its answer is a secret
 	page   bool        // it asks for a page of a list
+	place  string      // what it is called, where its address differs from run to run
 }
 
 // id tells questions apart.
@@ -279,6 +280,7 @@ type answer struct {
 	header http.Header
 	body   []byte
 	absent bool
+	from   Answer // as it was recorded
 }
 
 // refused is a question that got no usable answer.
@@ -330,8 +332,9 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 				x.Wait = wait
 			}
 		}
+		var from Answer
 		if x.Request != "" {
-			c.out.Exchange(x)
+			from = c.out.Exchange(x)
 		}
 		if ctx.Err() != nil {
 			return answer{}, ctx.Err()
@@ -352,9 +355,9 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 		case told != nil && told.Denied:
 			return answer{}, &refused{denied: true, reason: fmt.Sprintf("%s answered %s, as it does where one may not look.", where(at), status(resp))}
 		case told != nil && told.Means != "":
-			return answer{body: []byte(told.Means)}, nil
+			return answer{body: []byte(told.Means), from: from}, nil
 		case told != nil:
-			return answer{absent: true}, nil
+			return answer{absent: true, from: from}, nil
 		case busy(resp):
 			reason = fmt.Sprintf("%s answered %s", where(at), status(resp))
 		case resp.StatusCode >= 300 && resp.StatusCode < 400:
@@ -385,6 +388,7 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 			return answer{}, &refused{reason: fmt.Sprintf("%s answered %s.", where(at), status(resp)), status: resp.StatusCode}
 		default:
 			a, err := usable(at, resp, body)
+			a.from = from
 			if err == nil && c.failed != nil && q.grant == nil {
 				if reason, denied := c.failed(a.body); reason != "" {
 					return answer{}, &refused{denied: denied, reason: fmt.Sprintf("%s answered with an error: %s.", where(at), printable(reason))}
@@ -463,7 +467,15 @@ func (c *client) ask(ctx context.Context, kind string, q question, header http.H
 		c.mu.Unlock()
 	}
 	x := Exchange{Kind: kind, Page: q.page, Request: c.cover.Hide(asked(q)), Status: said, Bytes: int64(len(body)), SHA256: sha256.Sum256(body),
-		At: began, Took: c.out.Now().Sub(began)}
+		At: began, Took: c.out.Now().Sub(began), Place: q.place, Reveals: c.cover.Within}
+	switch {
+	case q.grant != nil:
+		x.Unkept = "It is a credential."
+	case err != nil:
+		x.Unkept = "It is not whole."
+	default:
+		x.Body = body
+	}
 	return resp, body, x, err
 }
 

@@ -74,8 +74,9 @@ type Sink interface {
 	Since(kind, scope string) time.Time
 	// Missing says that a kind (or, with part, one part of it) could not be read in this scope, fully or at all.
 	Missing(Gap)
-	// Exchange records one question asked of the source, with its answer, for provenance.
-	Exchange(Exchange)
+	// Exchange records one question asked of the source, with its answer, for provenance. What is made of the answer names what is
+	// returned, in From: so a record is traced to it, and its bytes are kept when something new came out of it.
+	Exchange(Exchange) Answer
 	// Progress says how far a long read is; total 0 when unknown.
 	Progress(kind string, done, total int)
 	// State returns what SetState kept after the last run in which every kind was complete; nil at first.
@@ -95,6 +96,7 @@ type Item struct {
 	Label     string
 	Occurred  time.Time // for events; zero otherwise. Its zone is kept.
 	Parts     []Part    // further named answers about the same object, added to the body under their names
+	From      []Answer  // that it was made of, without those of its parts
 }
 
 // Part is the answer of one further call about an object. Exactly one of JSON, Absent and Gap says what came back.
@@ -104,6 +106,7 @@ type Part struct {
 	Raw    []byte // the source's own bytes, where JSON was made of them by a deterministic conversion
 	Absent bool   // the service said that there is none; the body says so with null
 	Gap    string // denied or failed, with the reason: ends the part's coverage, never changes the body
+	From   []Answer
 }
 
 // Gap is something in scope that was not read.
@@ -135,4 +138,16 @@ type Exchange struct {
 	SHA256  [32]byte // of the unedited answer
 	At      time.Time
 	Took    time.Duration
+
+	// Body is the unedited answer, which nobody writes to any more. It is nil where an answer is never kept, such as one that is a
+	// credential or a stream each of whose objects is kept by itself; Unkept then says why, as a sentence.
+	Body   []byte
+	Unkept string
+
+	Reveals func(body []byte) bool // says that the connection's credential stands in it; such an answer is not kept. nil: it cannot
+
+	Place string // what the question is called where its request differs from run to run, as with cursors; the request when empty
 }
+
+// Answer stands for an answer as the run has it: only the Sink that gave it looks into it. It is nil where nothing is recorded.
+type Answer any

@@ -143,7 +143,7 @@ func (r *rest) changed(ctx context.Context, l List, over parent, scope string, f
 	at := map[string]int{} // by key
 	sorted, last := true, time.Time{}
 	var bad *Gap
-	take := func(items []json.RawMessage) bool {
+	take := func(items []json.RawMessage, page Answer) bool {
 		older := false
 		for _, raw := range items {
 			said, _ := text(raw, l.Changed)
@@ -166,8 +166,8 @@ func (r *rest) changed(ctx context.Context, l List, over parent, scope string, f
 			}
 			it.Label = cmp.Or(it.Label, it.Key)
 			bad = cmp.Or(bad, occurred(&it, l.Occurred))
-			if l.Object != "" {
-				it.Raw = r.stub(l, raw)
+			if it.From = []Answer{page}; l.Object != "" {
+				it.Raw, it.From = r.stub(l, raw), nil
 			}
 			if i, twice := at[it.Key]; twice { // it moved while the list was paged
 				if changed.After(list[i].changed) {

@@ -46,43 +46,59 @@ func (r *rest) whole(ctx context.Context, l List, it *Item, over parent) (*Gap, 
 	if k := answer.body; answer.absent || len(k) == 0 || k[0] != '{' {
 		return &Gap{Reason: fmt.Sprintf("The list names %q, and %s does not tell of it.", it.Key, where(q.URL))}, nil
 	}
-	it.Raw = answer.body
+	it.Raw, it.From = answer.body, []Answer{answer.from}
 	return occurred(it, l.Occurred), nil
 }
 
 // mark is what a further list said.
 type mark struct {
 	Mark
-	keys map[string]json.RawMessage
-	gap  string
+	keys  map[string]listed
+	pages []Answer // all of them: of what is on none
+	gap   string
+}
+
+type listed struct {
+	raw  json.RawMessage
+	from Answer
 }
 
 func (m mark) part(key string) Part {
 	if m.gap != "" {
 		return Part{Name: m.Name, Gap: m.gap}
 	}
-	said, listed := m.keys[key]
-	if m.Whole {
-		return Part{Name: m.Name, JSON: said, Absent: !listed}
+	said, is := m.keys[key]
+	from := m.pages
+	if is {
+		from = []Answer{said.from}
 	}
-	return Part{Name: m.Name, JSON: strconv.AppendBool(nil, listed)}
+	if m.Whole {
+		return Part{Name: m.Name, JSON: said.raw, Absent: !is, From: from}
+	}
+	return Part{Name: m.Name, JSON: strconv.AppendBool(nil, is), From: from}
 }
 
 // marks reads the further lists. A list that has none of them for a reason it tells marks none.
 func (r *rest) marks(ctx context.Context, l List, next Pager, over parent, scope string) (out []mark, err error) {
 	for _, declared := range l.Marks {
-		m := mark{Mark: declared, keys: map[string]json.RawMessage{}}
-		items, gap, err := r.gather(ctx, l.Kind, Call{Path: declared.Path, Items: l.Items, Told: declared.Told, Next: next, Needs: declared.Needs}, over)
+		m := mark{Mark: declared, keys: map[string]listed{}}
+		var bad *Gap
+		call := Call{Path: declared.Path, Items: l.Items, Told: declared.Told, Next: next, Needs: declared.Needs}
+		_, gap, err := r.paged(ctx, l.Kind, call, over, func(items []json.RawMessage, from Answer) bool {
+			m.pages = append(m.pages, from)
+			for _, raw := range items {
+				key := r.name(declared.Key, raw, over)
+				if key == "" {
+					bad = cmp.Or(bad, &Gap{Reason: fmt.Sprintf("The list holds an object without %s, by which it is named.", declared.Key)})
+				}
+				m.keys[key] = listed{raw, from}
+			}
+			return true
+		})
 		if err != nil {
 			return nil, err
 		}
-		for _, raw := range items {
-			key := r.name(declared.Key, raw, over)
-			if key == "" {
-				gap = cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The list holds an object without %s, by which it is named.", declared.Key)})
-			}
-			m.keys[key] = raw
-		}
+		gap = cmp.Or(gap, bad)
 		if gap != nil {
 			m.gap = r.cover.Hide(gap.Reason)
 			gap.Scope, gap.Part = scope, m.Name
@@ -166,13 +182,14 @@ func (r *rest) part(ctx context.Context, l List, call Call, it Item, over parent
 		return part, nil, nil
 	}
 	if call.Next != nil {
-		items, gap, err := r.gather(ctx, l.Kind, call, over.of(it))
+		items, from, gap, err := r.gather(ctx, l.Kind, call, over.of(it))
 		if err != nil || gap != nil {
 			if err != nil {
 				return part, nil, err
 			}
 			return missed(gap)
 		}
+		part.From = from
 		if part.Absent = items == nil; !part.Absent {
 			if part.JSON, err = json.Marshal(items); err != nil {
 				return part, nil, err
@@ -192,6 +209,7 @@ func (r *rest) part(ctx context.Context, l List, call Call, it Item, over parent
 		}
 		return missed(gap)
 	}
+	part.From = []Answer{answer.from}
 	if answer.absent {
 		part.Absent = true
 		return part, nil, nil
@@ -213,61 +231,61 @@ func jsonText(s string) json.RawMessage {
 }
 
 // gather reads all pages of a list that is a part. It is nil when the service says that there is none.
-func (r *rest) gather(ctx context.Context, kind string, call Call, over parent) (all []json.RawMessage, gap *Gap, err error) {
-	last, gap, err := r.paged(ctx, kind, call, over, func(items []json.RawMessage) bool {
-		all = append(all, items...)
+func (r *rest) gather(ctx context.Context, kind string, call Call, over parent) (all []json.RawMessage, from []Answer, gap *Gap, err error) {
+	last, gap, err := r.paged(ctx, kind, call, over, func(items []json.RawMessage, page Answer) bool {
+		all, from = append(all, items...), append(from, page)
 		return true
 	})
-	if err != nil || gap != nil || last == nil {
-		return nil, gap, err
+	if err != nil || gap != nil || last.body == nil {
+		return nil, []Answer{last.from}, gap, err
 	}
 	if all == nil {
 		all = []json.RawMessage{}
 	}
-	return all, short(last, call.Total, len(all)), nil
+	return all, from, short(last.body, call.Total, len(all)), nil
 }
 
-// paged hands the pages of a list to take until it wants no more. It returns the last page; nil when the service says that
-// there is no list.
-func (r *rest) paged(ctx context.Context, kind string, call Call, over parent, take func([]json.RawMessage) bool) ([]byte, *Gap, error) {
+// paged hands the pages of a list to take until it wants no more. It returns the last page, which has no body when the service
+// says that there is no list.
+func (r *rest) paged(ctx context.Context, kind string, call Call, over parent, take func([]json.RawMessage, Answer) bool) (last answer, gap *Gap, err error) {
 	at, err := r.question(call.Base, call.Path, call.Body, over)
 	if err != nil {
-		return nil, &Gap{Reason: err.Error()}, nil
+		return last, &Gap{Reason: err.Error()}, nil
 	}
 	visited, pages := map[string]bool{}, repetition{}
-	var gap *Gap
 	for read := 0; ; {
 		visited[at.id()] = true
+		at.place = slot(call.Path, over.place(), len(visited))
 		answer, err := r.get(ctx, kind, at, r.told(call.Absent, call.Told, over))
 		if err != nil {
 			gap, err := asGap(err, call.Needs)
-			return nil, gap, err
+			return last, gap, err
 		}
 		if answer.absent && len(visited) == 1 {
-			return nil, nil, nil
+			return answer, nil, nil
 		}
 		items, err := r.objects(answer.body, call.Items)
 		if err != nil {
-			return nil, &Gap{Reason: fmt.Sprintf("The answer of %s is not as expected: %v.", where(at.URL), err)}, nil
+			return last, &Gap{Reason: fmt.Sprintf("The answer of %s is not as expected: %v.", where(at.URL), err)}, nil
 		}
 		if pages.met(items) {
-			return nil, &Gap{Reason: fmt.Sprintf("The service gave the same page twice, at %s, so that the list may not be whole.", where(at.URL))}, nil
+			return last, &Gap{Reason: fmt.Sprintf("The service gave the same page twice, at %s, so that the list may not be whole.", where(at.URL))}, nil
 		}
-		if !take(items) {
-			return answer.body, nil, nil
+		if !take(items, answer.from) {
+			return answer, nil, nil
 		}
 		gap = cmp.Or(gap, r.partial(at, answer.body))
 		read += len(items)
 		from := at
 		p := Page{At: at.URL, Asked: at.body, Header: answer.header, Body: answer.body, Items: len(items), Read: read}
 		if at, err = r.after(p, List{}, call.Next); err != nil {
-			return nil, &Gap{Reason: fmt.Sprintf("The page after %s %v.", where(from.URL), err)}, nil
+			return last, &Gap{Reason: fmt.Sprintf("The page after %s %v.", where(from.URL), err)}, nil
 		}
 		switch {
 		case at.URL == nil:
-			return answer.body, gap, nil
+			return answer, gap, nil
 		case visited[at.id()] || len(visited) >= maxPages:
-			return nil, &Gap{Reason: fmt.Sprintf("The pages do not end at %s.", where(at.URL))}, nil
+			return last, &Gap{Reason: fmt.Sprintf("The pages do not end at %s.", where(at.URL))}, nil
 		}
 	}
 }

@@ -84,6 +84,14 @@ type parent struct {
 // of is the object that a list was read for.
 func (p *parent) of(it Item) parent { return parent{key: it.Key, body: it.Raw, over: p} }
 
+// place names it among those above it.
+func (p *parent) place() string {
+	if p == nil || p.key == "" {
+		return ""
+	}
+	return p.over.place() + "/" + p.key
+}
+
 // list reads one list, or one for each parent.
 func (r *rest) list(ctx context.Context, l List) error {
 	if l.For == "" && l.Each == "" {
@@ -213,6 +221,7 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 	var gap *Gap
 	for page, read := 1, 0; ; page++ {
 		visited[at.id()] = true
+		at.place = slot(l.Path, scope, page)
 		answer, err := r.get(ctx, l.Kind, at, r.told(l.Absent, l.Told, over))
 		if f := (*refused)(nil); page > 1 && anew < maxAnew && r.Expired != 0 && errors.As(err, &f) && f.status == r.Expired {
 			for key := range seen {
@@ -241,7 +250,7 @@ func (r *rest) pages(ctx context.Context, l List, over parent, scope string) (*G
 		if err != nil {
 			return cmp.Or(gap, &Gap{Reason: fmt.Sprintf("The answer of %s is not as expected: %v.", where(at.URL), err)}), nil
 		}
-		if g, err := r.items(ctx, l, over, scope, items, seen, marks); err != nil {
+		if g, err := r.items(ctx, l, over, scope, items, answer.from, seen, marks); err != nil {
 			return nil, err
 		} else if gap == nil {
 			gap = cmp.Or(g, r.partial(at, answer.body))
@@ -297,6 +306,9 @@ func (r repetition) met(items []json.RawMessage) bool {
 	return false
 }
 
+// slot is what a page of a list is called in every run, whatever its address holds of times and cursors.
+func slot(path, scope string, page int) string { return fmt.Sprintf("%s %s %d", path, scope, page) }
+
 // after is the question for the page after p, whose URL is nil after the last.
 func (r *rest) after(p Page, l List, next Pager) (q question, err error) {
 	switch {
@@ -345,7 +357,7 @@ func short(body []byte, member string, read int) *Gap {
 }
 
 // items hands over the objects of a page, each with its parts.
-func (r *rest) items(ctx context.Context, l List, over parent, scope string, items []json.RawMessage, seen map[string]uint64, marks []mark) (gap *Gap, err error) {
+func (r *rest) items(ctx context.Context, l List, over parent, scope string, items []json.RawMessage, from Answer, seen map[string]uint64, marks []mark) (gap *Gap, err error) {
 	group, ctx := r.group(ctx)
 	var mu sync.Mutex
 	var lost *Gap
@@ -361,7 +373,7 @@ func (r *rest) items(ctx context.Context, l List, over parent, scope string, ite
 		if !only(raw, l.Only) || excepted(raw, l.Except) {
 			continue
 		}
-		it := Item{Kind: l.Kind, Scope: scope, Raw: raw, Key: r.name(l.Key, raw, over), Label: r.name(l.Label, raw, over)}
+		it := Item{Kind: l.Kind, Scope: scope, Raw: raw, Key: r.name(l.Key, raw, over), Label: r.name(l.Label, raw, over), From: []Answer{from}}
 		if it.Key == "" {
 			gap = &Gap{Reason: fmt.Sprintf("The list holds an object without %s, by which it is named.", l.Key)}
 			continue

@@ -21,11 +21,12 @@ type Space struct {
 	History  int64  `json:"history"` // of those that ended
 	Dropped  int64  `json:"dropped"` // bodies that a rule of retention dropped so far
 	Raw      int64  `json:"raw"`     // the sources' own bytes
+	Sources  int64  `json:"sources"` // what the sources answered, unedited
 	Indexed  int64  `json:"indexed"`
 	Answers  int64  `json:"answers"` // rows
 }
 
-func (s Space) all() int64 { return s.Bodies + s.History + s.Raw + s.Indexed }
+func (s Space) all() int64 { return s.Bodies + s.History + s.Raw + s.Sources + s.Indexed }
 
 // Share is what one part of the workspace takes on the disk.
 type Share struct {
@@ -90,6 +91,8 @@ func spaces(ctx context.Context, tx *store.Tx) ([]Space, error) {
 		{`SELECT k.name AS kind, x.n, x.a, x.b, x.c FROM (SELECT kind, count(*) AS n, coalesce(sum(CASE WHEN valid_to = 4611686018427387904 THEN length(body) ELSE 0 END), 0) AS a,
 			coalesce(sum(CASE WHEN valid_to < 4611686018427387904 THEN length(body) ELSE 0 END), 0) AS b, coalesce(sum(length(raw)), 0) AS c FROM version GROUP BY kind) x JOIN kind k ON k.id = x.kind`,
 			func(s *Space, r row) { s.Versions, s.Bodies, s.History, s.Raw = r.N, r.A, r.B, r.C }},
+		{`SELECT k.name AS kind, x.n, 0 AS a, 0 AS b, 0 AS c FROM (SELECT kind, coalesce(sum(length(body)), 0) AS n FROM answer GROUP BY kind) x JOIN kind k ON k.id = x.kind`,
+			func(s *Space, r row) { s.Sources = r.N }},
 		{`SELECT k.name AS kind, x.n, 0 AS a, 0 AS b, 0 AS c FROM (SELECT f.kind, sum(length(v.value) + length(v.ord) + 24) AS n FROM value v JOIN field f ON f.id = v.field GROUP BY f.kind) x JOIN kind k ON k.id = x.kind`,
 			func(s *Space, r row) { s.Indexed = r.N }},
 		{`SELECT k.name AS kind, x.n, 0 AS a, 0 AS b, 0 AS c FROM (SELECT r.kind, count(*) AS n FROM result a JOIN record r ON r.id = a.record GROUP BY r.kind) x JOIN kind k ON k.id = x.kind`,
@@ -124,6 +127,8 @@ func part(table string) string {
 		return "ledger"
 	case "series", "result", "result_tally", "result_history":
 		return "answers of checks"
+	case "answer", "question":
+		return "answers of sources, unedited"
 	case "exchange", "coverage", "connection_state", "event_mark", "confirmation", "sending", "sending_batch":
 		return "runs and coverage"
 	}

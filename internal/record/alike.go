@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
 )
 
 // A source's own bytes say what the body says, in another order and spelling. So they are kept as pieces of the body and what
@@ -10,15 +11,20 @@ import (
 
 const (
 	alikePiece = 6  // bytes that must be equal before a piece is looked for
-	alikeBits  = 13 // of the table of pieces
+	alikeBits  = 13 // of the table of pieces, for a body of some kilobytes
+	alikeMost  = 20 // for the largest
 )
 
 // alike appends raw, told by body, to b.
 func alike(b, raw, body []byte) []byte {
-	var at [1 << alikeBits]int32 // by the hash of a piece: where it last began in the body, plus one
+	var few [1 << alikeBits]int32 // by the hash of a piece: where it last began in the body, plus one
+	at, shift := few[:], 64-alikeBits
+	if n := bits.Len(uint(len(body))); n > alikeBits {
+		at, shift = make([]int32, 1<<min(n, alikeMost)), 64-min(n, alikeMost)
+	}
 	piece := func(p []byte) uint32 {
 		v := binary.LittleEndian.Uint64(p) << (64 - 8*alikePiece)
-		return uint32(v * 0x9E3779B185EBCA87 >> (64 - alikeBits))
+		return uint32(v * 0x9E3779B185EBCA87 >> shift)
 	}
 	for i := 0; i+8 <= len(body); i++ {
 		at[piece(body[i:])] = int32(i + 1)

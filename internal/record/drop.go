@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"tickmark/internal/fault"
@@ -212,6 +214,9 @@ func (b *Book) Drop(ctx context.Context, tx *ledger.Tx, actor string, from Dropp
 		if _, err := tx.Exec(ctx, "UPDATE version SET body = $1, raw = $2 WHERE id = $3", body, raw, id); err != nil {
 			return from, fmt.Errorf("drop the body of version %d: %w", id, err)
 		}
+	}
+	if err := b.dropAnswers(ctx, tx, slices.Collect(maps.Keys(left)), by); err != nil {
+		return from, err
 	}
 	return from, nil
 }

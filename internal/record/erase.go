@@ -17,7 +17,7 @@ import (
 const EraseVerb = "record.erased"
 
 // Erase destroys the content of every version of a record: body, the source's bytes, label, actor, reason, key and the salts
-// that tie them to the ledger. What remains is that something of this kind stood here from when to when. The ledger keeps
+// that tie them to the ledger; and the bytes of the source's answers that held it. What remains is that something of this kind stood here from when to when. The ledger keeps
 // its entries and says who erased and why. A legal hold refuses.
 func (b *Book) Erase(ctx context.Context, by Authority, kind, key, reason string) error {
 	ki, err := b.kind(kind)
@@ -95,7 +95,11 @@ func (b *Book) erase(ctx context.Context, tx *ledger.Tx, ki *kindInfo, id int64,
 	if err != nil {
 		return err
 	}
-	if _, err := b.destroyed(ctx, tx, EraseVerb, actor, fmt.Sprintf("%s record %d", ki.Name, id), entries, map[string]any{"entries": entries, "reason": reason}); err != nil {
+	by, err := b.destroyed(ctx, tx, EraseVerb, actor, fmt.Sprintf("%s record %d", ki.Name, id), entries, map[string]any{"entries": entries, "reason": reason})
+	if err != nil {
+		return err
+	}
+	if err := b.eraseAnswers(ctx, tx, id, by); err != nil {
 		return err
 	}
 	type row struct {

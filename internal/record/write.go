@@ -39,7 +39,8 @@ type draft struct {
 	actor    string
 	reason   string
 	run      int64
-	gone     bool // close the record instead
+	from     []*Answer // of the source, that it was made of
+	gone     bool      // close the record instead
 
 	record int64 // 0 for a new record
 	prev   *openRow
@@ -114,7 +115,7 @@ func (b *Book) ids(ctx context.Context, tx *ledger.Tx) (*ids, error) {
 }
 
 var versionColumns = []string{"id", "record", "kind", "valid_from", "valid_to", "entry", "schema_version", "hash", "raw_hash", "salt", "body", "raw",
-	"origin", "label", "scope", "occurred", "zone", "actor", "reason", "run"}
+	"origin", "label", "scope", "occurred", "zone", "actor", "reason", "run", "answers"}
 
 // write appends the drafts as versions, closes what they replace, and keeps index and tallies. Drafts are of distinct
 // records. It is the only writer of the tables record, version, value and tally.
@@ -172,7 +173,7 @@ func (b *Book) write(ctx context.Context, tx *ledger.Tx, drafts []*draft) error 
 			entry := tx.Append(merkle.LeafVersion, Commitment(c))
 			d.version, d.entry = n.version, entry
 			versions = append(versions, []any{n.version, d.record, d.kind.id, tx.Now, store.Forever, entry, d.kind.Schema, d.hash[:], d.rawHash, salt,
-				d.stored.body, d.stored.raw, string(d.origin), d.label, d.scope, occurred, d.zone(), d.actor, d.reason, d.run})
+				d.stored.body, d.stored.raw, string(d.origin), d.label, d.scope, occurred, d.zone(), d.actor, d.reason, d.run, numbersOf(d.from)})
 		}
 		if err := b.diffRows(ctx, tx, d, old, fresh, &values, counts); err != nil {
 			return err
@@ -637,8 +638,16 @@ func (b *Book) Observe(c Collection, o Observation, known *Known) (*Observed, er
 // Changed reports whether a new version will be written, and not only volatile values.
 func (o *Observed) Changed() bool { return o.d.body != nil }
 
+// From says of which answers an observation was made.
+func (o *Observed) From(answers []*Answer) { o.d.from = answers }
+
 // Keep writes observations of one kind in the transaction.
 func (b *Book) Keep(ctx context.Context, tx *ledger.Tx, list []*Observed) error {
+	return b.KeepSaid(ctx, tx, list, Said{})
+}
+
+// KeepSaid is Keep, with what the source answered.
+func (b *Book) KeepSaid(ctx context.Context, tx *ledger.Tx, list []*Observed, said Said) error {
 	var drafts []*draft
 	var volatiles [][]any
 	for _, o := range list {
@@ -652,6 +661,9 @@ func (b *Book) Keep(ctx context.Context, tx *ledger.Tx, list []*Observed) error 
 		return err
 	}
 	if err := b.write(ctx, tx, drafts); err != nil {
+		return err
+	}
+	if err := b.keepAnswers(ctx, tx, drafts, said); err != nil {
 		return err
 	}
 	return b.putVolatile(ctx, tx, volatiles)

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -62,6 +63,14 @@ func (c *Cover) Hide(text string) string {
 		text = strings.ReplaceAll(text, f, "…")
 	}
 	return text
+}
+
+// Within reports whether a secret stands in some bytes.
+func (c *Cover) Within(text []byte) bool {
+	c.mu.RLock()
+	forms := c.forms
+	c.mu.RUnlock()
+	return slices.ContainsFunc(forms, func(f string) bool { return bytes.Contains(text, []byte(f)) })
 }
 
 // forms are a secret as it is and as others write it.

@@ -162,7 +162,7 @@ func (r *Recorder) Missing(g connector.Gap) {
 }
 
 // Exchange notes a question and its answer.
-func (r *Recorder) Exchange(x connector.Exchange) {
+func (r *Recorder) Exchange(x connector.Exchange) connector.Answer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.start()
@@ -170,6 +170,10 @@ func (r *Recorder) Exchange(x connector.Exchange) {
 		r.problem("an exchange lacks its request, status or time: %+v", x)
 	}
 	r.exchanges = append(r.exchanges, x)
+	if r.Light {
+		return nil
+	}
+	return &x
 }
 
 // Progress keeps the last figure for each kind.

@@ -99,7 +99,7 @@ func (s *server) recordRoutes(k *record.Kind) []route {
 			yes("count", "Say how many there are."),
 			yes("latest", "With the latest values of fields outside the history."),
 		}, answer: s.pageOf(k, one), serve: func(c *call) (any, error) { return c.list(k) }}
-	return []route{
+	routes := []route{
 		list,
 		{method: "GET", path: base + "/{key}", id: "get-" + k.Name, tag: k.Name, summary: "One " + lower(k.Title), etag: true, answer: one,
 			query: []param{asOf(), source}, serve: func(c *call) (any, error) { return c.get(k) }},
@@ -110,6 +110,14 @@ func (s *server) recordRoutes(k *record.Kind) []route {
 		{method: "GET", path: base + "/{key}/raw", id: "raw-" + k.Name, tag: k.Name, summary: "The source's own bytes",
 			query: []param{asOf(), source}, media: []string{"application/octet-stream"}, serve: func(c *call) (any, error) { return c.raw(k) }},
 	}
+	if k.Collected {
+		routes = append(routes,
+			route{method: "GET", path: base + "/{key}/answers", id: "answers-" + k.Name, tag: k.Name, summary: "The answers of the source that it was made of",
+				query: []param{asOf(), source}, answer: listOf(s.schemaOf(Answer{})), serve: func(c *call) (any, error) { return c.unedited(k) }},
+			route{method: "GET", path: base + "/{key}/answers/{n}", id: "answer-" + k.Name, tag: k.Name, summary: "The bytes of one of them, unedited but for secrets, once their hash was compared",
+				query: []param{asOf(), source}, media: []string{"application/octet-stream"}, serve: func(c *call) (any, error) { return c.uneditedBytes(k) }})
+	}
+	return routes
 }
 
 func (c *call) list(k *record.Kind) (any, error) {

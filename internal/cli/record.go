@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,12 +27,15 @@ import (
 
 type recordsCommand struct {
 	Kind    string `arg:"" optional:"" help:"The kind; without one, every kind and how many records it has."`
+	Record  string `arg:"" optional:"" name:"key" help:"Only the record of this key."`
 	Where   string `placeholder:"CEL" help:"Filter over r, such as r.signed == false."`
 	Sort    string `placeholder:"FIELD" help:"Sort by an indexed field; --sort=-FIELD for descending."`
 	AsOf    string `placeholder:"TIME" help:"As of a past moment."`
 	From    string `placeholder:"TIME" help:"With --to: every version that held at some time in the window."`
 	To      string `placeholder:"TIME" help:"The window's end; a day is inclusive, in UTC."`
-	Key     string `help:"Only the record of this key."`
+	Key     string `help:"The same, as an option."`
+	Raw     bool   `help:"Of one record: the source's unedited answers that it was made of, once their hashes were compared with those in the ledger."`
+	Answer  int64  `placeholder:"N" help:"With --raw: only the answer of this number."`
 	History string `placeholder:"KEY" help:"Every version of one record."`
 	Source  string `help:"Only records of this connection."`
 	System  string `placeholder:"ID" help:"Only records inside the boundary of this system at the moment, or on a day of the window."`
@@ -66,6 +72,9 @@ func (c *recordsCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	if c.Key = cmp.Or(c.Record, c.Key); c.Raw && c.Key == "" {
+		return fault.New(fault.Usage, "--raw shows what one record was made of.").WithNext("Name its key after its kind.")
+	}
 	during, err := window(c.From, c.To, time.UTC)
 	if err != nil {
 		return err
@@ -99,8 +108,66 @@ func (c *recordsCommand) Run(s *session) error {
 		if err != nil {
 			return err
 		}
+		if c.Raw {
+			return c.raw(s, w, list[0])
+		}
 		return c.print(s, list, true)
 	})
+}
+
+// raw writes the answers that a version was made of, and says beside them what they are. Each was compared with the ledger before.
+func (c *recordsCommand) raw(s *session, w *workspace.Workspace, v record.Version) error {
+	list, err := w.Book.SourcesOf(s, w.DB, v.ID)
+	if err != nil {
+		return err
+	}
+	if c.Answer != 0 {
+		if list = slices.DeleteFunc(list, func(a record.Source) bool { return a.N != c.Answer }); len(list) == 0 {
+			return fault.New(fault.NotFound, "%s %s was not made of an answer %d.", v.Kind, v.Key, c.Answer)
+		}
+	}
+	if len(list) == 0 {
+		return fault.New(fault.NotFound, "Of %s %s no answer is on record: what it came from is kept with it, or it was read by a release that kept none.", v.Kind, v.Key).
+			WithNext("tickmark records %s %s shows what is kept.", v.Kind, v.Key)
+	}
+	type answer struct {
+		record.Source
+		SHA256 string `json:"sha256"`
+		Kept   string `json:"kept_sha256,omitempty"`
+		Body   []byte `json:"body"` // in base64
+	}
+	var out []answer
+	for _, a := range list {
+		var body []byte
+		if a.Gone == "" {
+			if _, body, err = w.Collect.AnswerOf(s, v, a.N); err != nil {
+				return err
+			}
+		}
+		if s.flags.JSON {
+			out = append(out, answer{a, hex.EncodeToString(a.SHA256), hex.EncodeToString(a.Kept), body})
+			continue
+		}
+		s.say("%s", sourceLine(a))
+		if _, err := s.stdout.Write(body); err != nil {
+			return err
+		}
+	}
+	if s.flags.JSON {
+		return s.writeJSON(out)
+	}
+	return nil
+}
+
+func sourceLine(a record.Source) string {
+	line := fmt.Sprintf("Run %d, answer %d: %s answered %s at %s, %d bytes, SHA-256 %x", a.Run, a.N, a.Request, a.Status, a.At, a.Bytes, a.SHA256)
+	switch {
+	case a.Gone != "":
+		return line + ". " + a.Gone
+	case len(a.Edited) > 0:
+		return line + fmt.Sprintf(". A digest stands in the place of a secret at %s; the bytes below have the SHA-256 %x, as the ledger has it.", strings.Join(a.Edited, ", "), a.Kept)
+	}
+	return line + ", as the ledger has it."
 }
 
 func (c *recordsCommand) list(s *session, w *workspace.Workspace, in *boundary, q record.Query) error {

@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
@@ -27,6 +28,18 @@ func (c *Collector) Answer(ctx context.Context, run, n int64) (s record.Source, 
 		return c.backed(ctx, tx, of)
 	})
 	return s, body, err
+}
+
+// AnswerOf is Answer for one of those that a version was made of.
+func (c *Collector) AnswerOf(ctx context.Context, v record.Version, n int64) (record.Source, []byte, error) {
+	list, err := c.Book.SourcesOf(ctx, c.Book.DB, v.ID)
+	if err != nil {
+		return record.Source{}, nil, err
+	}
+	if !slices.ContainsFunc(list, func(s record.Source) bool { return s.N == n }) {
+		return record.Source{}, nil, fault.New(fault.NotFound, "%s was not made of an answer %d.", v.Key, n)
+	}
+	return c.Answer(ctx, v.Run, n)
 }
 
 // backed refuses a run whose kept answers are not those that the ledger commits to.

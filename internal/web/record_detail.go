@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -442,7 +443,34 @@ func (s *site) recordRaw(ctx context.Context, d *RecordPage, v record.Version) e
 			}
 		}
 	}
-	return nil
+	list, err := s.Book.SourcesOf(ctx, s.Book.DB, v.ID)
+	for _, a := range list {
+		out := Answered{Request: a.Request, Status: a.Status, At: a.At.Time(), Size: a.Bytes, SHA256: hex.EncodeToString(a.SHA256), Edited: a.Edited, Gone: a.Gone}
+		if a.Gone == "" {
+			out.Download = fmt.Sprintf("%s/answers/%d?source=%s", recordPath(d.Kind, d.Key), a.N, url.QueryEscape(v.Source))
+		}
+		d.Raw.Answers = append(d.Raw.Answers, out)
+	}
+	return err
+}
+
+// recordAnswer hands out the bytes of an answer that the record was made of.
+func (s *site) recordAnswer(w http.ResponseWriter, r *http.Request) error {
+	_, v, _, err := s.found(r)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseInt(r.PathValue("n"), 10, 64)
+	if err != nil {
+		return noPage(r)
+	}
+	a, body, err := s.Collector.AnswerOf(r.Context(), v, n)
+	if err != nil {
+		return err
+	}
+	download(w, fmt.Sprintf("run-%d-answer-%d.txt", a.Run, a.N), int64(len(body)))
+	_, err = w.Write(body)
+	return err
 }
 
 // recordBytes hands out the source's own bytes.

@@ -141,10 +141,21 @@ type Raw struct {
 	Size             int64
 	Download         string
 	Source, Endpoint string
-	Request          string // what was asked
+	Answers          []Answered // that it was made of
 	Read             time.Time
 	Authored         bool // typed here: canonical JSON, no source
 	Erased           bool
+}
+
+// Answered is an answer of the source that the version was made of.
+type Answered struct {
+	Request, Status string
+	At              time.Time
+	Size            int64
+	SHA256          string
+	Edited          []string // where a digest stands in the place of a secret
+	Gone            string   // why its bytes are not there
+	Download        string
 }
 
 // Proof walks from the record to what an outsider can check.
@@ -208,9 +219,6 @@ func rawFacts(ctx context.Context, r Raw) []part.Fact {
 	}
 	if r.Endpoint != "" {
 		facts = append(facts, part.Say("Endpoint", r.Endpoint))
-	}
-	if r.Request != "" {
-		facts = append(facts, part.Say("Asked", r.Request))
 	}
 	if !r.Read.IsZero() {
 		facts = append(facts, part.Fact{Name: "Read", Value: part.Date(r.Read)})

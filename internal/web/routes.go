@@ -68,6 +68,7 @@ func (s *site) routes() []route {
 		{"GET /records/{kind}/{key}", s.record, false},
 		{"GET /records/{kind}/{key}/{tab}", s.record, false},
 		{"GET /records/{kind}/{key}/bytes", s.recordBytes, false},
+		{"GET /records/{kind}/{key}/answers/{n}", s.recordAnswer, false},
 		{"GET /records/{kind}/{key}/file", s.file, false},
 		{"GET /records/{kind}/{key}/edit", s.recordEdit, false},
 		{"POST /records/{kind}/{key}/edit", s.recordSave, false},

@@ -2,6 +2,9 @@ package api_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -30,6 +33,21 @@ func TestRecordsAreSentWithATokenOfTheirConnectionAndWithNoOther(t *testing.T) {
 		if a := f.want(200, f.as(f.token, "GET", "/api/v1/records/ci_deployment/d1", "")); !strings.Contains(string(a.body), `"forwarded"`) {
 			f.Errorf("%s", a.body)
 		}
+		var answers []api.Answer
+		at := "/api/v1/records/ci_deployment/d1/answers"
+		f.want(200, f.as(f.token, "GET", at, "")).into(f, &answers)
+		if len(answers) != 1 || answers[0].Gone != "" || !strings.Contains(answers[0].Request, "batch 1") {
+			f.Fatalf("%+v", answers)
+		}
+		a := f.want(200, f.as(f.token, "GET", fmt.Sprintf("%s/%d", at, answers[0].N), ""))
+		if sum := sha256.Sum256(a.body); hex.EncodeToString(sum[:]) != answers[0].SHA256 || !strings.Contains(string(a.body), "9fceb02") {
+			f.Errorf("what was sent is given as %s", a.body)
+		}
+		if h := a.Header; h.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment") || h.Get("X-Content-Type-Options") != "nosniff" {
+			f.Errorf("the answer could be shown or run: %v", h)
+		}
+		f.want(404, f.as(f.token, "GET", at+"/9", ""))
+		f.want(404, f.as(f.token, "GET", at+"/x", ""))
 		for who, token := range map[string]string{"another connection's token": backups, "the owner's write token": f.token} {
 			if a := f.as(token, "POST", "/api/v1/records", strings.Replace(message, "build-1", "build-2", 1)); a.StatusCode != 403 {
 				f.Errorf("%s sends: %d %s", who, a.StatusCode, a.body)

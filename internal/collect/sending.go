@@ -369,7 +369,8 @@ func (c *Collector) hand(ctx context.Context, s Sending, out connector.Sink) err
 		if !bytes.Equal(sum[:], b.SHA) {
 			return fault.New(fault.Invalid, "The batch %s of the run %s is not what was received.", b.ID, s.ID).WithNext("The database was changed or is damaged; send it again in another run.")
 		}
-		out.Exchange(connector.Exchange{Request: fmt.Sprintf("batch %s of run %s, sent by %s", b.ID, s.ID, s.Sender), Status: "received", Bytes: b.Bytes, SHA256: sum, At: b.At.Time()})
+		from := []connector.Answer{out.Exchange(connector.Exchange{Request: fmt.Sprintf("batch %s of run %s, sent by %s", b.ID, s.ID, s.Sender), Status: "received", Bytes: b.Bytes, SHA256: sum, At: b.At.Time(),
+			Body: body, Place: fmt.Sprintf("batch %d", n)})}
 		lines := bufio.NewReaderSize(bytes.NewReader(body), 64<<10)
 		for {
 			line, err := lines.ReadBytes('\n')
@@ -383,7 +384,7 @@ func (c *Collector) hand(ctx context.Context, s Sending, out connector.Sink) err
 			if err := json.Unmarshal(line, &it); err != nil {
 				return fmt.Errorf("read an item of the sending %s: %w", s.ID, err)
 			}
-			if err := out.Item(connector.Item{Kind: it.Kind, Key: it.Key, Scope: it.Scope, Label: it.Label, Occurred: c.happened(it), Raw: it.Body}); err != nil {
+			if err := out.Item(connector.Item{Kind: it.Kind, Key: it.Key, Scope: it.Scope, Label: it.Label, Occurred: c.happened(it), Raw: it.Body, From: from}); err != nil {
 				return err
 			}
 			if done++; done%1000 == 0 {

@@ -332,7 +332,10 @@ func fixtureRecord(tab string) (Page, RecordPage) {
 		About:  []part.Fact{part.Say("Source", "git"), part.Say("Origin", "Collected"), {Name: "Holds since", Value: part.Time(ago(day))}},
 		Fields: []part.Fact{part.Say("Author", "ada"), part.Say("Committer", ""), {Name: "Time", Value: part.Date(ago(day))}},
 		Source: "git", Parts: []PartRow{{Name: "Signature", Status: "covered"}, {Name: "Review", Reason: "403: needs repo:read", Status: "denied"}},
-		Results: fixtureResults(), Window: fixtureWindow(), Raw: Raw{Bytes: []byte(`{"author":"ada","parents":["a","b"],"n":1.50,"ok":true,"x":null}`), SHA256: sha, Size: 63, Download: "/records/git_commit/a1/bytes", Source: "git", Request: "exec git cat-file", Read: ago(time.Hour)},
+		Results: fixtureResults(), Window: fixtureWindow(), Raw: Raw{Bytes: []byte(`{"author":"ada","parents":["a","b"],"n":1.50,"ok":true,"x":null}`), SHA256: sha, Size: 63, Download: "/records/git_commit/a1/bytes", Source: "git", Read: ago(time.Hour),
+			Answers: []Answered{{Request: "GET https://git.example.org/api/v1/repos/shop/commits?page=3", Status: "200", At: ago(time.Hour), Size: 48213, SHA256: sha, Download: "/records/git_commit/a1/answers/7"},
+				{Request: "GET https://git.example.org/api/v1/repos/shop/hooks", Status: "200", At: ago(time.Hour), Size: 913, SHA256: sha, Edited: []string{"/0/config/secret"}, Download: "/records/git_commit/a1/answers/8"},
+				{Request: "GET https://git.example.org/api/v1/repos/shop/keys", Status: "200", At: ago(time.Hour), Size: 120, SHA256: sha, Gone: "Its bytes were destroyed on 2 January 2026: they held a record that was erased."}}},
 		Proof: fixtureProof(), Comments: []Comment{{By: "ada", Text: "Looked at it.", At: ago(time.Hour)}}, Attachments: []Attachment{{Name: "scan.pdf", Href: "/files/x", SHA256: sha, Type: "application/pdf", Size: 120332, By: "ada", At: ago(time.Hour)}}}
 	before, after := []byte(`{"title":"Access ends within one business day of termination.","owner":"ada","old":1}`), []byte(`{"title":"Access ends within four hours of termination.","owner":"ada","tags":["a","b"]}`)
 	ch := part.Compare(before, after)

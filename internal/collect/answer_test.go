@@ -311,6 +311,15 @@ func TestAnswersAreToldOneByTheOtherAndNoneIsLost(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := db.Write(context.Background(), func(tx *store.Tx) error { // other bytes, whole by themselves
+		_, err := tx.Exec(context.Background(), "UPDATE answer SET link = 0, body = $1 WHERE id = 16777216 + 10", []byte("\x00other bytes"))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Answer(context.Background(), 1, 10); !fault.Is(err, fault.Invalid) {
+		t.Errorf("bytes that were put in the place of an answer are given out: %v", err)
+	}
 }
 
 func TestErasureDestroysTheAnswersThatHeldTheRecord(t *testing.T) {
@@ -357,6 +366,15 @@ func TestErasureDestroysTheAnswersThatHeldTheRecord(t *testing.T) {
 		}
 		if _, err := c.Book.Verify(ctx, nil); err != nil {
 			t.Error(err)
+		}
+		// One that came to the page of a held one without a change is known to stand there.
+		o.mu.Lock()
+		o.members = o.members[1:]
+		o.mu.Unlock()
+		o.set(9, "role", "owner")
+		visit(t, c)
+		if err := c.Book.Erase(ctx, record.Job("person:ada"), "member", "25", "asked to"); !fault.Is(err, fault.Denied) {
+			t.Errorf("the page that holds it by now is forgotten: %v", err)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"maps"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -314,6 +315,19 @@ func TestWhatIsToBeReadMustBeSaid(t *testing.T) {
 		v["key"], v["endpoint"], v["token_endpoint"] = suite(t).Values["key"], "http://127.0.0.1:1", "http://127.0.0.1:1"
 		if err := Connector().Read(t.Context(), v, &connectortest.Recorder{}); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%v: %v", v, err)
+		}
+	}
+}
+
+// What a look at the credential shows is what it may read: nothing is put together of the little that was read then.
+func TestALookAtTheCredentialHasNoGapsOfItsOwn(t *testing.T) {
+	for name, s := range map[string]connectortest.Suite{"organisation": suite(t), "projects": listed(t)} {
+		srv := httptest.NewServer(connectortest.Serve(t, s.Cassette))
+		defer srv.Close()
+		s.Values["endpoint"], s.Values["token_endpoint"] = srv.URL, srv.URL
+		r := &connectortest.Recorder{Clock: now}
+		if err := Connector().Read(connector.Glimpse(t.Context()), s.Values, r); err != nil || !r.Whole() {
+			t.Errorf("%s: %v, gaps %v", name, err, r.Gaps())
 		}
 	}
 }

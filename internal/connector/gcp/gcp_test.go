@@ -144,7 +144,7 @@ func TestServiceAccountsAndPeopleCarryTheirRights(t *testing.T) {
 
 // Whatever of the policies is not read, nobody is said to have no rights.
 func TestRightsAreNotKnownWhileAPolicyIsMissing(t *testing.T) {
-	for _, denied := range []string{"/v3/projects/acme-dev:getIamPolicy", "/v3/folders/555000111:getIamPolicy", "/v3/organizations/111222333444:getIamPolicy", "/v3/folders/555000111"} {
+	for _, denied := range []string{"/v3/projects/acme-dev:getIamPolicy", "/v2/folders/555000111/sinks?pageSize=500", "/v3/folders/555000111:getIamPolicy", "/v3/organizations/111222333444:getIamPolicy", "/v3/folders/555000111"} {
 		s := suite(t)
 		for request := range s.Cassette {
 			if path, _, _ := strings.Cut(strings.TrimPrefix(request, "POST "), " "); path == denied {
@@ -152,6 +152,20 @@ func TestRightsAreNotKnownWhileAPolicyIsMissing(t *testing.T) {
 			}
 		}
 		r := connectortest.Play(t, Connector(), s)
+		if above, there := r.Body(kindProject, "acme-prod")["above"]; there != (denied == "/v3/projects/acme-dev:getIamPolicy") {
+			t.Errorf("%s: above is %v", denied, above)
+		}
+		if denied != "/v3/projects/acme-dev:getIamPolicy" && !slices.ContainsFunc(r.Gaps(), func(g connector.Gap) bool {
+			return g.Kind == kindProject && g.Part == "above" && g.Denied && g.Needs != ""
+		}) {
+			t.Errorf("%s: nothing says what would let it be seen: %v", denied, r.Gaps())
+		}
+		if strings.Contains(denied, "/sinks") { // which give nobody anything
+			if !r.Completed(kindPrincipal, "") {
+				t.Errorf("%s: gaps %v", denied, r.Gaps())
+			}
+			continue
+		}
 		if r.Count(kindPrincipal) > 0 || r.Completed(kindPrincipal, "") {
 			t.Errorf("%s: %d principals", denied, r.Count(kindPrincipal))
 		}
@@ -162,9 +176,6 @@ func TestRightsAreNotKnownWhileAPolicyIsMissing(t *testing.T) {
 			return g.Kind == kindAccount && g.Part == "grants" && g.Denied && g.Needs != ""
 		}) {
 			t.Errorf("%s: gaps %v", denied, r.Gaps())
-		}
-		if above, there := r.Body(kindProject, "acme-prod")["above"]; there != (denied == "/v3/projects/acme-dev:getIamPolicy") {
-			t.Errorf("%s: above is %v", denied, above)
 		}
 	}
 }
@@ -328,6 +339,9 @@ func TestALookAtTheCredentialHasNoGapsOfItsOwn(t *testing.T) {
 		r := &connectortest.Recorder{Clock: now}
 		if err := Connector().Read(connector.Glimpse(t.Context()), s.Values, r); err != nil || !r.Whole() {
 			t.Errorf("%s: %v, gaps %v", name, err, r.Gaps())
+		}
+		if above, there := r.Body(kindProject, "acme-prod")["above"]; there || r.Count(kindPrincipal) > 0 {
+			t.Errorf("%s: %d principals, above %v", name, r.Count(kindPrincipal), above)
 		}
 	}
 }

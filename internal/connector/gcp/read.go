@@ -139,7 +139,13 @@ func (r *reader) give(resource string, p policy) {
 
 // folder notes what a folder says for what is below it.
 func (r *reader) folder(it connector.Item, p *policy) {
-	f := &folder{}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := r.above[it.Key] // with the gap of a part
+	if f == nil {
+		f = &folder{}
+		r.above[it.Key] = f
+	}
 	if p != nil {
 		f.policy = *p
 	}
@@ -147,13 +153,7 @@ func (r *reader) folder(it connector.Item, p *policy) {
 		if part.Name == "sinks" {
 			f.sinks = part.JSON
 		}
-		if part.Gap != "" {
-			f.gap = cmp.Or(f.gap, &connector.Gap{Reason: part.Gap})
-		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.above[it.Key] = f
 	r.give(it.Key, f.policy)
 }
 
@@ -210,9 +210,10 @@ func (r *reader) Missing(g connector.Gap) {
 	whole := g.Part == ""
 	switch {
 	case g.Kind == kindFolder:
-		if whole {
-			r.unread, r.above[g.Scope] = true, &folder{gap: &g}
+		if r.above[g.Scope] == nil {
+			r.above[g.Scope] = &folder{gap: &g}
 		}
+		r.unread = r.unread || whole
 		g.Scope = ""
 	case g.Kind == kindProject && whole:
 		r.unlisted = cmp.Or(r.unlisted, &g)

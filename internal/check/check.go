@@ -55,6 +55,7 @@ type Check struct {
 	Logic []byte   // canonical JSON of everything its answers depend on, but the settings
 	Hash  [32]byte // SHA-256 of Logic, a line feed, and the settings as JSON
 
+	asks          bool // its logic asks conditions that other records hold
 	named         bool // its logic asks for key, label, source or a let
 	vague         bool // what it reads is not known, so that it rests on everything it may
 	words         *Vocabulary
@@ -143,8 +144,11 @@ func (c *Check) Judge(s Subject, now time.Time, source expr.Source) Result {
 	sc := scopes.Get().(*expr.Scope)
 	defer scopes.Put(sc)
 	*sc = expr.Scope{Now: now, Settings: c.settings, Source: source}
+	if c.asks {
+		sc.Fits = c.words.fits(s)
+	}
 	if c.named {
-		sc.Vars = map[string]any{"key": s.Key, "label": s.Label, "source": s.Source}
+		sc.Vars = map[string]any{"key": s.Key, "label": s.Label, "source": s.Source, "kind": s.Kind}
 	}
 	for i, l := range c.Let {
 		sc.Vars[l.Name] = c.join(l, c.lets[i], doc, sc, source)
@@ -175,7 +179,7 @@ func (c *Check) Judge(s Subject, now time.Time, source expr.Source) Result {
 	r.Clock, r.Flip = sc.Clock, sc.Flip
 	if r.Status == Fail {
 		if sc.Vars == nil && c.because.Vars {
-			sc.Vars = map[string]any{"key": s.Key, "label": s.Label, "source": s.Source}
+			sc.Vars = map[string]any{"key": s.Key, "label": s.Label, "source": s.Source, "kind": s.Kind}
 		}
 		r.Reason = c.sentence(doc, sc)
 	}

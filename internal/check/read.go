@@ -25,7 +25,7 @@ var (
 	idForm      = regexp.MustCompile(`^[A-Z][A-Z0-9]*(-[A-Z0-9]+)+$`)
 	nameForm    = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	letForm     = regexp.MustCompile(`(?s)^\s*([a-z][a-z0-9_]*)\s+by\s+([A-Za-z_][A-Za-z0-9_-]*)\s*=\s*(.*)$`)
-	reserved    = []string{"r", "settings", "key", "label", "source"}
+	reserved    = []string{"r", "settings", "key", "label", "source", "kind"}
 	gapForm     = regexp.MustCompile(`^[1-9][0-9]{0,4}(m|h|d|w)$`)
 	statusWords = []string{string(Pass), string(Fail), string(Unknown), string(NotApplicable)}
 )
@@ -316,7 +316,7 @@ func (r *reader) compile(c *Check, m map[string]*yaml.Node) {
 		return
 	}
 	settings := settingFields(c.Settings)
-	vars := []expr.Field{{Name: "key", Type: expr.Text}, {Name: "label", Type: expr.Text}, {Name: "source", Type: expr.Text}}
+	vars := []expr.Field{{Name: "key", Type: expr.Text}, {Name: "label", Type: expr.Text}, {Name: "source", Type: expr.Text}, {Name: "kind", Type: expr.Text}}
 	lets := r.mapping(m["let"], "let")
 	var plain *expr.Env
 	var err error
@@ -356,6 +356,7 @@ func (r *reader) compile(c *Check, m map[string]*yaml.Node) {
 		if name != "because" {
 			c.Clock = c.Clock || p.Clock
 			c.named = c.named || p.Vars
+			c.asks = c.asks || p.Fits
 			for _, j := range p.Joins {
 				joins[j] = true
 			}

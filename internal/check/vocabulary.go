@@ -19,6 +19,8 @@ type Vocabulary struct {
 	views    map[string][]*provider // by view, in the order of kinds
 	compiled func() (*expr.Types, error)
 	plain    bool
+
+	conditions *conditions
 }
 
 // Plain gives the same words for checks that CEL alone answers, to compare with.
@@ -54,7 +56,7 @@ func NewVocabulary(kinds ...*record.Kind) (*Vocabulary, error) {
 // ShippedVocabulary is NewVocabulary for the kinds of this release, whose views a test compiles: here that is put off until a check
 // or a view is needed, for most of what is done with a workspace needs none.
 func ShippedVocabulary(kinds ...*record.Kind) (*Vocabulary, error) {
-	v := &Vocabulary{kinds: map[string]*record.Kind{}, views: map[string][]*provider{}}
+	v := &Vocabulary{kinds: map[string]*record.Kind{}, views: map[string][]*provider{}, conditions: &conditions{all: map[[2]string]condition{}}}
 	for _, k := range kinds {
 		if v.kinds[k.Name] != nil {
 			return nil, fmt.Errorf("kind %s is declared twice", k.Name)

@@ -90,6 +90,7 @@ type Scope struct {
 	Settings *Doc
 	Vars     map[string]any // string, bool, int64, float64, time.Time, *Doc, Rows, or func() Rows, called when it is looked at
 	Source   Source
+	Fits     func(condition string) (Answer, string) // whether the record as it is stored fits a condition; nil: it cannot be asked
 
 	Clock bool      // the answer depends on Now
 	Flip  time.Time // the earliest moment after Now at which the answer may change by itself; zero when it never does

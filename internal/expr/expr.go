@@ -4,7 +4,8 @@
 //
 // What differs from plain CEL: has(r.x) is true when x is there, even as null; r.x == null and r.x != null are the only
 // comparisons with null, and only a field may stand there. age, due and business_days read the evaluation's clock, find and
-// one look up other records; the Scope says afterwards what was asked of both. unknown("sentence.") answers unknown for that reason.
+// one look up other records; the Scope says afterwards what was asked of both. fits(text) asks whether the record fits a condition
+// that another record holds as text. unknown("sentence.") answers unknown for that reason.
 package expr
 
 import (
@@ -115,8 +116,9 @@ var language = sync.OnceValues(func() (*cel.Env, error) {
 type Program struct {
 	Source string
 	// Clock says that the text mentions the clock, Joins which kinds and views it looks up, Fields which top-level fields of
-	// r it reads, Vars that it reads a variable.
+	// r it reads, Vars that it reads a variable, Fits that it asks conditions of other records.
 	Clock  bool
+	Fits   bool
 	Joins  []string
 	Fields []string
 	Vars   bool

@@ -352,3 +352,37 @@ func TestProgramsServeSeveralAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestAConditionOfAnotherRecordIsAskedOfThisOne(t *testing.T) {
+	env := environment(t)
+	asked := ""
+	sc := &expr.Scope{Fits: func(text string) (expr.Answer, string) {
+		asked = text
+		switch text {
+		case "yes":
+			return expr.True, ""
+		case "no":
+			return expr.False, ""
+		}
+		return expr.Unknown, "The condition is odd."
+	}}
+	for body, want := range map[string]expr.Value{
+		`{"name":"yes"}`:   {Answer: expr.True},
+		`{"name":"no"}`:    {Answer: expr.False},
+		`{"name":"other"}`: {Reason: "The condition is odd."},
+	} {
+		if got := eval(t, env, `fits(r.name)`, body, sc); got != want {
+			t.Errorf("%s: %+v", body, got)
+		}
+	}
+	if asked == "" {
+		t.Error("the condition was not asked")
+	}
+	if got := eval(t, env, `fits(r.name)`, `{"name":"yes"}`, nil); got.Answer != expr.Unknown {
+		t.Errorf("nobody can ask, and the answer is %s", got.Answer)
+	}
+	p, err := expr.CompileTest(env, `fits("r.admin")`)
+	if err != nil || !p.Fits || !strings.Contains(strings.Join(p.Fields, " "), "admin") {
+		t.Errorf("a condition may read any field, and the program says %v %v", p.Fields, err)
+	}
+}

@@ -50,6 +50,7 @@ func functions() []cel.EnvOption {
 			over("business_text_text", []*cel.Type{ev, S, S}, I, many(businessDays)), over("business_text_time", []*cel.Type{ev, S, T}, I, many(businessDays)),
 			over("business_time_text", []*cel.Type{ev, T, S}, I, many(businessDays)), over("business_time_time", []*cel.Type{ev, T, T}, I, many(businessDays))),
 
+		cel.Function(fnFits, over("fits", []*cel.Type{ev, S}, B, cel.BinaryBinding(fits))),
 		cel.Function("unknown", over("unknown", []*cel.Type{S}, B, cel.UnaryBinding(func(v ref.Val) ref.Val {
 			return types.WrapErr(&fieldError{string(v.(types.String))})
 		}))),
@@ -360,6 +361,22 @@ func businessDays(args ...ref.Val) ref.Val {
 		}
 	}
 	return sign * n
+}
+
+// fits answers whether the record fits a condition that another record gives as text.
+func fits(ev, condition ref.Val) ref.Val {
+	e := ev.(*evaluation)
+	if e.scope.Fits == nil {
+		return types.WrapErr(&fieldError{"A condition of another record cannot be asked here."})
+	}
+	switch answer, why := e.scope.Fits(string(condition.(types.String))); answer {
+	case True:
+		return types.True
+	case False:
+		return types.False
+	default:
+		return types.WrapErr(&fieldError{why})
+	}
 }
 
 func lower(v ref.Val) ref.Val { return types.String(strings.ToLower(string(v.(types.String)))) }

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"maps"
 	"slices"
 
 	"cel.dev/cel-go/common/ast"
@@ -23,6 +24,7 @@ const (
 	fnFind         = "find@"     // + kind@field: (evaluation, field, value) -> list(kind)
 	fnOne          = "one@"      // + kind@field: (evaluation, field, value) -> kind
 	fnBeside       = "beside@"   // + kind@field: (evaluation, field, value) -> list(kind)
+	fnFits         = "fits@"     // (evaluation, condition) -> bool
 )
 
 // Key is the name by which find, one and beside look a record up by its key, which is no field of its body.
@@ -160,6 +162,12 @@ func (w *rewriter) call(e ast.Expr, c ast.CallExpr) {
 		}
 	case "find", "one", "beside":
 		w.lookup(e, c.FunctionName(), args)
+	case "fits":
+		if s := w.env.types.shape(w.env.opts.Record); s != nil && len(args) == 1 {
+			w.prog.Fields = slices.AppendSeq(w.prog.Fields, maps.Keys(s.fields)) // the condition may ask for any
+			w.prog.Fits = true
+			w.become(e, fnFits, w.evaluation(e), args[0])
+		}
 	}
 }
 

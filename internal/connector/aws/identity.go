@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tickmark/internal/connector"
 	"tickmark/internal/record"
 )
 
@@ -318,5 +319,5 @@ func identityKinds() []record.Kind {
 		objects("PolicyVersionList", field("VersionId", record.Text, ""), field("IsDefaultVersion", record.Bool, ""), field("Document", record.Long, ""), field("CreateDate", record.Time, "")),
 		object("policy", policyFields()...),
 	)
-	return []record.Kind{account, region, summary, user, policy}
+	return []record.Kind{connector.Component(account, "r.Account", "r.Account"), connector.Component(region, `r.account_id + "/" + r.regionName`, "r.regionName"), summary, user, policy}
 }

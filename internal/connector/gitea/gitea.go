@@ -48,7 +48,7 @@ func Connector() connector.Connector {
 
 // Kinds are all kinds of this connector.
 func Kinds() []record.Kind {
-	return []record.Kind{organizationKind(), memberKind(), teamKind(), teamMemberKind(), repositoryKind(), deployKeyKind(), pullKind()}
+	return []record.Kind{connector.Component(organizationKind(), `r.name`, `r.name`), memberKind(), teamKind(), teamMemberKind(), connector.Component(repositoryKind(), `r.full_name`, `r.full_name`), deployKeyKind(), pullKind()}
 }
 
 func service() connector.Service {

@@ -92,7 +92,7 @@ func Connector() connector.Connector {
 
 // Kinds are all kinds of this connector.
 func Kinds() []record.Kind {
-	return []record.Kind{organizationKind(), memberKind(), outsideKind(), teamKind(), teamMemberKind(), repositoryKind(), rulesetKind(), pullKind(), pushKind(),
+	return []record.Kind{connector.Component(organizationKind(), `r.login`, `r.login`), memberKind(), outsideKind(), teamKind(), teamMemberKind(), connector.Component(repositoryKind(), `r.full_name`, `r.full_name`), rulesetKind(), pullKind(), pushKind(),
 		deploymentKind(), environmentKind(), deployKeyKind(), appKind(), webhookKind(), dependabotKind(), codeScanningKind(), secretKind(), auditKind()}
 }
 

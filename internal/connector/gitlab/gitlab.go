@@ -55,7 +55,7 @@ func Connector() connector.Connector {
 
 // Kinds are all kinds of this connector.
 func Kinds() []record.Kind {
-	return []record.Kind{groupKind(), memberKind(), groupTokenKind(), projectKind(), projectTokenKind(), environmentKind(), deploymentKind(), requestKind()}
+	return []record.Kind{connector.Component(groupKind(), `r.full_path`, `r.full_path`), memberKind(), groupTokenKind(), connector.Component(projectKind(), `r.path_with_namespace`, `r.path_with_namespace`), projectTokenKind(), environmentKind(), deploymentKind(), requestKind()}
 }
 
 // commitsOf asks who the authors of a merge request's commits are.

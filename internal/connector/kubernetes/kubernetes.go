@@ -28,7 +28,7 @@ func Connector() connector.Connector {
 		Permissions: permissions(),
 		Grant:       grant(),
 		Tried:       tried,
-		Kinds: []record.Kind{clusterKind(), namespaceKind(), nodeKind(), deploymentKind(), daemonSetKind(), statefulSetKind(), cronJobKind(), podKind(), serviceKind(), policyKind(),
+		Kinds: []record.Kind{connector.Component(clusterKind(), `r.metadata.uid`, `r.metadata.uid`), connector.Component(namespaceKind(), `r.metadata.uid`, `r.metadata.name`), nodeKind(), deploymentKind(), daemonSetKind(), statefulSetKind(), cronJobKind(), podKind(), serviceKind(), policyKind(),
 			roleKind(), clusterRoleKind(), roleBindingKind(), clusterRoleBindingKind(), serviceAccountKind(), secretKind()},
 		Read: service().Read,
 	}

@@ -43,7 +43,7 @@ func Connector() connector.Connector {
 			"    olcAccess: to attrs=userPassword by anonymous auth by * none\n    olcAccess: to dn.subtree=\"dc=example,dc=com\" by dn.exact=\"cn=tickmark,dc=example,dc=com\" read by * break\n\n" +
 			"A size limit for that user makes a large directory unknown: give it `size.prtotal=unlimited`.\n",
 		Tried: "Tested against a real OpenLDAP (slapd 2.5). Active Directory's attributes were tested on entries written by hand after Microsoft's reference; it never ran against a real domain controller.",
-		Kinds: []record.Kind{domainKind(), userKind(), groupKind()},
+		Kinds: []record.Kind{connector.Component(domainKind(), `r.id`, `r.name`), userKind(), groupKind()},
 		Read:  read,
 	}
 }

@@ -34,7 +34,7 @@ func Connector() connector.Connector {
 		Grant:       grant,
 		Tried: "Tested against replies written by hand after Okta's published description (okta-sdk-golang 5.0.2), which judges every request and reply " +
 			"in the tests. It never ran against a real Okta organisation.",
-		Kinds: []record.Kind{orgKind(), userKind(), groupKind(), memberKind(), appKind(), appUserKind(), appGroupKind(), signOnPolicyKind(), passwordPolicyKind(),
+		Kinds: []record.Kind{connector.Component(orgKind(), `r.id`, `r.subdomain`), userKind(), groupKind(), memberKind(), appKind(), appUserKind(), appGroupKind(), signOnPolicyKind(), passwordPolicyKind(),
 			enrollmentPolicyKind(), accessPolicyKind(), apiTokenKind(), logStreamKind(), eventKind()},
 		Read: service().Read,
 	}

@@ -19,7 +19,8 @@ func kinds() []record.Kind {
 		{Name: Extension, Title: "PostgreSQL extension", Group: "PostgreSQL", Label: "name", Collected: true, Help: "An extension in the database of the connection.",
 			Fields: []record.Field{ix(text("name", "")), text("version", ""), text("schema", "")}},
 		{Name: Database, Title: "PostgreSQL database", Group: "PostgreSQL", Label: "name", Collected: true, Help: "A database of the server.",
-			Fields: []record.Field{ix(text("name", "")), text("owner", ""), text("encoding", ""), flag("open", "Connections are allowed."), {Name: "checksum_failures", Type: record.Integer, Help: "Damaged pages found; missing where checksums are off."}}},
+			Fields: []record.Field{ix(text("name", "")), text("owner", ""), text("encoding", ""), flag("open", "Connections are allowed."), {Name: "checksum_failures", Type: record.Integer, Help: "Damaged pages found; missing where checksums are off."}},
+			Views:  []record.View{{Name: "component", Fields: map[string]string{"id": "r.name", "name": "r.name"}}}},
 	}
 }
 

@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"tickmark/internal/access"
 	"tickmark/internal/connector/file"
 	"tickmark/internal/fault"
+	"tickmark/internal/ledger"
+	"tickmark/internal/organisation"
 	"tickmark/internal/programme"
 	"tickmark/internal/record"
 	"tickmark/internal/workspace"
@@ -19,13 +22,14 @@ import (
 type importCommand struct {
 	File   string `arg:"" help:"A CSV, XLSX, JSON or JSON lines file; or, without --kind, what a scanner or another tool wrote."`
 	Kind   string `help:"The kind that its rows are. Without it the file is the result of a tool, known by its content."`
-	Map    string `placeholder:"FILE" help:"With --kind, a mapping from the file's columns to fields; otherwise one from the tool's rules to controls."`
+	Map    string `placeholder:"NAME" help:"With --kind, a mapping from the file's columns to fields: one that the workspace keeps, by its id, or a file; otherwise a file that maps the tool's rules to controls."`
+	All    bool   `help:"With --kind person: the file lists everybody who works here. Who is missing in it is asked about by a task; nobody is ended."`
 	Reason string `help:"Why; it stays on record."`
 
 	Connection string `default:"results" help:"Of a tool's result: which connection it belongs to; it is made when it is not there."`
 	Target     string `help:"Of a tool's result: what was scanned, where the file does not say; a name for the part, where only a part was."`
 	Command    string `help:"Of a tool's result: how the tool was called; it stays on record."`
-	Preview    bool   `help:"Of a tool's result: say what it would change, and change nothing."`
+	Preview    bool   `help:"Say what it would change, and change nothing."`
 }
 
 func (c *importCommand) Run(s *session) error {
@@ -37,15 +41,9 @@ func (c *importCommand) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		var m file.Mapping
-		if c.Map != "" {
-			b, err := readFile(c.Map, 1<<20)
-			if err != nil {
-				return unreadable(c.Map, err)
-			}
-			if m, err = file.ReadMapping(c.Map, b); err != nil {
-				return err
-			}
+		m, err := c.mapping(s, w)
+		if err != nil {
+			return err
 		}
 		f, err := os.Open(c.File)
 		if err != nil {
@@ -60,35 +58,94 @@ func (c *importCommand) Run(s *session) error {
 		if reason == "" {
 			reason = "imported from " + filepath.Base(c.File)
 		}
-		changes := make([]record.Change, len(rows))
-		for i, r := range rows {
-			changes[i] = record.Change{Kind: c.Kind, Key: r.Key, Body: r.Body, Reason: reason, Origin: record.Uploaded}
+		now := w.Log.Clock()
+		if v, err := w.Book.Get(s, "organisation", organisation.Key, 0); err == nil {
+			now = now.In(organisation.Zone(v.Body))
 		}
-		head, err := w.Log.Head(s, w.DB)
+		today := now.Format(time.DateOnly)
+		changes, fresh, err := file.Changes(s, w.Book, k, rows, today, reason)
 		if err != nil {
 			return err
 		}
-		out, err := w.Book.Put(s, me, changes...)
-		if refused := (*record.Refused)(nil); errors.As(err, &refused) {
+		var gone []record.Version
+		if c.All {
+			if gone, err = file.Missing(s, w.Book, k, rows, today); err != nil {
+				return err
+			}
+			questions, err := file.Ask(s, w.Book, gone, reason, now)
+			if err != nil {
+				return err
+			}
+			changes = append(changes, questions...)
+		}
+		changed, asked := 0, len(changes)-len(rows)
+		err = w.Log.Write(s, func(tx *ledger.Tx) error {
+			out, err := w.Book.PutIn(s, tx, me, changes...)
+			if err != nil {
+				return err
+			}
+			for _, v := range out[:len(rows)] {
+				if !v.From.Time().Before(tx.Now.Time()) {
+					changed++
+				}
+			}
+			if c.Preview {
+				return errPreviewed
+			}
+			return nil
+		})
+		if refused := (*record.Refused)(nil); errors.As(err, &refused) && refused.Change < len(rows) {
 			at := fault.New(refused.Fault.Kind, "Nothing of %s was taken:\n  line %d: %s", c.File, rows[refused.Change].Line, refused.Fault.Message)
 			at.Next, at.Err = refused.Fault.Next, err
 			return at
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errPreviewed) {
 			return err
 		}
-		changed := 0
-		for _, v := range out {
-			if v.Entry >= head.Size {
-				changed++
-			}
-		}
 		if s.flags.JSON {
-			return s.writeJSON(map[string]int{"rows": len(rows), "changed": changed})
+			missing := []string{}
+			for _, v := range gone {
+				missing = append(missing, v.Key)
+			}
+			return s.writeJSON(map[string]any{"rows": len(rows), "new": fresh, "changed": changed, "missing": missing, "asked": asked, "preview": c.Preview})
+		}
+		for _, v := range gone {
+			s.say("Not in the file, and not ended: %s (%s).", v.Label, v.Key)
+		}
+		if asked > 0 {
+			s.say("New tasks that ask what became of them: %d.", asked)
 		}
 		s.say("%d rows read, %d records new or changed.", len(rows), changed)
+		if c.Preview {
+			s.say("Nothing was changed.")
+		}
 		return nil
 	})
+}
+
+var errPreviewed = errors.New("only previewed")
+
+// mapping is the one that the workspace keeps under the name, else a file.
+func (c *importCommand) mapping(s *session, w *workspace.Workspace) (file.Mapping, error) {
+	if c.Map == "" {
+		return file.Mapping{}, nil
+	}
+	v, err := w.Book.Get(s, "import_mapping", c.Map, 0)
+	if err == nil {
+		of, m, err := file.ReadKept(v)
+		if err == nil && of != c.Kind {
+			err = fault.New(fault.Invalid, "The mapping %s is for %s.", c.Map, of).WithNext("Name another, or another kind.")
+		}
+		return m, err
+	}
+	if !fault.Is(err, fault.NotFound) {
+		return file.Mapping{}, err
+	}
+	b, err := readFile(c.Map, 1<<20)
+	if err != nil {
+		return file.Mapping{}, unreadable(c.Map, err)
+	}
+	return file.ReadMapping(c.Map, b)
 }
 
 type exportCommand struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger"
@@ -72,6 +73,12 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 			}
 		}
 		slices.Sort(gone[scope])
+		if lasting, err := r.lasting(tx, k, scope, gone[scope]); err != nil {
+			return err
+		} else if lasting {
+			delete(k.complete, scope)
+			continue
+		}
 		c := r.collection()
 		c.Reason = "no longer at the source"
 		if err := r.c.Book.Vanish(r.ctx, tx, c, k.tally.Kind, gone[scope]); err != nil {
@@ -123,6 +130,26 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 		k.tally.Population = k.census.digest()
 	}
 	return nil
+}
+
+// lasting reports whether records that are no longer listed stay until somebody confirms that they are to end: of a person who
+// vanished from a list nobody knows whether they left, and a leaver whose record is gone is one whose accounts nobody looks for.
+func (r *run) lasting(tx *ledger.Tx, k *reading, scope string, gone []string) (bool, error) {
+	kind, err := r.c.Book.Kinds.Named(k.tally.Kind)
+	if err != nil || !kind.Lasting || len(gone) == 0 {
+		return false, err
+	}
+	n, err := tx.Exec(r.ctx, "DELETE FROM confirmation WHERE connection = $1 AND kind = $2 AND scope = $3", r.conn.Name, k.tally.Kind, scope)
+	if err != nil || n > 0 {
+		return false, err
+	}
+	named, more := gone, ""
+	if len(gone) > 10 {
+		named, more = gone[:10], fmt.Sprintf(" and %d more", len(gone)-10)
+	}
+	r.gap(Missing{Kind: k.tally.Kind, Scope: scope, Confirm: true, Reason: fmt.Sprintf("No longer listed, and not ended: %s%s. Put who left back with the last working day, or confirm that the records are to end.",
+		strings.Join(named, ", "), more)})
+	return true, nil
 }
 
 // settleOrphans closes what stands in scopes whose parent is gone: nothing would ever ask for them again.

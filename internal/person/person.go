@@ -37,7 +37,7 @@ func Kind() record.Kind {
 			{Name: "screened", Title: "Screening cleared", Type: record.Date, Hidden: true},
 			{Name: "terms_signed", Title: "Terms signed", Type: record.Date, Hidden: true, Help: "When confidentiality terms were signed."},
 		},
-		Guard: written,
+		Guard: written, Lasting: true,
 	}
 }
 

@@ -93,6 +93,7 @@ type Kind struct {
 	Follows func(look Look, key string, before, after map[string]any) ([]Change, error)
 
 	Collected bool // read from a source: no form, no import under this name, unknown fields are kept
+	Lasting   bool // a source that no longer lists a record of it does not end it: people say what became of it
 	System    bool // written only by Tickmark itself (run, connection): shown, exported, never imported
 }
 

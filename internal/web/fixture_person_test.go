@@ -48,10 +48,10 @@ func personFixtures() []fixture {
 				Filter: part.Filter{Action: "/people/unresolved", Hint: "Filter by account or source", Found: "3 of 9"}}, "")
 		}},
 		{path: "/import/person", page: func() templ.Component {
-			return importPage(framed("Import people", "/people", crumb, part.Crumb{Text: "Import"}), Import{Kind: "person", Title: "Person", Plural: "People", Fields: []part.Link{{Text: "id", Note: "Needed. Stable and never given to somebody else."}, {Text: "name", Note: "Needed."}, {Text: "start"}}})
+			return importPage(framed("Import people", "/people", crumb, part.Crumb{Text: "Import"}), Import{Kind: "person", Title: "Person", Plural: "People", Fields: []part.Link{{Text: "id", Note: "Needed. Stable and never given to somebody else."}, {Text: "name", Note: "Needed."}, {Text: "start"}}, People: true, Kept: []part.Option{{Value: "hr", Text: "Personnel"}}})
 		}},
 		{path: "/import/person/look", page: func() templ.Component {
-			return importPage(framed("Import people", "/people", crumb, part.Crumb{Text: "Import"}), Import{Kind: "person", Title: "Person", Plural: "People", File: "people.csv", Staged: "x", Read: 212, New: 12, Changed: 3, Same: 197, Ready: true,
+			return importPage(framed("Import people", "/people", crumb, part.Crumb{Text: "Import"}), Import{Kind: "person", Title: "Person", Plural: "People", File: "people.csv", Staged: "x", Read: 212, New: 12, Changed: 3, Same: 197, Ready: true, Everybody: true, People: true, Gone: []part.Link{{Text: "Bo", Note: "bo"}}, Asked: 1,
 				Columns: []ImportColumn{{"Staff number", "id"}, {"Name", "name"}, {"Salary", ""}}, Choices: []part.Option{{Value: "id", Text: "Id"}, {Value: "name", Text: "Name"}}, Heads: []string{"Id", "Name", "Email"}, Rows: [][]string{{"1", "Ada", "ada@example.org"}, {"2", "Bo", ""}}})
 		}},
 		{path: "/import/person/wrong", page: func() templ.Component {

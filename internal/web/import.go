@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +21,6 @@ import (
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger"
 	"tickmark/internal/record"
-	"tickmark/internal/store"
 	"tickmark/internal/web/part"
 )
 
@@ -41,6 +39,13 @@ type Import struct {
 	Heads                     []string
 	Rows                      [][]string
 	Ready                     bool // it can be taken
+
+	Mapping   string        // the kept mapping by which it is read; empty: by the columns as chosen
+	Kept      []part.Option // mappings for the kind
+	Everybody bool          // the file lists everybody who works here
+	People    bool          // the kind is of people, so that it may
+	Gone      []part.Link   // who works here as far as is known, and is not in it
+	Asked     int           // how many of them were not asked about yet
 }
 
 // ImportColumn is a column of the file and the field it is taken for.
@@ -99,8 +104,8 @@ func (s *site) stagedAs(ctx context.Context, id string) (staged, error) {
 	return f, nil
 }
 
-func (s *site) importOf(k *record.Kind) Import {
-	v := Import{Kind: k.Name, Title: k.Title, Plural: cmp.Or(k.Plural, k.Title), Help: k.Help}
+func (s *site) importOf(ctx context.Context, k *record.Kind) (Import, error) {
+	v := Import{People: k.Name == "person", Kind: k.Name, Title: k.Title, Plural: cmp.Or(k.Plural, k.Title), Help: k.Help}
 	for _, f := range k.Fields {
 		if f.Fixed || f.Secret {
 			continue
@@ -115,7 +120,17 @@ func (s *site) importOf(k *record.Kind) Import {
 	if k.Key == "" || strings.HasPrefix(k.Key, `"`) {
 		v.Choices = append(v.Choices, part.Option{Value: "key", Text: "Id of the record"})
 	}
-	return v
+	mappings, err := s.Book.Kinds.Named("import_mapping")
+	if err != nil || session(ctx).May(ctx, access.Read, mappings) != nil {
+		return v, err
+	}
+	err = s.Book.EachAt(ctx, s.Book.DB, mappings.Name, 0, func(m record.Version) error {
+		if of, _, err := file.ReadKept(m); err == nil && of == k.Name && !m.Erased {
+			v.Kept = append(v.Kept, part.Option{Value: m.Key, Text: cmp.Or(m.Label, m.Key)})
+		}
+		return nil
+	})
+	return v, err
 }
 
 func (s *site) showImport(w http.ResponseWriter, r *http.Request, status int, v Import) error {
@@ -176,7 +191,11 @@ func (s *site) importBegin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.showImport(w, r, http.StatusOK, s.importOf(k))
+	v, err := s.importOf(r.Context(), k)
+	if err != nil {
+		return err
+	}
+	return s.showImport(w, r, http.StatusOK, v)
 }
 
 // importLook takes the file, or the file that waits with another mapping, and shows what importing it would do. Nothing is
@@ -189,8 +208,12 @@ func (s *site) importLook(w http.ResponseWriter, r *http.Request) error {
 	if err := submitted(w, r); err != nil {
 		return err
 	}
-	v := s.importOf(k)
+	v, err := s.importOf(r.Context(), k)
+	if err != nil {
+		return err
+	}
 	v.Reason = strings.TrimSpace(r.Form.Get("_reason"))
+	v.Mapping, v.Everybody = r.Form.Get("mapping"), v.People && r.Form.Get("everybody") != ""
 	var f staged
 	if v.Staged = r.Form.Get("staged"); v.Staged != "" {
 		if f, err = s.stagedAs(r.Context(), v.Staged); err != nil {
@@ -231,6 +254,17 @@ func (s *site) importLook(w http.ResponseWriter, r *http.Request) error {
 
 // mapped reads which column is which field from the form; at first sight, by their names.
 func (s *site) mapped(k *record.Kind, f staged, r *http.Request, v *Import) (file.Mapping, error) {
+	if v.Mapping != "" {
+		kept, err := s.Book.Get(r.Context(), "import_mapping", v.Mapping, 0)
+		if err != nil {
+			return file.Mapping{}, err
+		}
+		of, m, err := file.ReadKept(kept)
+		if err == nil && of != k.Name {
+			err = fault.New(fault.Invalid, "The mapping %s is for %s.", v.Mapping, of).WithNext("Choose another.")
+		}
+		return m, err
+	}
 	columns, err := file.Columns(k, f.name, bytes.NewReader(f.bytes))
 	if err != nil || len(columns) == 0 {
 		return file.Mapping{}, err
@@ -286,7 +320,7 @@ func (s *site) tryImport(ctx context.Context, k *record.Kind, f staged, m file.M
 	}
 	v.Read = len(rows)
 	preview(k, rows, v)
-	changes, fresh, err := s.changesOf(ctx, k, rows, m, "looked at")
+	changes, fresh, err := s.rowsOf(ctx, k, rows, v, "looked at")
 	if err != nil {
 		return err
 	}
@@ -296,7 +330,7 @@ func (s *site) tryImport(ctx context.Context, k *record.Kind, f staged, m file.M
 		if err != nil {
 			return err
 		}
-		for _, x := range out {
+		for _, x := range out[:len(rows)] {
 			if x.From.Time().Before(tx.Now.Time()) {
 				v.Same++
 			} else {
@@ -320,52 +354,24 @@ func (s *site) tryImport(ctx context.Context, k *record.Kind, f staged, m file.M
 	return nil
 }
 
-// changesOf puts each row over the record there is: a field that the file has no column for stays as it stands, and one whose
-// cell is empty is taken out. fresh is how many records are new.
-func (s *site) changesOf(ctx context.Context, k *record.Kind, rows []file.Row, m file.Mapping, reason string) (out []record.Change, fresh int, err error) {
-	for _, r := range rows {
-		c := record.Change{Kind: k.Name, Key: r.Key, Body: r.Body, Reason: reason, Origin: record.Uploaded}
-		now, err := record.Version{}, error(fault.New(fault.NotFound, "It has no key."))
-		if r.Key != "" {
-			now, err = s.Book.GetFrom(ctx, k.Name, r.Key, record.Program, 0, record.Company)
-		}
-		switch {
-		case fault.Is(err, fault.NotFound):
-			fresh++
-			none := store.Moment(0)
-			c.If = &none
-		case err != nil:
-			return nil, 0, err
-		default:
-			from := now.From
-			c.If = &from
-			if c.Body, err = over(now.Body, r.Body, m); err != nil {
-				return nil, 0, err
-			}
-		}
-		out = append(out, c)
+// rowsOf are the changes that the rows make and, where the file lists everybody, the questions about whom it no longer names.
+func (s *site) rowsOf(ctx context.Context, k *record.Kind, rows []file.Row, v *Import, reason string) (changes []record.Change, fresh int, err error) {
+	now := s.Book.Log.Clock().In(part.Of(ctx).Zone)
+	today := now.Format(time.DateOnly)
+	if changes, fresh, err = file.Changes(ctx, s.Book, k, rows, today, reason); err != nil || !v.Everybody {
+		return changes, fresh, err
 	}
-	return out, fresh, nil
-}
-
-func over(now, row json.RawMessage, m file.Mapping) (json.RawMessage, error) {
-	var body, said map[string]json.RawMessage
-	if err := json.Unmarshal(now, &body); err != nil {
-		return nil, err
+	gone, err := file.Missing(ctx, s.Book, k, rows, today)
+	if err != nil {
+		return nil, 0, err
 	}
-	if err := json.Unmarshal(row, &said); err != nil {
-		return nil, err
+	v.Gone = nil
+	for _, g := range gone {
+		v.Gone = append(v.Gone, part.Link{Text: cmp.Or(g.Label, g.Key), Note: g.Key})
 	}
-	for field := range m.Fields {
-		top, _, dotted := strings.Cut(field, ".")
-		if _, ok := said[top]; !ok && !dotted {
-			delete(body, top)
-		}
-	}
-	for name, v := range said {
-		body[name] = v
-	}
-	return json.Marshal(body)
+	questions, err := file.Ask(ctx, s.Book, gone, reason, now)
+	v.Asked = len(questions)
+	return append(changes, questions...), fresh, err
 }
 
 // preview fills in the first rows as they would be kept.
@@ -406,7 +412,7 @@ func (s *site) importTake(w http.ResponseWriter, r *http.Request, k *record.Kind
 	}
 	sum := hashOf(f.bytes)
 	reason := cmp.Or(v.Reason, fmt.Sprintf("Imported from %s, SHA-256 %x", f.name, sum))
-	changes, _, err := s.changesOf(r.Context(), k, rows, m, reason)
+	changes, _, err := s.rowsOf(r.Context(), k, rows, &v, reason)
 	if err != nil {
 		return err
 	}

@@ -87,6 +87,32 @@ func TestAFileOfPeopleIsLookedAtThenTakenWholeOrNotAtAll(t *testing.T) {
 	if status, _ = w.post(t, "/import/person", take); status != http.StatusNotFound {
 		t.Errorf("the same file can be taken again: %d", status)
 	}
+
+	// A kept mapping reads a list of everybody; who is missing in it is asked about and not ended.
+	w.put(t, "import_mapping", "hr", map[string]any{"id": "hr", "name": "Personnel", "kind": "person", "text": "fields: {id: Number, name: Who, email: Mail}\nignore: ['*']\nleft: {column: Status, values: [Gone], here: [Here], day: import}\n"})
+	if _, page = w.get(t, "/import/person"); !strings.Contains(page, `value="hr"`) {
+		t.Errorf("the kept mapping cannot be chosen: %s", plainText(page))
+	}
+	_, page = w.upload(t, "/import/person", "hr.csv", "Number;Who;Mail;Status\nada;Ada L;ada@example.org;Gone\n")
+	again = filled(t, page, "/import/person")
+	again.Set("mapping", "hr")
+	again.Set("everybody", "yes")
+	again.Set("do", "look")
+	status, page = w.post(t, "/import/person", again)
+	if said := plainText(page); status != 200 || !strings.Contains(said, "0 would be new, 1 changed") || !strings.Contains(said, "1 person not in the file") || !strings.Contains(said, "Bob") {
+		t.Fatalf("looking by the mapping answers %d: %s", status, said)
+	}
+	take = filled(t, page, "/import/person")
+	take.Set("do", "import")
+	if status, page = w.post(t, "/import/person", take); status != 200 || people() != 2 {
+		t.Fatalf("taking by the mapping answers %d and leaves %d people: %s", status, people(), plainText(page))
+	}
+	if v, err = w.Book.Get(t.Context(), "person", "ada", 0); err != nil || !strings.Contains(string(v.Body), `"end":"`) || !strings.Contains(string(v.Body), "adm-ada") {
+		t.Errorf("ada is %s (%v)", v.Body, err)
+	}
+	if _, page = w.get(t, "/records/task"); !strings.Contains(plainText(page), "Does Bob (bob) still work here?") {
+		t.Errorf("nobody is asked about Bob: %s", plainText(page))
+	}
 }
 
 func TestAccountsOfNobodyAreLinkedToWhomTheyBelong(t *testing.T) {

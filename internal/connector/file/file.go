@@ -47,6 +47,10 @@ type Row struct {
 	Line int             // where it began: the line, or the row of a sheet
 	Key  string          // empty when neither a column key nor the kind's key field gives it
 	Body json.RawMessage // an object of the kind's fields, names sorted
+
+	Speaks []string // the fields that the file has a place for, empty in this row or not
+	Left   bool     // the map's left says that this person has left,
+	Here   bool     // or that they work here
 }
 
 // Problem is one thing wrong in a file.

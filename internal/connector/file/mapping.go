@@ -30,12 +30,18 @@ import (
 //	  start: {column: Hired, format: DD.MM.YYYY}
 //	  title: {value: Engineer} # the same for every row
 //	ignore: [Salary]           # columns not to be taken; "*" for all that name no field
+//	left:                      # of people: a column that says who has left
+//	  column: Status
+//	  values: [Terminated]
+//	  here: [Active, On leave] # any other value refuses the file
+//	  day: import              # who left without a last working day left, as far as is known, today
 type Mapping struct {
 	Sheet     string            `yaml:"sheet"`
 	Delimiter string            `yaml:"delimiter"`
 	Zone      string            `yaml:"zone"`
 	Fields    map[string]Source `yaml:"fields"`
 	Ignore    []string          `yaml:"ignore"`
+	Left      *Left             `yaml:"left"`
 
 	location *time.Location
 }
@@ -48,6 +54,32 @@ type Source struct {
 	Values   map[string]string `yaml:"values"`
 	Format   string            `yaml:"format"`
 	Default  string            `yaml:"default"`
+}
+
+// Left says by which column a list of people tells who has left. What it calls neither left nor here is refused: a leaver that is
+// taken for somebody who works here keeps their access.
+type Left struct {
+	Column string   `yaml:"column"`
+	Values []string `yaml:"values"`
+	Here   []string `yaml:"here"`
+	Day    string   `yaml:"day"`
+}
+
+// lastDay is the field of a person that says that they have left.
+const lastDay = "end"
+
+// says answers whether a cell says that somebody has left.
+func (l Left) says(cell any) (bool, error) {
+	s, _ := cell.(string)
+	s = strings.TrimSpace(s)
+	is := func(v string) bool { return strings.EqualFold(strings.TrimSpace(v), s) }
+	switch {
+	case s != "" && slices.ContainsFunc(l.Values, is):
+		return true, nil
+	case s != "" && slices.ContainsFunc(l.Here, is):
+		return false, nil
+	}
+	return false, fmt.Errorf("%s is neither among the values that say that somebody has left nor among those that say that they are here", quote(s))
 }
 
 // UnmarshalYAML takes a bare text as a column, or as a template when it holds {column}.
@@ -84,7 +116,13 @@ func ReadMapping(name string, data []byte) (Mapping, error) {
 	d.KnownFields(true)
 	if err := d.Decode(&m); err != nil && !errors.Is(err, io.EOF) {
 		return m, fault.New(fault.Invalid, "The map file %s cannot be read: %s.", name, strings.TrimPrefix(err.Error(), "yaml: ")).
-			WithNext("It has sheet, delimiter, zone, fields and ignore.")
+			WithNext("It has sheet, delimiter, zone, fields, ignore and left.")
+	}
+	if l := m.Left; l != nil {
+		if l.Column == "" || len(l.Values) == 0 || len(l.Here) == 0 || l.Day != "" && l.Day != "import" {
+			return m, fault.New(fault.Invalid, "The map file %s says left without column, values and here, or with a day other than import.", name).
+				WithNext("Name the column, its values for who has left, and its values for who is here.")
+		}
 	}
 	for field, s := range m.Fields {
 		given := 0
@@ -147,6 +185,8 @@ func layoutOf(format string) (string, error) {
 type plan struct {
 	fields  []planned
 	columns []string // by position
+	left    int      // the column that says who has left; -1 for none
+	speaks  []string
 }
 
 type planned struct {
@@ -159,7 +199,7 @@ type planned struct {
 
 // plan settles the columns of a table, and names those that are not known, doubled or refused inward.
 func (c *reader) plan(headers []string) *plan {
-	p := &plan{columns: headers}
+	p := &plan{columns: headers, left: -1}
 	position := map[string]int{}
 	for i, h := range headers {
 		if h = strings.TrimSpace(h); h == "" {
@@ -178,6 +218,16 @@ func (c *reader) plan(headers []string) *plan {
 		return i, i >= 0
 	}
 	used := map[int]bool{}
+	if l := c.mapping.Left; l != nil {
+		i, ok := find(l.Column)
+		if c.kind.Name != personKind {
+			c.problem(0, "", "the map says who has left, and %s are no people", c.kind.Name)
+		} else if !ok {
+			c.problem(1, l.Column, "the map tells by this column who has left, and the file does not have it%s", hint(near(l.Column, headers)))
+		} else {
+			p.left, used[i] = i, true
+		}
+	}
 	for _, field := range sorted(c.mapping.Fields) {
 		s := c.mapping.Fields[field]
 		f := planned{path: c.pathOf(field), source: s, at: -1, mapped: true}
@@ -227,6 +277,11 @@ func (c *reader) plan(headers []string) *plan {
 		f := planned{path: path, at: i}
 		c.inward(f, h)
 		p.fields = append(p.fields, f)
+	}
+	for _, f := range p.fields {
+		if len(f.path) == 1 && f.path[0] != keyColumn(c.kind) {
+			p.speaks = append(p.speaks, f.path[0])
+		}
 	}
 	return p
 }

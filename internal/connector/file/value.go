@@ -43,6 +43,20 @@ func (c *reader) row(p *plan, line int, cells []any, typed bool) {
 			c.problem(line, column, "%s", err)
 		}
 	}
+	left := false
+	if p.left >= 0 {
+		var cell any
+		if p.left < len(cells) {
+			cell = cells[p.left]
+		}
+		var err error
+		if left, err = c.mapping.Left.says(cell); err != nil {
+			c.problem(line, strings.TrimSpace(p.columns[p.left]), "%s", err)
+		}
+		if left && body[lastDay] == nil && c.mapping.Left.Day == "" {
+			c.problem(line, c.columnOf(lastDay), "who has left needs a last working day; without one in the file, day: import in the map's left takes the day of the import")
+		}
+	}
 	if len(c.problems) == before {
 		c.required(line, body)
 	}
@@ -50,6 +64,9 @@ func (c *reader) row(p *plan, line int, cells []any, typed bool) {
 		keyName = keyColumn(c.kind)
 	}
 	c.add(line, key, body, keyName)
+	if n := len(c.rows); n > 0 && c.rows[n-1].Line == line {
+		c.rows[n-1].Speaks, c.rows[n-1].Left, c.rows[n-1].Here = p.speaks, left, p.left >= 0 && !left
+	}
 }
 
 // source is the value of a field before it is understood, and the column to name when it is not.

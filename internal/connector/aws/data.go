@@ -149,7 +149,8 @@ func dataKinds() []record.Kind {
 	)
 	database.Views = []record.View{{Name: "data_store", Fields: map[string]string{
 		"id": `r.DBInstanceArn`, "name": `r.DBInstanceIdentifier`, "type": `r.Engine`, "encrypted": `r.StorageEncrypted`, "public": `r.PubliclyAccessible`,
-		"backup_enabled": `r.BackupRetentionPeriod > 0`, "backup_days": `r.BackupRetentionPeriod`, "deletion_protected": `r.DeletionProtection`}}}
+		"backup_enabled": `r.BackupRetentionPeriod > 0`, "backup_days": `r.BackupRetentionPeriod`, "deletion_protected": `r.DeletionProtection`,
+		"recovery_point": `string(has(r.LatestRestorableTime) ? r.LatestRestorableTime : r.cluster.LatestRestorableTime)`}}}
 	key := kind("aws_kms_key", "Encryption key", "Encryption keys", "A key that KMS keeps.", "KeyId",
 		shown("KeyId", "Key"), hidden("Arn", record.Text), field("Description", record.Text, ""), shown("KeyState", "State"), shown("KeyManager", "Managed by"), field("KeySpec", record.Text, "Sort"), field("KeyUsage", record.Text, "Use"),
 		hidden("Origin", record.Text), hidden("Enabled", record.Bool), field("DeletionDate", record.Time, "Deleted on"), hidden("CreationDate", record.Time), hidden("MultiRegion", record.Bool),
@@ -162,6 +163,7 @@ func dataKinds() []record.Kind {
 			field("RecoveryPeriodInDays", record.Integer, ""), volatile("EarliestRestorableDateTime", record.Time), volatile("LatestRestorableDateTime", record.Time))))
 	table.Views = []record.View{{Name: "data_store", Fields: map[string]string{
 		"id": `r.TableArn`, "name": `r.TableName`, "type": `"dynamodb table"`, "encrypted": `true`, "public": `false`,
+		"recovery_point":     `string(r.continuous_backups.PointInTimeRecoveryDescription.LatestRestorableDateTime)`,
 		"backup_enabled":     `r.continuous_backups.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus == "ENABLED"`,
 		"deletion_protected": `r.DeletionProtectionEnabled`}}}
 	delete(table.Views[0].Fields, "public") // a table may have a policy, which is not read

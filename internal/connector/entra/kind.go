@@ -142,7 +142,7 @@ func deviceKind() record.Kind {
 	k.Views = []record.View{{Name: "device", Fields: map[string]string{
 		"id": `r.id`, "name": `r.deviceName`, "os": `r.operatingSystem == "macOS" ? "darwin" : r.operatingSystem.lowerAscii()`, "os_version": `r.osVersion`, "encrypted": `r.isEncrypted`,
 		"managed": `true`, "compliant": `[r.complianceState].filter(s, s != "unknown")[0] == "compliant"`,
-		"owner_email": `has(r.emailAddress) && r.emailAddress != null && r.emailAddress != "" ? r.emailAddress : r.userPrincipalName`, "last_seen": `string(r.lastSyncDateTime)`,
+		"owner_email": `(has(r.emailAddress) && r.emailAddress != null && r.emailAddress != "" ? r.emailAddress : r.userPrincipalName).lowerAscii()`, "last_seen": `string(r.lastSyncDateTime)`,
 	}}}
 	return k
 }

@@ -99,7 +99,7 @@ func mobileKind() record.Kind {
 	k.Views = []record.View{{Name: "device", Fields: map[string]string{
 		"id": `r.resourceId`, "name": `r.model`, "os": `r.type.lowerAscii().startsWith("ios") ? "ios" : r.type == "ANDROID" ? "android" : r.type.lowerAscii()`, "os_version": `r.os`,
 		"encrypted": `r.encryptionStatus.startsWith("Encrypted")`, "screen_lock": `r.devicePasswordStatus == "On"`, "managed": `r.status == "APPROVED"`,
-		"owner_email": `r.email[0]`, "last_seen": `string(r.lastSync)`,
+		"owner_email": `r.email[0].lowerAscii()`, "last_seen": `string(r.lastSync)`,
 	}}}
 	return k
 }
@@ -110,7 +110,7 @@ func chromeKind() record.Kind {
 		text("osVersion", "Version"), text("bootMode", "Boot"), personal(text("annotatedUser", "User")), text("orgUnitPath", "Unit"), volatile(moment("lastSync", "Last seen")),
 		moment("supportEndDate", "Supported until"), personal(hidden(text("macAddress", "Network address"))))
 	k.Views = []record.View{{Name: "device", Where: `r.status != "DEPROVISIONED"`, Fields: map[string]string{
-		"id": `r.deviceId`, "name": `r.serialNumber`, "os": `"chromeos"`, "os_version": `r.osVersion`, "managed": `r.status == "ACTIVE"`, "owner_email": `r.annotatedUser`, "last_seen": `string(r.lastSync)`,
+		"id": `r.deviceId`, "name": `r.serialNumber`, "os": `"chromeos"`, "os_version": `r.osVersion`, "managed": `r.status == "ACTIVE"`, "owner_email": `r.annotatedUser.lowerAscii()`, "last_seen": `string(r.lastSync)`,
 	}}}
 	return k
 }

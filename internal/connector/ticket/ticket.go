@@ -57,9 +57,12 @@ func Settings() []connector.Setting {
 		list("closed", "Closed", "Done, Closed, Resolved, Completed, Fixed", "Statuses that say the work is done, beside the one the tracker closes an issue with."),
 		list("reviewed", "Reviewed", "Reviewed", "Statuses that say what was done was reviewed afterwards."),
 		{Name: "fields", Title: "Fields", Lines: true, Help: "What the tracker's own fields mean, one a line: risk = customfield_10050. Known to the checks: system, role, reason, beneficiary, risk, " +
-			"tests, rollback, deployed, severity, scope, timeline, containment, restoration, cause, due. What is not named here is unknown."},
+			"tests, rollback, deployed, severity, scope, timeline, containment, restoration, cause, due, alert (the id of the alert that it is about), classification. What is not named here is unknown."},
 	}
 }
+
+// told are the fields whose values the checks compare with what other sources say.
+var told = []string{"system", "role", "alert"}
 
 // types are the sorts of tickets by the setting that names them.
 var types = [][2]string{{"requests", "access_request"}, {"changes", "change"}, {"incidents", "incident"}, {"vulnerabilities", "vulnerability"}, {"actions", "action"}}
@@ -135,6 +138,8 @@ func Parts(v connector.Values, is Issue, person func(json.RawMessage) *Person) [
 				t["severity"] = strings.ToLower(s)
 			} else if _, err := time.Parse(time.DateOnly, s); err == nil && name == "due" {
 				t["due"] = s
+			} else if s != "" && slices.Contains(told, name) {
+				t[name] = s
 			}
 		}
 		if name == "beneficiary" {
@@ -283,7 +288,7 @@ func Members() []record.Field {
 		personal("assignee", "With"), personal("assignee_email", "With (address)"), personal("beneficiary", "For"), personal("beneficiary_email", "For (address)"),
 		personal("approver", "Approved by"), personal("approver_email", "Approved by (address)"), f("approved_at", "Approved", record.Time), f("changed_after", "Changed after the approval", record.Bool),
 		personal("reviewer", "Reviewed by"), personal("reviewer_email", "Reviewed by (address)"), f("reviewed_at", "Reviewed", record.Time),
-		list("filled", "Filled in"), list("empty", "Left empty")}
+		f("system", "System", record.Text), f("role", "Role", record.Text), f("alert", "Alert", record.Text), list("filled", "Filled in"), list("empty", "Left empty")}
 	t.Help = "What the settings of the connection and the tracker's history make of it."
 	return []record.Field{f("opened", "Opened", record.Time), t}
 }

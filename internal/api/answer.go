@@ -10,8 +10,8 @@ import (
 	"tickmark/internal/store"
 )
 
-// Answer is an answer of a source that a record was made of.
-type Answer struct {
+// SourceAnswer is an answer of a source that a record was made of.
+type SourceAnswer struct {
 	Run     int64        `json:"run"`
 	N       int64        `json:"n" doc:"Its number among the questions of the run."`
 	Request string       `json:"request"`
@@ -30,9 +30,9 @@ func (c *call) unedited(k *record.Kind) (any, error) {
 		return nil, err
 	}
 	list, err := c.s.Book.SourcesOf(c.r.Context(), c.s.Book.DB, v.ID)
-	out := make([]Answer, len(list))
+	out := make([]SourceAnswer, len(list))
 	for i, s := range list {
-		out[i] = Answer{s.Run, s.N, s.Request, s.Status, s.At, s.Bytes, hex.EncodeToString(s.SHA256), hex.EncodeToString(s.Kept), s.Edited, s.Gone}
+		out[i] = SourceAnswer{s.Run, s.N, s.Request, s.Status, s.At, s.Bytes, hex.EncodeToString(s.SHA256), hex.EncodeToString(s.Kept), s.Edited, s.Gone}
 	}
 	return out, err
 }

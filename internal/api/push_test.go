@@ -33,7 +33,7 @@ func TestRecordsAreSentWithATokenOfTheirConnectionAndWithNoOther(t *testing.T) {
 		if a := f.want(200, f.as(f.token, "GET", "/api/v1/records/ci_deployment/d1", "")); !strings.Contains(string(a.body), `"forwarded"`) {
 			f.Errorf("%s", a.body)
 		}
-		var answers []api.Answer
+		var answers []api.SourceAnswer
 		at := "/api/v1/records/ci_deployment/d1/answers"
 		f.want(200, f.as(f.token, "GET", at, "")).into(f, &answers)
 		if len(answers) != 1 || answers[0].Gone != "" || !strings.Contains(answers[0].Request, "batch 1") {

@@ -113,7 +113,7 @@ func (s *server) recordRoutes(k *record.Kind) []route {
 	if k.Collected {
 		routes = append(routes,
 			route{method: "GET", path: base + "/{key}/answers", id: "answers-" + k.Name, tag: k.Name, summary: "The answers of the source that it was made of",
-				query: []param{asOf(), source}, answer: listOf(s.schemaOf(Answer{})), serve: func(c *call) (any, error) { return c.unedited(k) }},
+				query: []param{asOf(), source}, answer: listOf(s.schemaOf(SourceAnswer{})), serve: func(c *call) (any, error) { return c.unedited(k) }},
 			route{method: "GET", path: base + "/{key}/answers/{n}", id: "answer-" + k.Name, tag: k.Name, summary: "The bytes of one of them, unedited but for secrets, once their hash was compared",
 				query: []param{asOf(), source}, media: []string{"application/octet-stream"}, serve: func(c *call) (any, error) { return c.uneditedBytes(k) }})
 	}

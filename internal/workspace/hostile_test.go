@@ -193,7 +193,7 @@ func TestHostileServices(t *testing.T) {
 					t.Errorf("with secrets %s the run is complete", e.name)
 				}
 				keep("secrets "+e.name, false)
-				trial, err := w.Collect.Try(t.Context(), record.Job("person:ada"), name, nil)
+				trial, err := w.Collect.Try(t.Context(), record.Job("person:ada"), name, nil, func(connection, kind string, done, total int) { fmt.Fprintln(&heard, connection, kind, done, total) })
 				fmt.Fprintln(&heard, trial, err)
 			}
 			p.does(nil)

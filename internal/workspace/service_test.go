@@ -100,7 +100,7 @@ const oauth = `{"token_type":"Bearer","expires_in":3600,"access_token":"FETCHED"
 var others = map[string]string{
 	"host": "reads this machine and has no secret", "git": "reads a folder and has no secret", "file": "reads files and has no secret",
 	"tls": "shakes hands with servers and has no secret", "push": "is sent to", "results": "is given files", "results-folder": "reads files and has no secret",
-	"ldap": "TestADirectoryThatSaysThePasswordBack", "postgres": "TestAServerOfPostgreSQLThatSaysThePasswordBack", "sql": "TestAServerOfPostgreSQLThatSaysThePasswordBack",
+	"ldap": "TestServersThatSayThePasswordBack", "postgres": "TestServersThatSayThePasswordBack", "sql": "TestServersThatSayThePasswordBack",
 }
 
 var signedFor = regexp.MustCompile(`Credential=[^/]+/[0-9]+/([^/]+)/([^/]+)/`)

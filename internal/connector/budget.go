@@ -171,7 +171,7 @@ func (b *Budget) ask(now time.Time) (time.Duration, error) {
 }
 
 // Heed takes what an answer says of the requests that are left: as GitHub, Jira and Okta write it, and GitLab, Microsoft and the
-// draft of the IETF.
+// draft of the IETF. A header that cannot be read bounds nothing.
 func (b *Budget) Heed(h http.Header) {
 	for _, prefix := range []string{"X-RateLimit-", "X-Rate-Limit-", "RateLimit-"} {
 		left, err := strconv.Atoi(h.Get(prefix + "Remaining"))

@@ -16,7 +16,7 @@ func rooms() []string {
 		internal/fault internal/store internal/store/storetest internal/queue internal/secret internal/awsauth internal/bucket internal/blob internal/blob/blobtest
 		internal/ledger/merkle internal/ledger/stamp internal/sample client internal/ledger internal/expr internal/record
 		internal/connector internal/connector/connectortest internal/connector/ticket internal/connector/
-		internal/collect internal/check internal/access internal/anchor
+		internal/collect internal/agent internal/check internal/access internal/anchor
 		internal/calendar internal/approval internal/framework internal/control
 		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/policy
 		internal/population internal/engagement internal/workpaper internal/opinion internal/fieldwork internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/savedview

@@ -44,6 +44,7 @@ type commands struct {
 	Collect       collectCommand       `cmd:"" help:"Read connections now."`
 	Jobs          jobsCommand          `cmd:"" help:"What servers do now and did lately; stop a job."`
 	Push          pushCommand          `cmd:"" help:"Send what no source tells to a Tickmark: a deployment, a test run, a backup, or records of a file."`
+	Agent         agentCommand         `cmd:"" help:"Machines that read themselves and send what they found, signed: enrol, run, list, revoke."`
 	Check         checkCommand         `cmd:"" help:"List, test and run checks."`
 	Status        statusCommand        `cmd:"" help:"Where the programme stands: criteria, controls, checks, coverage."`
 	Effectiveness effectivenessCommand `cmd:"" help:"How a check, a control or a criterion went over a window: hours by answer, the longest failure, time to fix, coverage."`

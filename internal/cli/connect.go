@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tickmark/internal/access"
+	"tickmark/internal/agent"
 	"tickmark/internal/collect"
 	"tickmark/internal/connector"
 	"tickmark/internal/fault"
@@ -91,6 +92,10 @@ func (c *connectAdd) Run(s *session) error {
 		if err != nil {
 			return err
 		}
+		if conn.Connector == agent.GroupConnector {
+			s.say("The group %s is set up. Make a token with which machines join it: tickmark agent token add %s.", conn.Name, conn.Name)
+			return nil
+		}
 		if k, err := w.Collect.Connector(conn.Connector); err == nil && k.Sent {
 			s.say("The connection %s is set up. Make a token that may send to it with tickmark token add %s --name %s --push %s.", conn.Name, me.User.Key, conn.Name, conn.Name)
 			return nil
@@ -166,7 +171,7 @@ func (connectKinds) Run(s *session) error {
 		all = append(all, c.Connector)
 	}
 	for _, k := range all {
-		if k.Demonstration {
+		if !k.Offered() {
 			continue
 		}
 		s.fact("%s: %s. %s", k.Name, k.Title, k.Help)

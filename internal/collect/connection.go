@@ -53,7 +53,7 @@ func (c *Collector) Connector(name string) (connector.Connector, error) {
 		if k.Name == name {
 			return k, nil
 		}
-		if !k.Demonstration {
+		if k.Offered() {
 			names = append(names, k.Name)
 		}
 	}
@@ -75,6 +75,9 @@ func (c *Collector) complete(ctx context.Context, conn Connection, secrets map[s
 	k, err := c.Connector(conn.Connector)
 	if err != nil {
 		return conn, k, err
+	}
+	if k.Enrolled {
+		return conn, fault.New(fault.Denied, "A machine becomes a source when it enrols, and changes with its group.").WithNext("tickmark agent machines shows them; tickmark agent enrol on a machine makes one.")
 	}
 	if k.Demonstration {
 		if err := c.invented(ctx); err != nil {
@@ -142,7 +145,9 @@ func (c *Collector) complete(ctx context.Context, conn Connection, secrets map[s
 			conn.Title += " (" + conn.Name + ")"
 		}
 	}
-	if conn.Every == "" && k.Sent {
+	if conn.Every == "" && k.Sent && k.Borrows {
+		conn.Every = "24h" // how often each machine of the group is expected
+	} else if conn.Every == "" && k.Sent {
 		conn.Every = "168h" // how often something is expected
 	} else if conn.Every == "" {
 		conn.Every = "1h"

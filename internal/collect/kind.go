@@ -72,6 +72,7 @@ func Kinds() []record.Kind {
 				{Name: "kept_digest", Title: "Digest of the answers kept", Type: record.Text, Help: "SHA-256 over the numbers and hashes of the answers kept, in order."},
 				{Name: "account", Type: record.Text, Help: "Who Tickmark ran as on the machine that collected."},
 				{Name: "collector", Type: record.Text, Help: "SHA-256 of the program that collected."},
+				{Name: "sender", Type: record.Text, Help: "Who sent what was taken over, and the key that signed it, where Tickmark did not read it itself."},
 				{Name: "release", Type: record.Text},
 				{Name: "clock", Type: record.Text, Help: "What was wrong with the clock of the machine that collected."},
 			}},
@@ -94,6 +95,7 @@ type Summary struct {
 	KeptDigest string    `json:"kept_digest,omitempty"`
 	Account    string    `json:"account,omitempty"`
 	Collector  string    `json:"collector,omitempty"`
+	Sender     string    `json:"sender,omitempty"`
 	Release    string    `json:"release,omitempty"`
 	Clock      string    `json:"clock,omitempty"` // what was wrong with the clock
 

@@ -102,15 +102,16 @@ func (c *Collector) run(ctx context.Context, name string, progress Progress, han
 		return Summary{}, err
 	}
 	var sent Sending
+	var said *Statement
 	switch {
-	case handed != nil && !k.Sent:
+	case handed != nil && (!k.Sent || k.Enrolled):
 		return Summary{}, fault.New(fault.Denied, "Nothing can be given to %s: Tickmark reads it itself.", conn.Name)
 	case handed != nil:
 		if k, err = c.handed(k, *handed); err != nil {
 			return Summary{}, err
 		}
 	case k.Sent:
-		if k, sent, err = c.takeOver(ctx, conn, k); err != nil {
+		if k, sent, said, err = c.takeOver(ctx, conn, k); err != nil {
 			return Summary{}, err
 		}
 	}
@@ -122,7 +123,10 @@ func (c *Collector) run(ctx context.Context, name string, progress Progress, han
 	if u, err := user.Current(); err == nil {
 		r.sum.Account = u.Username
 	}
-	r.sum.Collector = binary()
+	r.sum.Collector, r.sum.Sender = Binary(), sent.Sender
+	if said != nil { // it was read there, by another copy of this program
+		r.sum.Account, r.sum.Collector, r.sum.Release, r.read = said.Account, said.Program, said.Release, said.Began
+	}
 	if err := r.begin(); err != nil {
 		return r.sum, err
 	}
@@ -185,7 +189,8 @@ func (c *Collector) save(ctx context.Context, v record.Version, s Summary, reaso
 	return err
 }
 
-var binary = sync.OnceValue(func() string {
+// Binary is the SHA-256 of this program.
+var Binary = sync.OnceValue(func() string {
 	path, err := os.Executable()
 	if err != nil {
 		return ""
@@ -226,8 +231,9 @@ type run struct {
 	before  []byte                       // the connector's state after the last complete run; nil when the last run was not complete
 	state   []byte                       // for the next run
 	broken  error
-	dry     bool  // nothing is written
-	sent    int64 // items that were sent, where the connector reads nothing itself
+	dry     bool      // nothing is written
+	read    time.Time // when a machine began to read what it sent; zero: now
+	sent    int64     // items that were sent, where the connector reads nothing itself
 
 	batches chan batch // to the writer; nil when none is under way
 	written chan error

@@ -56,9 +56,11 @@ type Sending struct {
 	Items      int64        `db:"items" json:"items"`
 	Batches    int64        `db:"batches" json:"batches"`
 	Run        int64        `db:"run" json:"number,omitempty" doc:"The run that took it over."`
+	Key        string       `db:"signer" json:"key,omitempty" doc:"The fingerprint of the key that signed it, of a machine's reading."`
+	Statement  string       `db:"statement" json:"-"`
 }
 
-const sendingColumns = "connection, id, kinds, scopes, sender, state, begun, heard, items, batches, run"
+const sendingColumns = "connection, id, kinds, scopes, sender, state, begun, heard, items, batches, run, signer, statement"
 
 // Delivery is one message of a sender.
 type Delivery struct {
@@ -70,6 +72,9 @@ type Delivery struct {
 	Batch      string   // the sender's own id of these items; empty when there are none
 	Items      []json.RawMessage
 	Complete   *int64 // that it is complete, and how many items it has in all
+
+	Key       string     // the fingerprint of the key that signed it; whoever sets it has verified the signature
+	Statement *Statement // of a machine's reading, with Complete
 }
 
 // Sent is one item as it is sent.
@@ -80,6 +85,9 @@ type Sent struct {
 	Label    string          `json:"label,omitempty"`
 	Occurred time.Time       `json:"occurred,omitzero"`
 	Body     json.RawMessage `json:"body"`
+
+	Raw   []byte     `json:"raw,omitempty"`   // of a machine's reading: the bytes that the body was made of
+	Parts []SentPart `json:"parts,omitempty"` // and further answers about it
 }
 
 // SentKinds are the kinds that may be sent to a connection.
@@ -109,7 +117,10 @@ func (c *Collector) Receive(ctx context.Context, d Delivery) (Sending, error) {
 	case (len(d.Items) > 0) != (d.Batch != "") || len(d.Batch) > 200:
 		return Sending{}, fault.New(fault.Invalid, "Items come with the id of their batch, of 1 to 200 letters, and no batch is without items.")
 	}
-	if d.Kinds, d.Scopes, err = c.promised(conn, d); err != nil {
+	if d.Kinds, d.Scopes, err = c.promised(conn, k, d); err != nil {
+		return Sending{}, err
+	}
+	if err := d.signed(conn, k); err != nil {
 		return Sending{}, err
 	}
 	body, err := c.batch(conn, d)
@@ -128,6 +139,9 @@ func (c *Collector) Receive(ctx context.Context, d Delivery) (Sending, error) {
 		if err != nil {
 			return err
 		}
+		if out.Key != d.Key {
+			return fault.New(fault.Conflict, "The run %s was begun with another key.", d.ID).WithNext("Begin another run, with another id.")
+		}
 		if out.Kinds != strings.Join(d.Kinds, ",") || out.Scopes != listed(d.Scopes) {
 			return fault.New(fault.Conflict, "The run %s was begun for the kinds %s, and this is for %s.", d.ID, out.Kinds, strings.Join(d.Kinds, ",")).WithNext("Begin another run, with another id.")
 		}
@@ -143,21 +157,26 @@ func (c *Collector) Receive(ctx context.Context, d Delivery) (Sending, error) {
 			}
 			if out.State == Open {
 				out.State = Ready
+				out.Statement = d.Statement.text()
 			}
 		}
 		if out.State == Taken {
 			return nil
 		}
 		out.Heard = now
-		_, err := tx.Exec(ctx, "UPDATE sending SET state = $1, heard = $2, items = $3, batches = $4 WHERE connection = $5 AND id = $6", out.State, now, out.Items, out.Batches, conn.Name, d.ID)
+		_, err := tx.Exec(ctx, "UPDATE sending SET state = $1, heard = $2, items = $3, batches = $4, statement = $5 WHERE connection = $6 AND id = $7",
+			out.State, now, out.Items, out.Batches, out.Statement, conn.Name, d.ID)
 		return err
 	})
 	return out, err
 }
 
 // promised are the kinds and scopes of a delivery, sorted; each kind must be among those of the connection.
-func (c *Collector) promised(conn Connection, d Delivery) (kinds, scopes []string, err error) {
+func (c *Collector) promised(conn Connection, k connector.Connector, d Delivery) (kinds, scopes []string, err error) {
 	allowed := SentKinds(conn)
+	if k.Enrolled {
+		allowed = k.KindNames()
+	}
 	kinds, scopes = slices.Sorted(slices.Values(d.Kinds)), slices.Sorted(slices.Values(d.Scopes))
 	kinds, scopes = slices.Compact(kinds), slices.Compact(scopes)
 	if len(kinds) == 0 {
@@ -222,6 +241,9 @@ func (c *Collector) batch(conn Connection, d Delivery) ([]byte, error) {
 			return nil, wrong(fault.New(fault.Invalid, "it stands in the batch twice.").WithNext("A key names one object."))
 		}
 		keys[[2]string{it.Kind, it.Key}] = true
+		if d.Key == "" && (len(it.Raw) > 0 || len(it.Parts) > 0) {
+			return nil, wrong(fault.New(fault.Invalid, "raw and parts are what a machine that enrolled says of itself.").WithNext("Put all of it into the body."))
+		}
 		if err := c.Book.Sound(k, it.Key, it.Body, it.Occurred); err != nil {
 			return nil, wrong(err)
 		}
@@ -265,8 +287,13 @@ func (c *Collector) beginSending(ctx context.Context, tx *store.Tx, conn Connect
 			return Sending{}, fmt.Errorf("forget old sendings: %w", err)
 		}
 	}
-	s := Sending{Connection: conn.Name, ID: d.ID, Kinds: strings.Join(d.Kinds, ","), Scopes: listed(d.Scopes), Sender: d.Sender, State: Open, Begun: now, Heard: now}
-	err = store.Insert(ctx, tx, "sending", strings.Split(sendingColumns, ", "), [][]any{{s.Connection, s.ID, s.Kinds, s.Scopes, s.Sender, s.State, s.Begun, s.Heard, 0, 0, 0}})
+	if d.Key != "" { // a reading takes the place of one that was never finished, which is older
+		if err := drop(ctx, tx, conn.Name, Open); err != nil {
+			return Sending{}, err
+		}
+	}
+	s := Sending{Connection: conn.Name, ID: d.ID, Kinds: strings.Join(d.Kinds, ","), Scopes: listed(d.Scopes), Sender: d.Sender, State: Open, Begun: now, Heard: now, Key: d.Key}
+	err = store.Insert(ctx, tx, "sending", strings.Split(sendingColumns, ", "), [][]any{{s.Connection, s.ID, s.Kinds, s.Scopes, s.Sender, s.State, s.Begun, s.Heard, 0, 0, 0, s.Key, ""}})
 	return s, err
 }
 
@@ -302,32 +329,41 @@ func (c *Collector) SendingOf(ctx context.Context, connection, id string) (Sendi
 }
 
 // Waiting are the sendings of a connection that can be taken over: those that are complete, the earliest first, and those
-// that were given up.
+// that were given up. Half of a machine's reading is never taken over: a later one is whole, and newer.
 func (c *Collector) Waiting(ctx context.Context, connection string) ([]Sending, error) {
-	return store.All[Sending](ctx, c.Book.DB, "SELECT "+sendingColumns+" FROM sending WHERE connection = $1 AND (state = $2 OR state = $3 AND heard < $4) ORDER BY heard, begun, id",
+	return store.All[Sending](ctx, c.Book.DB, "SELECT "+sendingColumns+" FROM sending WHERE connection = $1 AND (state = $2 OR state = $3 AND heard < $4 AND signer = '') ORDER BY heard, begun, id",
 		connection, Ready, Open, store.At(c.Book.Log.Now().Add(-givenUp)))
 }
 
 // takeOver makes the connector of a run that hands over a sending, or is a fault when none waits.
-func (c *Collector) takeOver(ctx context.Context, conn Connection, k connector.Connector) (connector.Connector, Sending, error) {
+func (c *Collector) takeOver(ctx context.Context, conn Connection, k connector.Connector) (connector.Connector, Sending, *Statement, error) {
 	list, err := c.Waiting(ctx, conn.Name)
 	if err != nil {
-		return k, Sending{}, err
+		return k, Sending{}, nil, err
 	}
 	if len(list) == 0 {
-		return k, Sending{}, fault.New(fault.Incomplete, "Nothing waits that was sent to %s.", conn.Name).WithNext("Send something with tickmark push.")
+		return k, Sending{}, nil, fault.New(fault.Incomplete, "Nothing waits that was sent to %s.", conn.Name).WithNext("Send something with tickmark push.")
 	}
 	s := list[0]
 	k.Kinds = nil
 	for name := range strings.SplitSeq(s.Kinds, ",") {
 		kind, err := c.Book.Kinds.Named(name)
 		if err != nil { // of a release that had it
-			return k, s, err
+			return k, s, nil, err
 		}
 		k.Kinds = append(k.Kinds, *kind)
 	}
-	k.Read = func(ctx context.Context, _ connector.Values, out connector.Sink) error { return c.hand(ctx, s, out) }
-	return k, s, nil
+	st, err := s.statement()
+	if err != nil {
+		return k, s, nil, err
+	}
+	if st != nil && !st.Began.Add(freshFor(conn, k)).After(c.Book.Log.Now()) {
+		st = st.stale()
+	}
+	k.Read = func(ctx context.Context, _ connector.Values, out connector.Sink) error {
+		return c.hand(ctx, s, st, out)
+	}
+	return k, s, st, nil
 }
 
 // handed makes the connector of a run that hands over what was given.
@@ -344,8 +380,8 @@ func (c *Collector) handed(k connector.Connector, h Handed) (connector.Connector
 	return k, nil
 }
 
-// hand gives every item of a sending to a run.
-func (c *Collector) hand(ctx context.Context, s Sending, out connector.Sink) error {
+// hand gives every item of a sending to a run, and what a machine stated of its reading.
+func (c *Collector) hand(ctx context.Context, s Sending, st *Statement, out connector.Sink) error {
 	type batch struct {
 		ID    string       `db:"id"`
 		N     int64        `db:"n"`
@@ -384,7 +420,7 @@ func (c *Collector) hand(ctx context.Context, s Sending, out connector.Sink) err
 			if err := json.Unmarshal(line, &it); err != nil {
 				return fmt.Errorf("read an item of the sending %s: %w", s.ID, err)
 			}
-			if err := out.Item(connector.Item{Kind: it.Kind, Key: it.Key, Scope: it.Scope, Label: it.Label, Occurred: c.happened(it), Raw: it.Body, From: from}); err != nil {
+			if err := out.Item(c.item(it, from)); err != nil {
 				return err
 			}
 			if done++; done%1000 == 0 {
@@ -394,6 +430,10 @@ func (c *Collector) hand(ctx context.Context, s Sending, out connector.Sink) err
 				}
 			}
 		}
+	}
+	if st != nil {
+		st.hand(out)
+		return nil
 	}
 	var scopes []string
 	if err := json.Unmarshal([]byte(s.Scopes), &scopes); err != nil {

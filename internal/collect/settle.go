@@ -1,12 +1,15 @@
 package collect
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"tickmark/internal/connector"
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger"
 	"tickmark/internal/store"
@@ -93,11 +96,7 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 	if err := r.settleOrphans(tx, k); err != nil {
 		return err
 	}
-	fresh := r.k.FreshFor
-	if fresh == 0 {
-		fresh = 2 * r.conn.Interval()
-	}
-	to := tx.Now + store.Moment(fresh.Microseconds())
+	to := r.readAt(tx) + store.Moment(freshFor(r.conn, r.k).Microseconds())
 	events := map[string]bool{}
 	for scope, until := range k.through {
 		if !r.missed(k.tally.Kind, scope) {
@@ -152,6 +151,19 @@ func (r *run) lasting(tx *ledger.Tx, k *reading, scope string, gone []string) (b
 	return true, nil
 }
 
+// freshFor is how long a complete read vouches for the state.
+func freshFor(conn Connection, k connector.Connector) time.Duration {
+	return cmp.Or(k.FreshFor, 2*conn.Interval())
+}
+
+// readAt is the moment for which a run speaks: now, or what a machine read before it sent it.
+func (r *run) readAt(tx *ledger.Tx) store.Moment {
+	if r.read.IsZero() {
+		return tx.Now
+	}
+	return min(tx.Now, store.At(r.read))
+}
+
 // settleOrphans closes what stands in scopes whose parent is gone: nothing would ever ask for them again.
 func (r *run) settleOrphans(tx *ledger.Tx, k *reading) error {
 	parents := r.kinds[k.under]
@@ -202,9 +214,12 @@ func (r *run) parentsFirst() []*reading {
 
 // cover extends the coverage of a kind, part and scope, or begins it anew where it had run out.
 func (r *run) cover(tx *ledger.Tx, kind, part, scope string, to store.Moment) error {
+	if to <= tx.Now { // it was read too long ago to vouch for anything
+		return nil
+	}
 	row, err := r.coverage(tx, kind, part, scope)
 	if err == nil && row.To >= tx.Now {
-		_, err = tx.Exec(r.ctx, "UPDATE coverage SET valid_to = $1, last_read = $2, reads = reads + 1, last_run = $3 WHERE id = $4", to, tx.Now, r.sum.Number, row.ID)
+		_, err = tx.Exec(r.ctx, "UPDATE coverage SET valid_to = $1, last_read = $2, reads = reads + 1, last_run = $3 WHERE id = $4", to, r.readAt(tx), r.sum.Number, row.ID)
 		return err
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -215,7 +230,7 @@ func (r *run) cover(tx *ledger.Tx, kind, part, scope string, to store.Moment) er
 		return err
 	}
 	return store.Insert(r.ctx, tx, "coverage", []string{"id", "connection", "kind", "part", "scope", "valid_from", "valid_to", "last_read", "reads", "first_run", "last_run", "ended"},
-		[][]any{{id, r.conn.Name, kind, part, scope, tx.Now, to, tx.Now, 1, r.sum.Number, r.sum.Number, ""}})
+		[][]any{{id, r.conn.Name, kind, part, scope, tx.Now, to, r.readAt(tx), 1, r.sum.Number, r.sum.Number, ""}})
 }
 
 // cut ends the coverage of what could not be read, now.

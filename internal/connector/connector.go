@@ -21,6 +21,8 @@ type Connector struct {
 	Local             bool          // it reads this machine's own files or settings; set up on its command line only
 	Demonstration     bool          // it reads what does not exist, in the kinds of other connectors; never offered
 	Limits            Limits        // what it asks of a service at most; none where it asks nothing over a network
+	Enrolled          bool          // machines make its connections when they enrol, and nobody else; what they send is signed
+	Borrows           bool          // its kinds are those of another connector, which declares them
 	FreshFor          time.Duration // how long a complete read vouches for the state; zero: two collection intervals
 	Origin            record.Origin // how its records came here; Collected when empty
 	Any               bool          // it hands over the kinds that its settings name, and declares none
@@ -30,6 +32,18 @@ type Connector struct {
 	// nothing more can be read (the repository is gone, the context ended): the engine then marks every kind not yet
 	// completed as failed with that reason.
 	Read func(ctx context.Context, v Values, out Sink) error
+}
+
+// Offered says that a person may make a connection of it.
+func (c Connector) Offered() bool { return !c.Demonstration && !c.Enrolled }
+
+// KindNames are the names of its kinds.
+func (c Connector) KindNames() []string {
+	var out []string
+	for _, k := range c.Kinds {
+		out = append(out, k.Name)
+	}
+	return out
 }
 
 // Setting is one value the operator supplies.

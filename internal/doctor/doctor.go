@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"tickmark/internal/agent"
 	"tickmark/internal/blob"
 	"tickmark/internal/collect"
 	"tickmark/internal/fault"
@@ -257,6 +258,9 @@ func sources(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 	}
 	var out []Line
 	for _, c := range list {
+		if c.Connector == agent.GroupConnector { // its machines are sources of their own
+			continue
+		}
 		l := Line{What: "source " + c.Name, State: Good}
 		last, err := w.Collect.LastRuns(ctx, c.Name, 1)
 		if err != nil {

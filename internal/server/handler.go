@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"tickmark/internal/agent"
 	"tickmark/internal/api"
 	"tickmark/internal/web"
 	"tickmark/internal/workspace"
@@ -22,14 +23,22 @@ func (s *Server) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
 	mux.Handle("/api/", api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect, Jobs: s.queue,
-		TakeOver: func(ctx context.Context, connection string) error {
-			_, err := s.queue.Ask(ctx, collectWork, connection, "connection:"+connection)
-			return err
-		}}))
+		TakeOver: s.takeOver}))
+	mux.Handle("/agents/", s.fleet().Handler())
 	mux.HandleFunc("POST /hooks/{connection}", s.heard)
 	mux.HandleFunc("GET /hooks/{connection}", s.heard)
 	log := http.StripPrefix("/ledger", w.Log.Handler())
 	mux.Handle("GET /ledger/checkpoint", log)
 	mux.Handle("GET /ledger/tile/{level}/{rest...}", log)
 	return mux, nil
+}
+
+// takeOver has what was sent to a connection written.
+func (s *Server) takeOver(ctx context.Context, connection string) error {
+	_, err := s.queue.Ask(ctx, collectWork, connection, "connection:"+connection)
+	return err
+}
+
+func (s *Server) fleet() *agent.Fleet {
+	return &agent.Fleet{Book: s.w.Book, Collector: s.w.Collect, TakeOver: s.takeOver}
 }

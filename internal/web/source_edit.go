@@ -89,7 +89,7 @@ func (s *site) sourceKinds(w http.ResponseWriter, r *http.Request) error {
 	v := ConnectorList{}
 	all := 0
 	for _, k := range s.Collector.Connectors {
-		if k.Demonstration {
+		if !k.Offered() {
 			continue
 		}
 		all++
@@ -163,6 +163,9 @@ func (s *site) showSourceForm(w http.ResponseWriter, r *http.Request, status int
 	k := f.Connector
 	if k.Demonstration {
 		return fault.New(fault.Denied, "%s reads what does not exist.", k.Title).WithNext("Make a demonstration with: tickmark demo --data DIR")
+	}
+	if k.Enrolled {
+		return fault.New(fault.Denied, "A machine becomes a source when it enrols, and changes with its group.").WithNext("The page of its group shows its machines.")
 	}
 	f.Every = []part.Option{{Value: "15m", Text: "Every 15 minutes"}, {Value: "1h", Text: "Every hour"}, {Value: "6h", Text: "Every 6 hours"}, {Value: "24h", Text: "Every day"}}
 	if !slices.ContainsFunc(f.Every, func(o part.Option) bool { return o.Value == f.Conn.Every }) {

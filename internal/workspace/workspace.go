@@ -24,6 +24,7 @@ import (
 
 	"tickmark/content"
 	"tickmark/internal/access"
+	"tickmark/internal/agent"
 	"tickmark/internal/anchor"
 	"tickmark/internal/blob"
 	"tickmark/internal/check"
@@ -131,6 +132,8 @@ func Connectors() []connector.Connector {
 		postgres.Connector(),
 		postgres.SQL(),
 		push.Connector(),
+		agent.Group(),
+		agent.Machine(),
 		result.Connector(),
 		result.Folder(Mapping()),
 		jira.Connector(),
@@ -193,7 +196,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	list = append(append(list, workpaper.Kinds()...), opinion.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {
-		if !c.Demonstration { // whose kinds are those of others
+		if !c.Demonstration && !c.Borrows { // whose kinds are those of others
 			list = append(list, c.Kinds...)
 		}
 	}
@@ -354,9 +357,7 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 		var out []string
 		for _, c := range w.Collect.Connectors {
 			if c.Name == name {
-				for _, k := range c.Kinds {
-					out = append(out, k.Name)
-				}
+				out = append(out, c.KindNames()...)
 			}
 		}
 		return out

@@ -33,14 +33,15 @@ var errTooLong = fmt.Errorf("the answer is longer than %d MB", maxAnswer>>20)
 
 // machine is one reading of this machine. It asks; every question is recorded with the run.
 type machine struct {
-	ctx  context.Context
-	out  connector.Sink
-	base string // where the file system begins: "/", or a recorded machine in tests
-	exec func(ctx context.Context, argv []string) answer
-	user int // the number of the user this runs as
+	ctx   context.Context
+	out   connector.Sink
+	base  string // where the file system begins: "/", or a recorded machine in tests
+	exec  func(ctx context.Context, argv []string) answer
+	given string // an id for a machine that has none
+	user  int    // the number of the user this runs as
 	kernel
 
-	whole struct{ encrypted, firewall, updated verdict } // what the sections found out about the machine as a whole; each has one writer
+	whole struct{ encrypted, firewall, updated, lock verdict } // what the sections found out about the machine as a whole; each has one writer
 }
 
 // verdict is a yes or no about the whole machine, drawn from objects that another section read.

@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +38,38 @@ const (
 	kindLog           = "host_log"
 	kindKernelSetting = "host_kernel_setting"
 	kindFile          = "host_file"
+	kindProtection    = "host_protection"
 )
+
+// Machine is the kind of the machine itself; its key is what ID tells.
+const Machine = kindHost
+
+// ID is a digest of this machine's own id, which names it and gives nothing else away; empty when it has none, as in many
+// containers.
+func ID(ctx context.Context) string {
+	m := &machine{ctx: ctx, out: silent{}, base: "/", user: os.Geteuid(), kernel: thisKernel(),
+		exec: func(ctx context.Context, argv []string) answer { return perform(ctx, argv, environment()...) }}
+	return m.identity()
+}
+
+// silent hears only that something was asked.
+type silent struct{ connector.Sink }
+
+func (silent) Exchange(connector.Exchange) {}
+
+// Reads are the kinds that are read on this operating system.
+func Reads() []string {
+	var out []string
+	for _, name := range Connector().KindNames() {
+		if !slices.Contains(notRead, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// GivenID is the value under which Read takes an id for a machine that has none of its own.
+const GivenID = "machine"
 
 // Connector returns the connector. It has no settings: the machine is the one it runs on.
 func Connector() connector.Connector {
@@ -51,15 +83,15 @@ func Connector() connector.Connector {
 			"it has not run on a machine of either.",
 		Kinds: []record.Kind{
 			hostKind(), accountKind(), groupKind(), sudoRuleKind(), sshdKind(), socketKind(), mountKind(), swapKind(), updateKind(),
-			updateStateKind(), firewallKind(), timeKind(), serviceKind(), logKind(), kernelSettingKind(), fileKind(),
+			updateStateKind(), firewallKind(), timeKind(), serviceKind(), logKind(), kernelSettingKind(), fileKind(), protectionKind(),
 		},
 		FreshFor: 48 * time.Hour,
 		Read:     read,
 	}
 }
 
-func read(ctx context.Context, _ connector.Values, out connector.Sink) error {
-	m := &machine{ctx: ctx, out: out, base: "/", user: os.Geteuid(), kernel: thisKernel(),
+func read(ctx context.Context, v connector.Values, out connector.Sink) error {
+	m := &machine{given: v[GivenID], ctx: ctx, out: out, base: "/", user: os.Geteuid(), kernel: thisKernel(),
 		exec: func(ctx context.Context, argv []string) answer { return perform(ctx, argv, environment()...) }}
 	if err := m.all(m.sections()); err != nil {
 		return err

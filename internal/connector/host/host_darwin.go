@@ -16,6 +16,11 @@ func (m *machine) sections() []func() error { return m.mac() }
 
 func (m *machine) self() error { return m.macSystem() }
 
+func (m *machine) identity() string { return m.macID() }
+
+// notRead are the kinds that are not read on this system.
+var notRead = macUnread
+
 func thisKernel() kernel { return kernel{} }
 
 func environment() []string { return nil }

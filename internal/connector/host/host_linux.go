@@ -24,10 +24,15 @@ func permissions() []connector.Permission {
 }
 
 func (m *machine) sections() []func() error {
-	return []func() error{m.updates, m.people, m.ssh, m.sockets, m.mounts, m.firewall, m.time, m.services, m.logs, m.baseline}
+	return []func() error{m.updates, m.people, m.ssh, m.sockets, m.mounts, m.firewall, m.time, m.services, m.logs, m.baseline, m.protections}
 }
 
 func (m *machine) self() error { return m.system() }
+
+func (m *machine) identity() string { return m.linuxID() }
+
+// notRead are the kinds that are not read on this system.
+var notRead = linuxUnread
 
 // environment is what commands need beyond a path and a language.
 func environment() []string { return nil }

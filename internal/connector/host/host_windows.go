@@ -20,6 +20,11 @@ func (m *machine) sections() []func() error { return m.windows() }
 
 func (m *machine) self() error { return m.windowsSystem() }
 
+func (m *machine) identity() string { return m.windowsID() }
+
+// notRead are the kinds that are not read on this system.
+var notRead = windowsUnread
+
 func thisKernel() kernel { return kernel{} }
 
 // environment are the variables without which PowerShell does not start.

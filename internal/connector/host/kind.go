@@ -14,6 +14,9 @@ import "tickmark/internal/record"
 //	firewall     whether something judges incoming packets
 //	screen_lock  whether it locks itself when nobody is at it
 //	updated      whether no security update waits to be installed
+//	managed      whether the organisation manages it, where its source can tell
+//	owner_email  the address of the person who has it
+//	last_seen    when it was last heard of
 //
 // account: one way into a system.
 //
@@ -30,8 +33,8 @@ import "tickmark/internal/record"
 //	never_used whether the source says that it was never signed in to
 //	local      whether its id is a name on one machine only, which a person's record may give without the source
 //
-// A machine's own records know no address, second factor, screen lock or day of creation of a Unix account: those are
-// absent, which is unknown and never no.
+// A machine's own records know no address, second factor or day of creation of a Unix account: those are absent, which is
+// unknown and never no.
 
 func kind(name, title, plural, help, label string, fields ...record.Field) record.Kind {
 	return record.Kind{Name: name, Title: title, Plural: plural, Help: help, Group: "Host", Collected: true, Label: label, Fields: fields}
@@ -56,9 +59,14 @@ func hostKind() record.Kind {
 		record.Field{Name: "encrypted", Type: record.Bool, Help: "The file system of the operating system is encrypted. Empty when that cannot be seen from inside."},
 		record.Field{Name: "firewall", Type: record.Bool, Help: "Something judges incoming packets."},
 		record.Field{Name: "updated", Type: record.Bool, Help: "No security update waits to be installed."},
+		record.Field{Name: "screen_lock", Type: record.Bool, Help: "It locks itself when nobody is at it. Empty where that is each user's own affair."},
+		record.Field{Name: "managed", Type: record.Bool, Help: "People work at it, and it enrolled in a group. Said by the organisation, of a machine with an agent."},
+		record.Field{Name: "owner_email", Type: record.Text, Personal: true, Title: "Owner's address", Help: "Of the person who answers for it. Said by the organisation, of a machine with an agent; nobody is named when it is there and empty."},
+		record.Field{Name: "last_seen", Type: record.Time, Volatile: true, Hidden: true, Help: "When a machine with an agent last read itself."},
 	)
 	k.Views = []record.View{{Name: "component", Fields: map[string]string{"id": `r.machine`, "name": `r.hostname`}}, {Name: "device", Fields: map[string]string{
 		"id": `r.machine`, "name": `r.hostname`, "os": `r.os`, "os_version": `r.version`, "encrypted": `r.encrypted`, "firewall": `r.firewall`, "updated": `r.updated`,
+		"screen_lock": `r.screen_lock`, "managed": `r.managed`, "owner_email": `r.owner_email`, "last_seen": `string(r.last_seen)`,
 	}}}
 	return k
 }

@@ -299,10 +299,11 @@ func parseAppFirewall(b []byte) (on, ok bool) {
 	return false, false
 }
 
+var macUnread = []string{kindSSHD, kindSwap, kindTime, kindService, kindLog, kindKernelSetting, kindFile}
+
 // mac is what is read of a Mac.
 func (m *machine) mac() []func() error {
-	return []func() error{m.macPeople, m.macSockets, m.macDisk, m.macUpdates, m.macFirewall,
-		m.unread("Tickmark does not read this on macOS.", kindSSHD, kindSwap, kindTime, kindService, kindLog, kindKernelSetting, kindFile)}
+	return []func() error{m.macPeople, m.macSockets, m.macDisk, m.macUpdates, m.macFirewall, m.macProtection, m.macLock, m.unread("Tickmark does not read this on macOS.", macUnread...)}
 }
 
 // told runs a command and reports an error unless it ended well.
@@ -326,13 +327,17 @@ func (m *machine) macSystem() error {
 	v := parseSwVers(versions)
 	kernel, _ := m.told(kindHost, "/usr/bin/uname", "-r")
 	boot, _ := m.told(kindHost, "/usr/sbin/sysctl", "-n", "kern.boottime")
-	id, _ := m.told(kindHost, "/usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice")
 	s := system{Hostname: m.hostname(), OS: "darwin", Distribution: "macos", Name: v["ProductName"] + " " + v["ProductVersion"], Version: v["ProductVersion"],
-		Build: v["BuildVersion"], Kernel: clean(strings.TrimSpace(string(kernel))), Architecture: runtime.GOARCH, Booted: macBootTime(boot), Machine: machineID(platformID(id))}
+		Build: v["BuildVersion"], Kernel: clean(strings.TrimSpace(string(kernel))), Architecture: runtime.GOARCH, Booted: macBootTime(boot), Machine: m.macID()}
 	var raw sources
 	raw.add("exec sw_vers", versions)
 	raw.add("exec uname -r", kernel)
 	return m.handSystem(s, raw)
+}
+
+func (m *machine) macID() string {
+	id, _ := m.told(kindHost, "/usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice")
+	return machineID(platformID(id))
 }
 
 func (m *machine) macPeople() error {

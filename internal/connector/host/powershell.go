@@ -127,9 +127,19 @@ func powershell[T any](m *machine, kind, script string) ([]T, []json.RawMessage,
 	return parseJSON[T](a.out)
 }
 
+var windowsUnread = []string{kindSudoRule, kindSSHD, kindSwap, kindTime, kindService, kindLog, kindKernelSetting, kindFile}
+
 func (m *machine) windows() []func() error {
-	return []func() error{m.windowsPeople, m.windowsSockets, m.windowsDisks, m.windowsUpdates, m.windowsFirewall,
-		m.unread("Tickmark does not read this on Windows.", kindSudoRule, kindSSHD, kindSwap, kindTime, kindService, kindLog, kindKernelSetting, kindFile)}
+	return []func() error{m.windowsPeople, m.windowsSockets, m.windowsDisks, m.windowsUpdates, m.windowsFirewall, m.windowsProtection, m.windowsLock,
+		m.unread("Tickmark does not read this on Windows.", windowsUnread...)}
+}
+
+func (m *machine) windowsID() string {
+	all, _, err := powershell[windowsSystem](m, kindHost, scriptSystem)
+	if err != nil || len(all) != 1 {
+		return ""
+	}
+	return machineID(all[0].Guid)
 }
 
 func (m *machine) windowsSystem() error {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -62,6 +63,14 @@ func machineID(id string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
+func (m *machine) linuxID() string {
+	id, err := m.file(kindHost, "/etc/machine-id")
+	if err != nil {
+		id, _ = m.file(kindHost, "/var/lib/dbus/machine-id")
+	}
+	return machineID(string(id))
+}
+
 // bootTime reads the line btime of /proc/stat.
 func bootTime(stat []byte) string {
 	for _, line := range lines(stat) {
@@ -106,11 +115,7 @@ func (m *machine) system() error {
 		raw.add("read /proc/sys/kernel/osrelease", b)
 		s.Kernel = clean(strings.TrimSpace(string(b)))
 	}
-	id, err := m.file(kindHost, "/etc/machine-id")
-	if err != nil {
-		id, _ = m.file(kindHost, "/var/lib/dbus/machine-id")
-	}
-	s.Machine = machineID(string(id))
+	s.Machine = m.linuxID()
 	if tool := m.command("systemd-detect-virt"); tool != "" {
 		// It says none with exit 1.
 		if a := m.run(kindHost, tool); a.failed == nil && len(a.out) > 0 {
@@ -132,7 +137,8 @@ func (m *machine) system() error {
 // handSystem hands the machine over with what the other sections found out about it; it comes last.
 func (m *machine) handSystem(s system, raw sources) error {
 	d := m.whole
-	if err := m.put(kindHost, s.key(), s.Hostname, raw.bytes(), s, d.encrypted.part("encrypted"), d.firewall.part("firewall"), d.updated.part("updated")); err != nil {
+	s.Machine = cmp.Or(m.given, s.Machine)
+	if err := m.put(kindHost, s.key(), s.Hostname, raw.bytes(), s, d.encrypted.part("encrypted"), d.firewall.part("firewall"), d.updated.part("updated"), d.lock.part("screen_lock")); err != nil {
 		return err
 	}
 	m.out.Complete(kindHost, "")
@@ -145,3 +151,6 @@ func (s *system) key() string {
 	}
 	return s.Hostname
 }
+
+// linuxUnread are the kinds that are not read on Linux.
+var linuxUnread []string

@@ -74,6 +74,7 @@ func (s *server) routes() []route {
 	all := s.workspaceRoutes()
 	all = append(all, s.jobRoutes()...)
 	all = append(all, s.pushRoutes()...)
+	all = append(all, s.agentRoutes()...)
 	all = append(all, s.checkRoutes()...)
 	all = append(all, s.ledgerRoutes()...)
 	all = append(all, s.fileRoutes()...)

@@ -94,6 +94,8 @@ func (s *site) routes() []route {
 		{"POST /sources/{name}/edit", s.sourceSave, false},
 		{"POST /sources/{name}/remove", s.sourceRemove, false},
 		{"POST /sources/{name}/webhook", s.sourceHook, false},
+		{"POST /sources/{name}/machine", s.sourceMachine, false},
+		{"POST /sources/{name}/token", s.sourceToken, false},
 		{"POST /sources/{name}/collect", s.sourceCollect, false},
 		{"POST /sources/{name}/try", s.sourceTry, false},
 		{"GET /sources/{name}/secret", s.sourceSecret, false},

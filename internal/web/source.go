@@ -14,6 +14,7 @@ import (
 	"github.com/a-h/templ"
 
 	"tickmark/internal/access"
+	"tickmark/internal/agent"
 	"tickmark/internal/collect"
 	"tickmark/internal/connector"
 	"tickmark/internal/fault"
@@ -67,7 +68,13 @@ func (s *site) sourceRows(ctx context.Context) ([]SourceRow, error) {
 	}
 	var out []SourceRow
 	for _, c := range list {
+		if c.Connector == agent.MachineConnector && slices.ContainsFunc(list, func(g collect.Connection) bool { return g.Name == c.Settings["group"] }) {
+			continue // it stands on the page of its group
+		}
 		row, _, _, err := s.sourceRow(ctx, c)
+		if err == nil && c.Connector == agent.GroupConnector {
+			row, err = s.groupRow(ctx, c, row)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +134,7 @@ func (s *site) sources(w http.ResponseWriter, r *http.Request) error {
 
 func (s *site) source(w http.ResponseWriter, r *http.Request) error { return s.showSource(w, r, "") }
 
-// showSource shows a source, once with the secret of its hook that was just made.
+// showSource shows a source, once with the secret of its hook, or the enrolment token, that was just made.
 func (s *site) showSource(w http.ResponseWriter, r *http.Request, made string) error {
 	ctx, name := r.Context(), segment(r, "name")
 	if err := s.may(ctx, collect.ConnectionKind); err != nil {
@@ -187,10 +194,16 @@ func (s *site) showSource(w http.ResponseWriter, r *http.Request, made string) e
 		return err
 	}
 	d.Answer = sourceAnswer(d, runs)
+	if err := s.machines(ctx, c, &d, made); err != nil {
+		return err
+	}
 	if d.Job, d.Busy = s.jobOf(ctx, "collect", name); d.Busy {
 		w.Header().Set("Refresh", "3") // the page comes back by itself until the run has ended
 	}
 	p := Page{Title: name, Section: "/sources", Crumbs: []part.Crumb{{Text: "Sources", Href: "/sources"}, {Text: name}}}
+	if group := c.Settings["group"]; c.Connector == agent.MachineConnector {
+		p.Crumbs = slices.Insert(p.Crumbs, 1, part.Crumb{Text: group, Href: part.Path("sources", group)})
+	}
 	return s.show(w, r, p, func(p Page) templ.Component { return sourcePage(p, d) })
 }
 

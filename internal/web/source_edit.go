@@ -115,6 +115,9 @@ func (s *site) sourceNew(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	conn := collect.Connection{Name: k.Name, Connector: k.Name, Settings: map[string]string{}, Every: "1h"}
+	if k.Sent { // how often something is expected
+		conn.Every = "24h"
+	}
 	list, err := s.connections(r.Context())
 	if err != nil {
 		return err

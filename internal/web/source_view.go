@@ -47,6 +47,8 @@ type SourcePage struct {
 	Secret      bool // it is read with one
 	Manual      []part.Link
 	Hook        *HookPart
+	Machines    *MachinesPart // of a group of machines
+	Machine     *MachineRow   // of one that enrolled
 }
 
 // HookPart is how the service says that something changed.

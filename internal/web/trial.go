@@ -394,7 +394,11 @@ func (s *site) connect(ctx context.Context, conn collect.Connection, secrets map
 	if said = conn.Name + " is set up."; !fresh {
 		said = conn.Name + " is changed."
 	}
-	if s.Jobs != nil && !conn.Paused && session(ctx).May(ctx, access.Act, nil) == nil {
+	k, err := s.Collector.Connector(conn.Connector)
+	if err != nil {
+		return "", "", err
+	}
+	if s.Jobs != nil && !conn.Paused && !k.Sent && session(ctx).May(ctx, access.Act, nil) == nil {
 		if _, err := s.Jobs.Ask(ctx, "collect", conn.Name, session(ctx).Actor().Name); err != nil {
 			return "", "", err
 		}

@@ -139,12 +139,13 @@ func (t *taker) Missing(g connector.Gap) {
 }
 
 // Exchange implements connector.Sink.
-func (t *taker) Exchange(e connector.Exchange) {
+func (t *taker) Exchange(e connector.Exchange) connector.Answer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if st := &t.r.Statement; len(st.Asked) < 2_000 {
 		st.Asked = append(st.Asked, collect.Question{Kind: e.Kind, Request: e.Request, Status: e.Status, Bytes: e.Bytes, SHA256: e.SHA256[:], At: e.At, Took: e.Took.Microseconds()})
 	}
+	return nil
 }
 
 // What the host connector has no use for: it reads everything each time, and no events.

@@ -55,7 +55,7 @@ func ID(ctx context.Context) string {
 // silent hears only that something was asked.
 type silent struct{ connector.Sink }
 
-func (silent) Exchange(connector.Exchange) {}
+func (silent) Exchange(connector.Exchange) connector.Answer { return nil }
 
 // Reads are the kinds that are read on this operating system.
 func Reads() []string {

@@ -41,6 +41,7 @@ type commands struct {
 	Restore       restoreCommand       `cmd:"" help:"Make a workspace of a backup, on SQLite or PostgreSQL, and prove it."`
 	Doctor        doctorCommand        `cmd:"" help:"Look whether the workspace is kept safe and its sources answer; exit 1 when something is wrong."`
 	Connect       connectCommand       `cmd:"" help:"Add, list, test and remove connections."`
+	Connector     connectorCommand     `cmd:"" help:"Begin a connector of your own, and try one with recorded answers."`
 	Collect       collectCommand       `cmd:"" help:"Read connections now."`
 	Jobs          jobsCommand          `cmd:"" help:"What servers do now and did lately; stop a job."`
 	Push          pushCommand          `cmd:"" help:"Send what no source tells to a Tickmark: a deployment, a test run, a backup, or records of a file."`

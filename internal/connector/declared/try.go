@@ -66,7 +66,7 @@ func Try(ctx context.Context, c connector.Connector, cassette []byte, given conn
 	v["endpoint"] = "http://" + l.Addr().String()
 
 	whole := p.read(ctx, c, v, "")
-	t := Trial{Read: whole.read, Asked: len(p.asked), Problems: append(whole.problems, p.problems...)}
+	t := Trial{Read: whole.read, Asked: len(p.asked), Problems: slices.Clone(p.problems)}
 	for _, g := range whole.gaps {
 		t.Problems = append(t.Problems, fmt.Sprintf("%s was not read: %s", g.Kind, g.Reason))
 	}
@@ -171,7 +171,7 @@ func (p *player) read(ctx context.Context, c connector.Connector, v connector.Va
 		p.asked = map[string]bool{}
 	}
 	p.mu.Unlock()
-	h := &heard{read: map[string]int{}, keys: map[[2]string]bool{}}
+	h := &heard{read: map[string]int{}}
 	if err := c.Read(ctx, v, h); err != nil {
 		h.gaps = append(h.gaps, connector.Gap{Kind: c.Name, Reason: err.Error()})
 	}
@@ -180,22 +180,15 @@ func (p *player) read(ctx context.Context, c connector.Connector, v connector.Va
 
 // heard is the sink of a trial.
 type heard struct {
-	mu       sync.Mutex
-	read     map[string]int
-	keys     map[[2]string]bool
-	gaps     []connector.Gap
-	problems []string
+	mu   sync.Mutex
+	read map[string]int
+	gaps []connector.Gap
 }
 
 // Item implements connector.Sink.
 func (h *heard) Item(it connector.Item) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at := [2]string{it.Kind, it.Key}
-	if it.Key == "" || h.keys[at] {
-		h.problems = append(h.problems, fmt.Sprintf("Two objects of %s have the key %q, or it is empty.", it.Kind, it.Key))
-	}
-	h.keys[at] = true
 	h.read[it.Kind]++
 	return nil
 }

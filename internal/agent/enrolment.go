@@ -48,7 +48,7 @@ func (t Token) Stands(now time.Time) bool {
 
 // NewToken makes a token with which machines join a group, and returns it in full, once.
 func (f *Fleet) NewToken(ctx context.Context, by record.Authority, group string, uses int64, life time.Duration) (string, Token, error) {
-	if err := f.may(ctx, by); err != nil {
+	if err := f.May(ctx, by); err != nil {
 		return "", Token{}, err
 	}
 	if life == 0 {
@@ -85,8 +85,8 @@ func (f *Fleet) Tokens(ctx context.Context, group string) ([]Token, error) {
 }
 
 // RevokeToken ends a token at once. Machines that enrolled with it stay.
-func (f *Fleet) RevokeToken(ctx context.Context, by record.Authority, id string) error {
-	if err := f.may(ctx, by); err != nil {
+func (f *Fleet) RevokeToken(ctx context.Context, by record.Authority, id, reason string) error {
+	if err := f.May(ctx, by); err != nil {
 		return err
 	}
 	return f.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
@@ -100,7 +100,7 @@ func (f *Fleet) RevokeToken(ctx context.Context, by record.Authority, id string)
 		if _, err := tx.Exec(ctx, "UPDATE enrolment SET revoked = $1 WHERE id = $2", tx.Now, id); err != nil {
 			return err
 		}
-		_, err = tx.Act(ctx, "enrolment.revoked", by.Actor().Name, t.Group, map[string]any{"token": id})
+		_, err = tx.Act(ctx, "enrolment.revoked", by.Actor().Name, t.Group, map[string]any{"token": id, "reason": reason})
 		return err
 	})
 }

@@ -128,8 +128,8 @@ func (f *Fleet) machine(ctx context.Context, name string) (collect.Connection, M
 	return conn, m, nil
 }
 
-// may refuses who may not set up sources.
-func (f *Fleet) may(ctx context.Context, by record.Authority) error {
+// May refuses who may not set up sources.
+func (f *Fleet) May(ctx context.Context, by record.Authority) error {
 	k, err := f.Book.Kinds.Named(collect.ConnectionKind)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func (f *Fleet) may(ctx context.Context, by record.Authority) error {
 
 // change writes a machine's connection anew, as somebody decided.
 func (f *Fleet) change(ctx context.Context, by record.Authority, name, verb, reason string, detail map[string]any, edit func(tx *ledger.Tx, conn *collect.Connection, m Member) error) error {
-	if err := f.may(ctx, by); err != nil {
+	if err := f.May(ctx, by); err != nil {
 		return err
 	}
 	return f.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
@@ -169,6 +169,9 @@ func (f *Fleet) put(ctx context.Context, tx *ledger.Tx, actor string, conn colle
 
 // SetOwner names the person who answers for a machine; none when it is empty.
 func (f *Fleet) SetOwner(ctx context.Context, by record.Authority, name, person string) error {
+	if err := f.May(ctx, by); err != nil {
+		return err
+	}
 	if person != "" {
 		if _, err := f.Book.Get(ctx, "person", person, 0); fault.Is(err, fault.NotFound) {
 			return fault.New(fault.NotFound, "There is no person %q.", person).WithNext("tickmark records person lists people.")
@@ -184,6 +187,9 @@ func (f *Fleet) SetOwner(ctx context.Context, by record.Authority, name, person 
 
 // Revoke ends what a machine's key may do, now. What it said before stays; what it is from now on is unknown.
 func (f *Fleet) Revoke(ctx context.Context, by record.Authority, name, reason string) error {
+	if err := f.May(ctx, by); err != nil {
+		return err
+	}
 	if reason = strings.TrimSpace(reason); reason == "" {
 		return fault.New(fault.Invalid, "Say why %s is revoked.", name).WithNext("The reason stays on record.")
 	}

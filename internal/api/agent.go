@@ -69,8 +69,8 @@ func (s *server) agentRoutes() []route {
 		{method: "POST", path: enrolmentsPath, id: "new-enrolment", tag: tag, summary: "Make a token with which machines join a group", status: 201,
 			body: s.schemaOf(NewEnrolment{}), answer: s.schemaOf(MadeEnrolment{}), serve: (*call).newEnrolment},
 		{method: "DELETE", path: enrolmentsPath + "/{id}", id: "end-enrolment", tag: tag, summary: "End a token; machines that enrolled with it stay", status: 204,
-			serve: func(c *call) (any, error) {
-				return nil, c.fleet().RevokeToken(c.r.Context(), c.who, c.r.PathValue("id"))
+			query: []param{asked("reason", "Why; it stays in the ledger.")}, serve: func(c *call) (any, error) {
+				return nil, c.fleet().RevokeToken(c.r.Context(), c.who, c.r.PathValue("id"), c.text("reason"))
 			}},
 	}
 }
@@ -98,10 +98,13 @@ func (c *call) machines() (any, error) {
 
 // machine does something with one, and answers how it stands then.
 func (c *call) machine(body any, do func(f *agent.Fleet, name string) error) (any, error) {
+	f, name := c.fleet(), c.r.PathValue("machine")
+	if err := f.May(c.r.Context(), c.who); err != nil {
+		return nil, err
+	}
 	if err := c.decode(body); err != nil {
 		return nil, err
 	}
-	f, name := c.fleet(), c.r.PathValue("machine")
 	if err := do(f, name); err != nil {
 		return nil, err
 	}
@@ -124,6 +127,9 @@ func (c *call) enrolments() (any, error) {
 
 func (c *call) newEnrolment() (any, error) {
 	var b NewEnrolment
+	if err := c.fleet().May(c.r.Context(), c.who); err != nil {
+		return nil, err
+	}
 	if err := c.decode(&b); err != nil {
 		return nil, err
 	}

@@ -79,11 +79,12 @@ func (c *agentTokenList) Run(s *session) error {
 }
 
 type agentTokenRevoke struct {
-	ID string `arg:"" name:"id" help:"The token's id; tickmark agent token list shows them."`
+	ID     string `arg:"" name:"id" help:"The token's id; tickmark agent token list shows them."`
+	Reason string `help:"Why; it stays in the ledger."`
 }
 
 func (c *agentTokenRevoke) Run(s *session) error {
-	return s.withFleet(func(f *agent.Fleet, me access.Session) error { return f.RevokeToken(s, me, c.ID) })
+	return s.withFleet(func(f *agent.Fleet, me access.Session) error { return f.RevokeToken(s, me, c.ID, c.Reason) })
 }
 
 type agentMachines struct {

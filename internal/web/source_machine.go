@@ -214,7 +214,7 @@ func (s *site) sourceToken(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, name := r.Context(), segment(r, "name")
 	if id := r.PostForm.Get("revoke"); id != "" {
-		if err := s.fleet().RevokeToken(ctx, session(ctx), id); err != nil {
+		if err := s.fleet().RevokeToken(ctx, session(ctx), id, ""); err != nil {
 			return err
 		}
 		return done(w, r, part.Path("sources", name), "The token is ended. Machines that enrolled with it stay.")

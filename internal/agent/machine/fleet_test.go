@@ -372,7 +372,7 @@ func TestEnrolmentTakesATokenThatStands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := o.RevokeToken(o.ctx, ada, made.ID); err != nil {
+	if err := o.RevokeToken(o.ctx, ada, made.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = enrol(dir(), plain)

@@ -240,7 +240,7 @@ func (s *site) sentTo(ctx context.Context) ([]collect.Connection, error) {
 	list, err := s.Collector.Connections(ctx)
 	return slices.DeleteFunc(list, func(c collect.Connection) bool {
 		k, err := s.Collector.Connector(c.Connector)
-		return err != nil || !k.Sent
+		return err != nil || !k.Sent || k.Borrows
 	}), err
 }
 

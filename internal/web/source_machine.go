@@ -27,7 +27,7 @@ type MachinesPart struct {
 // MachineRow is one machine that enrolled.
 type MachineRow struct {
 	agent.Member
-	Status part.Status // complete, stale, never, waiting, revoked
+	Status part.Status // heardOf, stale, never, waiting, revoked
 	Heard  time.Time
 	Owners []part.Option // whom a reader may name
 }
@@ -38,6 +38,9 @@ type EnrolmentRow struct {
 	Stands  bool
 	Expires time.Time
 }
+
+// heardOf is the status of a machine that was heard of in time; what it could not read stands on its own page.
+const heardOf part.Status = "received"
 
 func (s *site) fleet() *agent.Fleet {
 	return &agent.Fleet{Book: s.Book, Collector: s.Collector}
@@ -51,7 +54,7 @@ func (s *site) machineRows(ctx context.Context, group collect.Connection) ([]Mac
 	}
 	var out []MachineRow
 	for _, m := range list {
-		row := MachineRow{Member: m, Status: "complete"}
+		row := MachineRow{Member: m, Status: heardOf}
 		if m.Heard != 0 {
 			row.Heard = m.Heard.Time()
 		}
@@ -81,7 +84,7 @@ func (s *site) groupRow(ctx context.Context, c collect.Connection, row SourceRow
 			continue
 		}
 		row.Records++
-		if m.Status != "complete" {
+		if m.Status != heardOf {
 			row.Gaps++
 		}
 		if m.Heard.After(row.LastRun) {
@@ -93,7 +96,7 @@ func (s *site) groupRow(ctx context.Context, c collect.Connection, row SourceRow
 	case row.Gaps > 0:
 		row.Status = "incomplete"
 	default:
-		row.Status = "complete"
+		row.Status = heardOf
 	}
 	row.Connector += " · " + part.Count(row.Records, "machine")
 	row.Records = 0
@@ -113,6 +116,7 @@ func (s *site) machines(ctx context.Context, c collect.Connection, d *SourcePage
 		}
 		d.Machines = &MachinesPart{Rows: rows, Made: made, URL: strings.TrimRight(s.BaseURL, "/")}
 		d.Collects, d.Answer = false, groupAnswer(rows)
+		d.Status = d.Answer.Status
 		if !d.Changes {
 			return nil
 		}
@@ -161,7 +165,7 @@ func groupAnswer(rows []MachineRow) part.Answer {
 	for _, m := range rows {
 		if m.Status != "revoked" {
 			standing++
-			if m.Status != "complete" {
+			if m.Status != heardOf {
 				silent++
 			}
 		}
@@ -172,7 +176,7 @@ func groupAnswer(rows []MachineRow) part.Answer {
 	case silent > 0:
 		return part.Answer{Status: "incomplete", Why: part.Count(silent, "machine") + " of " + strconv.Itoa(standing) + " not heard of in time, or waiting. What they are is unknown."}
 	}
-	return part.Answer{Status: "complete", Why: "Every machine was heard of in time. What each could not read stands on its own page."}
+	return part.Answer{Status: heardOf, Why: "Every machine was heard of in time. What each could not read stands on its own page."}
 }
 
 // sourceMachine does with one machine what a reader decided.

@@ -77,7 +77,7 @@ func (c *Collector) complete(ctx context.Context, conn Connection, secrets map[s
 		return conn, k, err
 	}
 	if k.Enrolled {
-		return conn, fault.New(fault.Denied, "A machine becomes a source when it enrols, and changes with its group.").WithNext("tickmark agent machines shows them; tickmark agent enrol on a machine makes one.")
+		return conn, k, fault.New(fault.Denied, "A machine becomes a source when it enrols, and changes with its group.").WithNext("tickmark agent machines shows them; tickmark agent enrol on a machine makes one.")
 	}
 	if k.Demonstration {
 		if err := c.invented(ctx); err != nil {

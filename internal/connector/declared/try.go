@@ -201,14 +201,14 @@ func (h *heard) Missing(g connector.Gap) {
 }
 
 // What a trial has no use for.
-func (h *heard) Seen(string, string) bool          { return false }
-func (h *heard) Unchanged(string, string) bool     { return false }
-func (h *heard) Complete(string, string)           {}
-func (h *heard) Under(string, string)              {}
-func (h *heard) Through(string, string, time.Time) {}
-func (h *heard) Since(string, string) time.Time    { return time.Time{} }
-func (h *heard) Exchange(connector.Exchange)       {}
-func (h *heard) Progress(string, int, int)         {}
-func (h *heard) State() []byte                     { return nil }
-func (h *heard) SetState([]byte)                   {}
-func (h *heard) Now() time.Time                    { return time.Now() }
+func (h *heard) Seen(string, string) bool                     { return false }
+func (h *heard) Unchanged(string, string) bool                { return false }
+func (h *heard) Complete(string, string)                      {}
+func (h *heard) Under(string, string)                         {}
+func (h *heard) Through(string, string, time.Time)            {}
+func (h *heard) Since(string, string) time.Time               { return time.Time{} }
+func (h *heard) Exchange(connector.Exchange) connector.Answer { return nil }
+func (h *heard) Progress(string, int, int)                    {}
+func (h *heard) State() []byte                                { return nil }
+func (h *heard) SetState([]byte)                              {}
+func (h *heard) Now() time.Time                               { return time.Now() }

@@ -104,7 +104,7 @@ func (c *actCommand) moves(s *session, w *workspace.Workspace, me access.Session
 	if k.States == nil {
 		return fault.New(fault.Invalid, "Records of kind %s have no states, so there is no move.", k.Name)
 	}
-	v, err := w.Book.Get(s, c.Kind, c.Key, 0)
+	v, err := w.Book.GetFrom(s, c.Kind, c.Key, record.Program, 0, k.Room)
 	if err != nil {
 		return err
 	}

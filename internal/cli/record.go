@@ -93,17 +93,17 @@ func (c *recordsCommand) Run(s *session) error {
 		var list []record.Version
 		switch {
 		case c.History != "":
-			list, err = w.Book.History(s, c.Kind, c.History)
+			list, err = w.Book.HistoryFor(s, c.Kind, c.History, k.Room)
 		case c.Key != "":
 			var v record.Version
-			v, err = w.Book.GetFrom(s, c.Kind, c.Key, c.Source, asOf, record.Company)
+			v, err = w.Book.GetFrom(s, c.Kind, c.Key, c.Source, asOf, k.Room)
 			list = []record.Version{v}
 		default:
 			in, err := s.boundary(w, c.System, asOf, during)
 			if err != nil {
 				return err
 			}
-			return c.list(s, w, in, record.Query{Kind: c.Kind, Where: c.Where, Sort: c.Sort, AsOf: asOf, During: during, Source: c.Source, Limit: 500, Latest: asOf == 0 && during[1] == 0})
+			return c.list(s, w, in, record.Query{Kind: c.Kind, Where: c.Where, Sort: c.Sort, AsOf: asOf, During: during, Source: c.Source, Limit: 500, Room: k.Room, Latest: asOf == 0 && during[1] == 0})
 		}
 		if err != nil {
 			return err

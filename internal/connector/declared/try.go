@@ -1,7 +1,6 @@
 package declared
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -56,7 +55,9 @@ func Try(ctx context.Context, c connector.Connector, cassette []byte, given conn
 	defer srv.Close()
 	v := connector.Values{}
 	for _, s := range c.Settings {
-		v[s.Name] = cmp.Or(s.Default, "example")
+		if v[s.Name] = s.Default; s.Required && s.Default == "" {
+			v[s.Name] = "example"
+		}
 		if s.Secret {
 			v[s.Name] = "planted-secret-of-" + s.Name
 			p.secrets = append(p.secrets, v[s.Name])

@@ -15,7 +15,8 @@ import (
 // Connector declares the connector.
 func Connector() connector.Connector {
 	return connector.Connector{
-		Name: "gcp", Title: "Google Cloud",
+		Limits: connector.Limits{PerMinute: 600, AtOnce: 4},
+		Name:   "gcp", Title: "Google Cloud",
 		Help: "Projects of an organisation or listed ones: who may do what, service accounts and their keys, buckets, databases, machines, networks, logs, keys, clusters and zones.",
 		Settings: []connector.Setting{
 			{Name: "key", Title: "Service account key", Secret: true, Lines: true, Required: true, Help: "The JSON file of a service account's key. The account has the role below and no other."},

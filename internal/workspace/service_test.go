@@ -99,7 +99,7 @@ const oauth = `{"token_type":"Bearer","expires_in":3600,"access_token":"FETCHED"
 // others are the connectors that ask no web service, and what stands in for this test of them.
 var others = map[string]string{
 	"host": "reads this machine and has no secret", "git": "reads a folder and has no secret", "file": "reads files and has no secret",
-	"tls": "shakes hands with servers and has no secret", "push": "is sent to", "results": "is given files", "results-folder": "reads files and has no secret",
+	"tls": "shakes hands with servers and has no secret", "push": "is sent to", "agent": "is sent to", "machine": "is sent to", "results": "is given files", "results-folder": "reads files and has no secret",
 	"ldap": "TestServersThatSayThePasswordBack", "postgres": "TestServersThatSayThePasswordBack", "sql": "TestServersThatSayThePasswordBack",
 }
 

@@ -546,6 +546,12 @@ func TestWhatAMachineCouldNotReadIsMissing(t *testing.T) {
 	if err != nil || sum.Outcome != collect.Incomplete || len(sum.Missing) != 1 || sum.Missing[0].Needs != "root" || !strings.Contains(sum.Sender, agent.Short(agent.Fingerprint(s.Public()))) {
 		t.Errorf("%+v, %v", sum, err)
 	}
+	r = reading(s, "ada") // it began a while before it came here
+	r.Statement.Began = o.Book.Log.Now().Add(-time.Millisecond).UTC().Truncate(time.Microsecond)
+	o.send(s, r)
+	if got := o.covered(s.Name, "host_account"); !got.Equal(r.Statement.Began.Truncate(time.Microsecond).Add(48 * time.Hour)) {
+		t.Errorf("it vouches until %s, and began at %s", got, r.Statement.Began)
+	}
 	r = reading(s, "ada") // it says nothing of a kind that it sends
 	r.Statement.Vouched = []string{"host_account"}
 	o.send(s, r)

@@ -63,6 +63,9 @@ func Try(ctx context.Context, c connector.Connector, cassette []byte, given conn
 			p.secrets = append(p.secrets, v[s.Name])
 		}
 	}
+	if _, ok := v[connector.PerMinute]; ok { // a cassette is no service that others use too
+		v[connector.PerMinute] = "60000"
+	}
 	maps.Copy(v, given)
 	v["endpoint"] = "http://" + l.Addr().String()
 

@@ -120,7 +120,7 @@ func TestAForeignRoomDoesNotExist(t *testing.T) {
 	each(t, func(f *fixture) {
 		f.user("rita", access.ScopeWrite, access.Auditor)
 		ritas := f.newToken("rita", access.ScopeWrite)
-		f.want(201, f.as(ritas, "PUT", "/api/v1/records/paper/p1", `{"title":"Sampling notes"}`))
+		f.want(201, f.as(ritas, "PUT", "/api/v1/records/paper/p1", `{"title":"Quagga notes"}`))
 		f.want(200, f.as(ritas, "GET", "/api/v1/records/paper/p1", ""))
 		f.load()
 		for _, op := range f.ops {
@@ -139,16 +139,16 @@ func TestAForeignRoomDoesNotExist(t *testing.T) {
 			}
 		}
 		f.want(404, f.send("GET", "/api/v1/kinds/paper", ""))
-		for _, path := range []string{"/api/v1/kinds", "/api/v1/search?q=sampling", "/api/v1/actions?limit=1000", "/api/v1/results"} {
-			if a := f.want(200, f.send("GET", path, "")); strings.Contains(string(a.body), "Sampling") || strings.Contains(string(a.body), "paper") {
+		for _, path := range []string{"/api/v1/kinds", "/api/v1/search?q=quagga", "/api/v1/actions?limit=1000", "/api/v1/results"} {
+			if a := f.want(200, f.send("GET", path, "")); strings.Contains(string(a.body), "Quagga") || strings.Contains(string(a.body), "paper") {
 				f.Errorf("%s tells of the other room: %s", path, a.body)
 			}
 		}
-		if a := f.want(200, f.as(ritas, "GET", "/api/v1/search?q=sampling", "")); !strings.Contains(string(a.body), "p1") {
+		if a := f.want(200, f.as(ritas, "GET", "/api/v1/search?q=quagga", "")); !strings.Contains(string(a.body), "p1") {
 			f.Errorf("the auditor finds %s", a.body)
 		}
 		p := f.want(422, f.as(f.token, "PUT", "/api/v1/records/comment/c", `{"on_kind":"paper","on":"paper/p1","text":"hm"}`)).problem(f)
-		if strings.Contains(p.Detail, "Sampling") {
+		if strings.Contains(p.Detail, "Quagga") {
 			f.Errorf("%+v", p)
 		}
 		f.want(403, f.as(ritas, "PUT", "/api/v1/records/safe/s", `{"name":"s"}`))

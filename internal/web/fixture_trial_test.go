@@ -32,7 +32,7 @@ func fixtureTrials() []fixture {
 			return manualIndexPage(framed("Manual", "/manual"), ManualIndex{Filter: part.Filter{Action: "/manual", Q: "spool", Hint: "Search the manual", Found: "1 section"}, Found: []ManualHit{{Link: part.Link{Text: "From a pipeline", Href: "/manual/push#from-a-pipeline"}, Page: "Sending records", Around: "What is sent is first written into a spool."}}})
 		}},
 		{path: "/manual/checks/git", page: func() templ.Component { return fixtureManual("checks/git") }},
-		{path: "/manual/sources", page: func() templ.Component { return fixtureManual("sources") }},
+		{path: "/manual/push", page: func() templ.Component { return fixtureManual("push") }},
 		{path: "/sources/shop/secret", page: func() templ.Component {
 			return secretPage(framed("A new secret for shop", "/sources", crumbs...), SecretForm{Name: "shop", Wrong: "No secret was given.", Grant: "<p>Run this once.</p>",
 				Secrets: []connector.Setting{{Name: "token", Title: "Token", Help: "One that may only read.", Required: true, Secret: true}, {Name: "key", Title: "Private key", Help: "In PEM form.", Secret: true, Lines: true}}})

@@ -2,7 +2,9 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"html"
 	"io/fs"
 	"net/http"
 	"path"
@@ -127,6 +129,19 @@ func linked(files fs.FS, file, text string) string {
 			return m[2]
 		}
 		return "[" + m[2] + "](" + manualPath(strings.TrimSuffix(to, ".md")) + m[4] + ")"
+	})
+}
+
+var manualHref = regexp.MustCompile(`href="(/manual[^"]*)"`)
+
+// manualAt is a text of the manual whose links keep the moment that the reader looks at.
+func manualAt(ctx context.Context, text string) string {
+	if !part.Past(ctx) {
+		return text
+	}
+	return manualHref.ReplaceAllStringFunc(text, func(m string) string {
+		to := html.UnescapeString(manualHref.FindStringSubmatch(m)[1])
+		return `href="` + html.EscapeString(string(part.To(ctx, to))) + `"`
 	})
 }
 

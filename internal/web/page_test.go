@@ -96,7 +96,7 @@ func TestIdsAreUniqueAndNamedThingsExist(t *testing.T) {
 func TestEveryLinkKeepsThePastMoment(t *testing.T) {
 	past := part.View{Now: noon, AsOf: ago(3 * day)}
 	for _, f := range fixtures() {
-		if f.alone || strings.HasPrefix(f.path, "/new/") || strings.HasPrefix(f.path, "/import/") || f.path == "/policies/new" || f.path == "/policies/conflict" || strings.HasSuffix(f.path, "/edit") { // nobody gets a form at a past moment
+		if f.alone || strings.HasPrefix(f.path, "/new/") || strings.HasPrefix(f.path, "/import/") || f.path == "/policies/new" || f.path == "/policies/conflict" || strings.HasSuffix(f.path, "/edit") || strings.HasSuffix(f.path, "/secret") || strings.HasPrefix(f.path, "/trials/") { // nobody gets a form at a past moment
 			continue
 		}
 		t.Run(f.path, func(t *testing.T) {

@@ -334,7 +334,7 @@ func sourcePage(p Page, s SourcePage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					if s.Changes {
+					if s.Changes && !part.Past(ctx) {
 						if s.Tries {
 							templ_7745c5c3_Err = part.Act("eye", "Try it", part.Path("sources", s.Name, "try"), false).Render(ctx, templ_7745c5c3_Buffer)
 							if templ_7745c5c3_Err != nil {

@@ -237,7 +237,7 @@ func (w *world) numbersOnHomeOf(t *testing.T, home string, series int) map[strin
 			t.Errorf("%s says %s and its list has %d rows", href, number, rows)
 		}
 	})
-	if len(out) != 5+5+4+series+1 {
+	if len(out) != 6+5+4+series+1 {
 		t.Errorf("%s leads to %d lists: %v", home, len(out), out)
 	}
 	return out

@@ -40,7 +40,7 @@ func fixtureTrials() []fixture {
 		{path: "/sources/host/runs/12/changed/host_account", page: func() templ.Component {
 			return runChangesPage(framed("Accounts that run 12 changed", "/sources", crumbs...), RunChanges{Source: "host", Run: "12", Title: "Accounts", Pager: part.Pager{Shown: 3, Next: "/sources/host/runs/12/changed/host_account?after=9"}, Rows: []ChangedRow{
 				{Title: "backup", Key: "backup", Href: "/records/host_account/backup/history", What: "New", At: ago(time.Hour), Entry: 1040, Proof: "/ledger?entry=1040"},
-				{Title: "Root", Key: "root@build-1.internal.example.org", Href: "/records/host_account/root/history", What: "Changed", At: ago(time.Hour), Entry: 1041, Proof: "/ledger?entry=1041"},
+				{Title: "Ada", Key: "ada@build-1.internal.example.org", Href: "/records/host_account/ada/history", What: "Changed", At: ago(time.Hour), Entry: 1041, Proof: "/ledger?entry=1041"},
 				{Title: "old", Key: "old", Href: "/records/host_account/old/history", What: "Gone", At: ago(time.Hour), Entry: 1042, Proof: "/ledger?entry=1042"}}})
 		}},
 	}

@@ -68,6 +68,7 @@ import (
 	"tickmark/internal/period"
 	"tickmark/internal/person"
 	"tickmark/internal/policy"
+	"tickmark/internal/population"
 	"tickmark/internal/record"
 	"tickmark/internal/report"
 	"tickmark/internal/report/document"
@@ -192,7 +193,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(), retention.Kind(), file.MappingKind(),
 	}
-	list = append(list, engagement.Kinds()...)
+	list = append(append(list, population.Kind()), engagement.Kinds()...)
 	list = append(append(list, workpaper.Kinds()...), opinion.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {

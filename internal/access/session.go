@@ -87,6 +87,24 @@ func (s Session) Actor() record.Actor { return s.User.Actor() }
 
 type sessionKey struct{}
 
+// NewContext is a context in which a session acts that no request brought: of a token, or of the machine itself.
+func NewContext(ctx context.Context, s Session) context.Context {
+	return context.WithValue(ctx, sessionKey{}, &s)
+}
+
+// Reader is who asks in a context, for rooms in which not everybody sees everything; nobody where nobody is signed in, and false
+// where the context is no request's but the program's own.
+func Reader(ctx context.Context) (record.Actor, bool) {
+	s, ok := ctx.Value(sessionKey{}).(*Session)
+	if !ok {
+		return record.Actor{}, false
+	}
+	if s.User.Key == "" {
+		return record.Actor{}, true
+	}
+	return s.Actor(), true
+}
+
 // FromContext returns who is signed in on this request; false when nobody is.
 func FromContext(ctx context.Context) (Session, bool) {
 	s, ok := ctx.Value(sessionKey{}).(*Session)

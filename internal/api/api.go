@@ -131,7 +131,7 @@ func (s *server) admit(next http.Handler) http.Handler {
 		return fault.New(fault.SignIn, "Nobody is signed in.").WithNext("Send \"Authorization: Bearer TOKEN\" with a token made under your name or by tickmark token add.")
 	}
 	enter := func(w http.ResponseWriter, r *http.Request, who access.Session) {
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sessionKey{}, who)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(access.NewContext(r.Context(), who), sessionKey{}, who)))
 	}
 	browser := s.Access.Sessions(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, ok := access.FromContext(r.Context())

@@ -177,6 +177,7 @@ func (s *session) with(fn func(w *workspace.Workspace, me access.Session) error)
 	if err != nil {
 		return err
 	}
+	s.Context = access.NewContext(s.Context, me)
 	return fn(w, me)
 }
 

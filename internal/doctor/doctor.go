@@ -135,7 +135,7 @@ func files(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 		}
 		q := record.Query{Kind: k.Name, During: [2]store.Moment{-1, store.Forever - 1}, Limit: 1000, Room: k.Room}
 		for {
-			page, err := w.Book.List(ctx, q)
+			page, err := w.Book.List(record.AsProgram(ctx), q)
 			if err != nil {
 				return nil, err
 			}

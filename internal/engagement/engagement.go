@@ -44,7 +44,7 @@ func Kind() record.Kind {
 		return record.Field{Name: name, Type: t, Fixed: true, Hidden: true, Help: help}
 	}
 	fields := []record.Field{
-		{Name: "id", Title: "Id", Type: record.Text, Required: true, Help: "Short and stable, such as acme-fy26. Seeds of samples are made of it."},
+		{Name: "id", Title: "Id", Type: record.Text, Required: true, Indexed: true, Help: "Short and stable, such as acme-fy26. Seeds of samples are made of it."},
 		{Name: "name", Type: record.Text, Required: true, Help: "As people say it, such as Acme FY26 Type II."},
 		{Name: "company", Title: "Service organisation", Type: record.Text, Required: true, Indexed: true},
 		{Name: "addressee", Type: record.Text, Hidden: true, Help: "To whom the report is addressed, usually the company's management."},
@@ -105,7 +105,7 @@ func Kind() record.Kind {
 	return record.Kind{
 		Name: Name, Title: "Engagement", Plural: "Engagements", Group: "Examination", Room: record.Auditor,
 		Help: "One examination by the firm, from its proposal to the archived file.",
-		Key:  "id", Label: "name", Fields: fields, States: machine(), Guard: written, Check: allowed,
+		Key:  "id", Label: "name", Fields: fields, States: machine(), Guard: written, Check: allowed, Sight: Sight,
 	}
 }
 

@@ -42,6 +42,20 @@ func RoleOf(body map[string]any, person string) Role {
 	return ""
 }
 
+// Sight is what somebody may do with an engagement and everything that belongs to it: its team works on it, a peer reviewer reads,
+// and to everybody else it is not there. Who proposed it sees it until it is accepted.
+func Sight(body map[string]any, actor record.Actor) record.Sight {
+	switch role := RoleOf(body, actor.Person); {
+	case role == PeerReviewer:
+		return record.Reads
+	case role != "":
+		return record.Writes
+	case actor.Person != "" && body[record.StateField] == "proposed" && Text(body, "proposed_by") == actor.Person:
+		return record.Writes
+	}
+	return record.Hidden
+}
+
 // Requires refuses an act by anybody who is not on the engagement's team in one of the roles. The act is said as in "accept it".
 func Requires(body map[string]any, actor record.Actor, act string, roles ...Role) error {
 	if actor.Person == "" {

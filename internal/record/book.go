@@ -123,6 +123,9 @@ type Book struct {
 	// Digest is the keyed digest that takes a secret's place.
 	Digest func(purpose string, value []byte) string
 
+	// Reader says who asks in a context, where a room is divided; false: the program itself, which sees everything. Nil: always.
+	Reader func(ctx context.Context) (Actor, bool)
+
 	mu       sync.RWMutex
 	info     map[string]*kindInfo
 	byNumber map[int64]*kindInfo

@@ -178,6 +178,12 @@ func (b *Book) during(ctx context.Context, tx *store.Tx, q Query) (page Page, er
 					return page, nil
 				}
 				last = list[i].position
+				if ok, err := b.sees(ctx, tx, v); err != nil || !ok {
+					if err != nil {
+						return page, err
+					}
+					continue
+				}
 				if program != nil && v.Dropped != nil {
 					page.Untold++
 					continue
@@ -227,6 +233,9 @@ func (b *Book) EachDuring(ctx context.Context, q store.Q, kind string, from, to 
 			n := min(len(list), 1000)
 			var found []Version
 			if found, err = w.bodies(ctx, q, list[:n]); err != nil {
+				break
+			}
+			if found, err = b.seen(ctx, q, found); err != nil {
 				break
 			}
 			for _, v := range found {

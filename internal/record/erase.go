@@ -38,6 +38,9 @@ func (b *Book) Erase(ctx context.Context, by Authority, kind, key, reason string
 		if len(ids) == 0 {
 			return fault.New(fault.NotFound, "There is and was no %s %q.", strings.ToLower(ki.Title), key)
 		}
+		if err := b.writableNow(ctx, tx, ki, key, by.Actor()); err != nil {
+			return err
+		}
 		if hold, err := b.held(ctx, tx, kind, key); err != nil {
 			return err
 		} else if hold != "" {

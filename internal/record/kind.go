@@ -92,6 +92,13 @@ type Kind struct {
 	// the job of that kind, so that neither is ever there without the other.
 	Follows func(look Look, key string, before, after map[string]any) ([]Change, error)
 
+	// Sight makes this the kind that governs its room: it says what somebody may do with everything that belongs to a record of it.
+	Sight  func(body map[string]any, actor Actor) Sight
+	Common bool // in a governed room: it belongs to no governing record, and everybody of the room sees it
+
+	governor *Kind  // of a governed room, this kind itself included
+	governs  string // the indexed field that names the governing record
+
 	Collected bool // read from a source: no form, no import under this name, unknown fields are kept
 	Lasting   bool // a source that no longer lists a record of it does not end it: people say what became of it
 	System    bool // written only by Tickmark itself (run, connection): shown, exported, never imported

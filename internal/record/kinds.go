@@ -37,6 +37,9 @@ func NewKinds(kinds ...Kind) (*Kinds, error) {
 		ks.list = append(ks.list, &k)
 	}
 	slices.SortFunc(ks.list, func(a, b *Kind) int { return strings.Compare(a.Name, b.Name) })
+	if err := ks.divided(); err != nil {
+		return nil, err
+	}
 	for _, k := range ks.list {
 		for _, f := range k.Fields {
 			if f.Type == Ref && f.Refers != "" && ks.named[f.Refers] == nil {

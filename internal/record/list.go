@@ -56,7 +56,19 @@ type probe struct {
 	part     string // in lower case
 }
 
-func (b *Book) plan(q Query) (*plan, error) {
+func (b *Book) plan(ctx context.Context, q Query) (*plan, error) {
+	p, err := b.planned(q)
+	if err != nil {
+		return nil, err
+	}
+	mine, limited, err := b.visible(ctx, p.ki)
+	if limited {
+		p.probes = append(p.probes, mine)
+	}
+	return p, err
+}
+
+func (b *Book) planned(q Query) (*plan, error) {
 	ki, err := b.readable(q.Kind, q.Room)
 	if err != nil {
 		return nil, err
@@ -262,7 +274,7 @@ func (b *Book) List(ctx context.Context, q Query) (Page, error) {
 }
 
 func (b *Book) list(ctx context.Context, tx *store.Tx, q Query) (Page, error) {
-	p, err := b.plan(q)
+	p, err := b.plan(ctx, q)
 	if err != nil {
 		return Page{}, err
 	}
@@ -399,7 +411,7 @@ func (b *Book) listWalk(ctx context.Context, tx *store.Tx, p *plan, q Query, fro
 		for i, r := range rows {
 			ids[i] = r.Record
 		}
-		found, err := b.Records(ctx, tx, ids, p.at)
+		found, err := b.Records(AsProgram(ctx), tx, ids, p.at)
 		if err != nil {
 			return Page{}, err
 		}
@@ -465,7 +477,7 @@ func (b *Book) listNarrow(ctx context.Context, tx *store.Tx, p *plan, q Query, f
 	for i, r := range rows {
 		ids[i], order[r.Record] = r.Record, r.Order
 	}
-	found, err := b.Records(ctx, tx, ids, p.at)
+	found, err := b.Records(AsProgram(ctx), tx, ids, p.at)
 	if err != nil {
 		return Page{}, false, err
 	}
@@ -481,6 +493,12 @@ func (b *Book) listNarrow(ctx context.Context, tx *store.Tx, p *plan, q Query, f
 	}
 	var list []placed
 	for _, v := range found {
+		if ok, err := b.sees(ctx, tx, v); err != nil || !ok {
+			if err != nil {
+				return Page{}, false, err
+			}
+			continue
+		}
 		if v.Dropped != nil { // the index still tells what it can of it
 			return Page{}, false, nil
 		}
@@ -538,13 +556,13 @@ func (p probe) spans() [][2]string {
 // Count counts what a query would list.
 func (b *Book) Count(ctx context.Context, q Query) (c Count, err error) {
 	q.Sort, q.After = "", ""
-	if q.During != [2]store.Moment{} && q.Where == "" && q.Source == "" {
+	if q.During != [2]store.Moment{} && q.Where == "" && q.Source == "" && !b.limited(ctx, q.Kind) {
 		return b.countDuring(ctx, q)
 	}
 	if q.During != [2]store.Moment{} || q.Source != "" {
 		return b.countByListing(ctx, q)
 	}
-	p, err := b.plan(q)
+	p, err := b.plan(ctx, q)
 	if err != nil {
 		return c, err
 	}
@@ -588,7 +606,7 @@ func (b *Book) countTold(ctx context.Context, p *plan) (c Count, err error) {
 		for i, r := range rows {
 			ids[i] = r.Record
 		}
-		found, err := b.Records(ctx, tx, ids[:min(restLimit, len(ids))], p.at)
+		found, err := b.Records(AsProgram(ctx), tx, ids[:min(restLimit, len(ids))], p.at)
 		if err != nil {
 			return err
 		}

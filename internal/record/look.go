@@ -42,7 +42,7 @@ func (b *Book) look(ctx context.Context, q store.Q, at time.Time, asOf Moment) L
 	}
 }
 
-// LookAt is the records as they stood at a moment; the zero time is now.
+// LookAt is the records as they stood at a moment, as far as the one who asks may see them; the zero time is now.
 func (b *Book) LookAt(ctx context.Context, at time.Time) Look {
 	if at.IsZero() {
 		return b.look(ctx, b.DB, b.Log.Now(), 0)

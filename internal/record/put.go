@@ -149,7 +149,7 @@ func (b *Book) follow(ctx context.Context, tx *ledger.Tx, d *draft) error {
 	if d.kind.Follows == nil || d.gone {
 		return nil
 	}
-	more, err := d.kind.Follows(b.look(ctx, tx, tx.Now.Time(), 0), d.key, d.before, d.after)
+	more, err := d.kind.Follows(b.look(AsProgram(ctx), tx, tx.Now.Time(), 0), d.key, d.before, d.after)
 	if err != nil || len(more) == 0 {
 		return err
 	}
@@ -352,6 +352,9 @@ func (b *Book) judge(ctx context.Context, tx *ledger.Tx, p *proposal) (same bool
 			return false, err
 		}
 	}
+	if err := b.writable(ctx, tx, ki, d.key, before, p.content, p.actor); err != nil {
+		return false, err
+	}
 	at := tx.Now.Time()
 	var after map[string]any
 	switch {
@@ -384,7 +387,7 @@ func (b *Book) judge(ctx context.Context, tx *ledger.Tx, p *proposal) (same bool
 		return false, err
 	}
 	if ki.Check != nil {
-		if err := ki.Check(b.look(ctx, tx, tx.Now.Time(), 0), before, after, p.actor); err != nil {
+		if err := ki.Check(b.look(AsProgram(ctx), tx, tx.Now.Time(), 0), before, after, p.actor); err != nil {
 			return false, err
 		}
 	}

@@ -195,6 +195,18 @@ func (b *Book) get(ctx context.Context, q store.Q, ki *kindInfo, key, source str
 	if err != nil {
 		return Version{}, err
 	}
+	if _, asks := b.reader(ctx, ki.Kind); asks && len(rows) > 0 {
+		list, err := b.versions(rows)
+		if err == nil {
+			list, err = b.seen(ctx, q, list)
+		}
+		if err != nil {
+			return Version{}, err
+		}
+		rows = slices.DeleteFunc(rows, func(r versionRow) bool {
+			return !slices.ContainsFunc(list, func(v Version) bool { return v.ID == r.ID })
+		})
+	}
 	if len(rows) == 0 {
 		what := fmt.Sprintf("There is no %s %q", strings.ToLower(ki.Title), key)
 		if asOf != 0 {
@@ -265,10 +277,14 @@ func (b *Book) HistoryFor(ctx context.Context, kind, key string, room Room) ([]V
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
-		return nil, fault.New(fault.NotFound, "There is and was no %s %q.", strings.ToLower(ki.Title), key)
+	list, err := b.versions(rows)
+	if err == nil {
+		list, err = b.seen(ctx, b.DB, list)
 	}
-	return b.versions(rows)
+	if err == nil && len(list) == 0 {
+		err = fault.New(fault.NotFound, "There is and was no %s %q.", strings.ToLower(ki.Title), key)
+	}
+	return list, err
 }
 
 // ByRecord returns the version of a record number that held at the moment; a record that did not exist is NotFound.
@@ -281,7 +297,7 @@ func (b *Book) ByRecord(ctx context.Context, q store.Q, record int64, asOf store
 	if err != nil {
 		return Version{}, err
 	}
-	return b.version(r)
+	return b.shown(ctx, q, r, fmt.Sprintf("Record %d did not exist then.", record))
 }
 
 // Records returns the versions of record numbers that hold at the moment, by number; those that don't exist are left out.
@@ -297,11 +313,14 @@ func (b *Book) Records(ctx context.Context, q store.Q, records []int64, asOf sto
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range rows {
-			v, err := b.version(r)
-			if err != nil {
-				return nil, err
-			}
+		list, err := b.versions(rows)
+		if err == nil {
+			list, err = b.seen(ctx, q, list)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range list {
 			out[v.Record] = v
 		}
 		records = records[n:]
@@ -339,7 +358,23 @@ func (b *Book) ByEntry(ctx context.Context, entry int64) (Version, error) {
 	if err != nil {
 		return Version{}, err
 	}
-	return b.version(r)
+	return b.shown(ctx, b.DB, r, fmt.Sprintf("Ledger entry %d is not a version of a record.", entry))
+}
+
+// shown is a version, or a fault that says there is none where the one who asks may not see it.
+func (b *Book) shown(ctx context.Context, q store.Q, r versionRow, none string) (Version, error) {
+	v, err := b.version(r)
+	if err != nil {
+		return v, err
+	}
+	ok, err := b.sees(ctx, q, v)
+	if err == nil && !ok {
+		err = fault.New(fault.NotFound, "%s", none)
+	}
+	if err != nil {
+		return Version{}, err
+	}
+	return v, nil
 }
 
 // EachVersion hands over versions of a kind with a number above after, oldest written first, with those that ended since;
@@ -353,11 +388,14 @@ func (b *Book) EachVersion(ctx context.Context, q store.Q, kind string, after in
 	if err != nil {
 		return err
 	}
-	for _, r := range rows {
-		v, err := b.version(r)
-		if err != nil {
-			return err
-		}
+	list, err := b.versions(rows)
+	if err == nil {
+		list, err = b.seen(ctx, q, list)
+	}
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
 		if err := fn(v); err != nil {
 			return err
 		}
@@ -388,6 +426,9 @@ func (b *Book) eachAt(ctx context.Context, q store.Q, kind string, at store.Mome
 	}
 	hand := func(rows []versionRow) error {
 		list, err := b.versions(rows)
+		if err == nil {
+			list, err = b.seen(ctx, q, list)
+		}
 		if err == nil && volatile {
 			err = b.latest(ctx, q, list)
 		}
@@ -481,8 +522,8 @@ func (b *Book) Holding(ctx context.Context, q store.Q, kind, field, value string
 		return nil, err
 	}
 	f, ok := ki.FieldNamed(field)
-	if !ok || !f.Indexed {
-		return nil, fmt.Errorf("find %s by %s: the field is not indexed", kind, field)
+	if !ok || !f.Indexed || b.limited(ctx, kind) {
+		return nil, fmt.Errorf("find %s by %s: the field is not indexed, or its room is divided", kind, field)
 	}
 	ids, err := b.with(ctx, q, ki, f, value, 0)
 	if err != nil {
@@ -513,6 +554,9 @@ func (b *Book) Tallies(ctx context.Context, kind, field string) (map[string]int6
 	if err != nil {
 		return nil, err
 	}
+	if b.limited(ctx, kind) {
+		return nil, fmt.Errorf("count %s by %s: its room is divided, and what is counted is everybody's", kind, field)
+	}
 	type row struct {
 		Value string `db:"value"`
 		N     int64  `db:"n"`
@@ -537,7 +581,7 @@ func (b *Book) Tallies(ctx context.Context, kind, field string) (map[string]int6
 	return out, nil
 }
 
-// Totals are the present numbers of records by kind.
+// Totals are the present numbers of records by kind; of a divided room those that the one who asks may see.
 func (b *Book) Totals(ctx context.Context) (map[string]int64, error) {
 	out := map[string]int64{}
 	type row struct {
@@ -546,6 +590,16 @@ func (b *Book) Totals(ctx context.Context) (map[string]int64, error) {
 	}
 	err := store.Each(ctx, b.DB, func(r row) error { out[r.Name] = r.N; return nil },
 		"SELECT k.name, t.n FROM tally t JOIN field f ON f.id = t.field JOIN kind k ON k.id = f.kind WHERE f.name = $1", indexAll)
+	for _, k := range b.Kinds.All() {
+		if err != nil {
+			break
+		}
+		if out[k.Name] > 0 && b.limited(ctx, k.Name) {
+			var c Count
+			c, err = b.Count(ctx, Query{Kind: k.Name, Room: k.Room})
+			out[k.Name] = c.N
+		}
+	}
 	return out, err
 }
 

@@ -32,7 +32,11 @@ func (b *Book) Recent(ctx context.Context, asOf store.Moment, limit int, want fu
 		all = append(all, rows...)
 	}
 	slices.SortFunc(all, func(x, y versionRow) int { return cmp.Compare(y.ID, x.ID) })
-	return b.versions(all[:min(limit, len(all))])
+	list, err := b.versions(all[:min(limit, len(all))])
+	if err != nil {
+		return nil, err
+	}
+	return b.seen(ctx, b.DB, list)
 }
 
 // FromEntry returns the versions that ledger entries from entry on committed to, in their order, at most limit. Versions are
@@ -62,5 +66,9 @@ func (b *Book) FromEntry(ctx context.Context, entry int64, limit int) ([]Version
 	if err != nil {
 		return nil, err
 	}
-	return b.versions(rows)
+	list, err := b.versions(rows)
+	if err != nil {
+		return nil, err
+	}
+	return b.seen(ctx, b.DB, list)
 }

@@ -120,7 +120,7 @@ func (k *Keeper) Now(ctx context.Context, book *record.Book, monitor *check.Moni
 	}
 	whole := k.done.occurrences == nil || time.Since(k.made) > keepLife
 	if !whole && head.Size > k.size {
-		news, err := book.FromEntry(ctx, k.size, keepMost)
+		news, err := book.FromEntry(record.AsProgram(ctx), k.size, keepMost)
 		if err != nil {
 			return Summary{}, err
 		}

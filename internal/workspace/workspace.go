@@ -346,6 +346,7 @@ func (w *Workspace) open(ctx context.Context) (err error) {
 	if w.Book, err = record.OpenBook(ctx, w.Log, kinds, w.Keys.Digest); err != nil {
 		return err
 	}
+	w.Book.Reader = access.Reader
 	set, words, err := Checks(kinds, w.Data)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"tickmark/internal/collect"
 	"tickmark/internal/fault"
 	"tickmark/internal/store"
 )
@@ -214,5 +215,23 @@ func TestEveryExampleOfAHelpCanBeTyped(t *testing.T) {
 	walk(p.Model.Node)
 	if found < 30 {
 		t.Errorf("only %d examples", found)
+	}
+}
+
+func TestAReasonIsSaidOnceWithAllThatItKeepsFromBeingRead(t *testing.T) {
+	got := unread([]collect.Missing{
+		{Kind: "repository", Reason: "/repos answered 404.", Needs: "metadata"},
+		{Kind: "ruleset", Reason: "Not all repositories are known."},
+		{Kind: "push", Scope: "a", Reason: "Not all repositories are known."},
+		{Kind: "push", Scope: "b", Reason: "Not all repositories are known."},
+		{Kind: "member", Part: "owner", Reason: "/repos answered 404."},
+	})
+	want := []string{
+		"repository was not read: /repos answered 404. It needs metadata.",
+		"ruleset, push were not read: Not all repositories are known.",
+		"member (owner) was not read: /repos answered 404.",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }

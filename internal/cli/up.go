@@ -369,13 +369,9 @@ func (c *collectCommand) Run(s *session) error {
 					s.fact("%s\t%s\t%d read\t%d new\t%d changed\t%d gone\t%s", r.Connection, k.Kind, k.Read, k.New, k.Changed, k.Closed, strings.Join(append([]string{word(k.Complete, "complete", "incomplete")}, k.Course()...), "\t"))
 				}
 			}
-			for _, m := range r.Missing {
-				missing++
-				need := ""
-				if m.Needs != "" {
-					need = " It needs " + m.Needs + "."
-				}
-				s.say("%s: %s%s was not read: %s%s", r.Connection, m.Kind, word(m.Part != "", " ("+m.Part+")", ""), printable(m.Reason), need)
+			missing += len(r.Missing)
+			for _, line := range unread(r.Missing) {
+				s.say("%s: %s", r.Connection, line)
 			}
 		}
 		if missing > 0 {
@@ -383,6 +379,30 @@ func (c *collectCommand) Run(s *session) error {
 		}
 		return nil
 	})
+}
+
+// unread is a line for each reason why something was not read, with all that it keeps from being read.
+func unread(missing []collect.Missing) []string {
+	var reasons []string
+	what := map[string][]string{}
+	for _, m := range missing {
+		reason := printable(m.Reason)
+		if m.Needs != "" {
+			reason += " It needs " + m.Needs + "."
+		}
+		if what[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		if of := m.Kind + word(m.Part != "", " ("+m.Part+")", ""); !slices.Contains(what[reason], of) {
+			what[reason] = append(what[reason], of)
+		}
+	}
+	lines := make([]string, len(reasons))
+	for i, reason := range reasons {
+		of := what[reason]
+		lines[i] = strings.Join(of, ", ") + word(len(of) == 1, " was", " were") + " not read: " + reason
+	}
+	return lines
 }
 
 func word(cond bool, yes, no string) string {

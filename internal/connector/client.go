@@ -353,7 +353,11 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 		case told != nil && told.Busy:
 			reason = fmt.Sprintf("%s answered %s", where(at), status(resp))
 		case told != nil && told.Denied:
-			return answer{}, &refused{denied: true, reason: fmt.Sprintf("%s answered %s, as it does where one may not look.", where(at), status(resp))}
+			which := "where one may not look"
+			if resp.StatusCode == http.StatusNotFound {
+				which = "where there is nothing of that name, and where one may not look"
+			}
+			return answer{}, &refused{denied: true, reason: fmt.Sprintf("%s answered %s, as it does %s.", where(at), status(resp), which)}
 		case told != nil && told.Means != "":
 			return answer{body: []byte(told.Means), from: from}, nil
 		case told != nil:

@@ -383,6 +383,9 @@ func (r *reader) prove(ctx context.Context, work string) error {
 	if _, err := w.Monitor.Verify(ctx, func(done int64) { r.progress("answers", done, 0) }); err != nil {
 		return err
 	}
+	if _, err := w.Collect.VerifyAnswers(ctx, func(done int64) { r.progress("answers of sources", done, 0) }); err != nil {
+		return err
+	}
 	return w.Log.Write(ctx, func(tx *ledger.Tx) error {
 		_, err := tx.Act(ctx, "workspace.restored", r.to.Actor, "workspace", map[string]any{"made": r.m.Made, "release": r.m.Release, "engine": r.m.Engine, "size": size})
 		return err

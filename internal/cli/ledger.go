@@ -17,7 +17,7 @@ import (
 
 type ledgerCommand struct {
 	Checkpoint  ledgerCheckpoint  `cmd:"" help:"Sign and print a checkpoint, and the key that verifies it."`
-	Verify      ledgerVerify      `cmd:"" help:"Re-prove everything: the log, each record's version, each action, each answer."`
+	Verify      ledgerVerify      `cmd:"" help:"Re-prove everything: the log, each record's version, each action, each answer of a check, and each answer of a source that is kept."`
 	Prove       ledgerProve       `cmd:"" help:"Write the proof of one record, which verify takes offline."`
 	Consistency ledgerConsistency `cmd:"" help:"Print the proof that nothing was rewritten between two sizes of the log (RFC 6962), such as those of two checkpoints."`
 	Export      ledgerExport      `cmd:"" help:"Copy the log into a directory as C2SP tlog-tiles, for a web server, another disk or a git repository; run again, it adds what is new."`
@@ -60,16 +60,29 @@ func (ledgerVerify) Run(s *session) error {
 			end.done("it does not hold")
 			return err
 		}
+		sources, err := w.Collect.VerifyAnswers(s, func(done int64) { end.step("", "answers of sources", int(done), 0) })
+		if err != nil {
+			end.done("it does not hold")
+			return err
+		}
 		end.done("everything holds")
 		if s.flags.JSON {
 			return s.writeJSON(struct {
 				record.Proven
-				Answers int64 `json:"answers"`
-			}{p, answers})
+				Answers int64                  `json:"answers"`
+				Sources record.AnswersVerified `json:"sources"`
+			}{p, answers, sources})
 		}
 		s.fact("%d entries, %d versions, %d actions and %d changed answers are as the ledger committed to them; %d were erased.", p.Entries, p.Versions, p.Actions, answers, p.Erased)
 		if p.Dropped > 0 {
 			s.fact("Of %d versions a rule of retention dropped the body; the hash of it is the one that the ledger committed to.", p.Dropped)
+		}
+		if sources.Runs > 0 {
+			s.fact("%d versions trace to %d unedited answers of sources, each with the hash that the record of its run commits to; of %d the bytes were destroyed by an erasure or a rule of retention, and of %d none were kept.",
+				sources.Traces, sources.Answers, sources.Gone, sources.Unkept)
+		}
+		if sources.Going > 0 {
+			s.fact("%d runs have not ended, so that the ledger does not name their answers yet.", sources.Going)
 		}
 		return nil
 	})

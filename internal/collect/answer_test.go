@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -154,7 +155,7 @@ func TestEveryVersionIsTracedToTheUneditedAnswer(t *testing.T) {
 		o := newOffice(t, 60)
 		c := o.of(t, db)
 		first := visit(t, c)
-		if first.Kept != 3+59 || first.KeptDigest == "" {
+		if first.Kept != 3+59 || first.Traced == "" {
 			t.Fatalf("%d answers are kept of 3 pages and 59 questions", first.Kept)
 		}
 		for i := 1; i < 60; i++ {
@@ -421,6 +422,78 @@ func TestRetentionDropsAnAnswerWithAllThatItBrought(t *testing.T) {
 			if !gone && !bytes.Equal(body, o.said[[32]byte(s.SHA256)]) && s.Edited == nil {
 				t.Errorf("the answer of run %d is another by now", run)
 			}
+		}
+	})
+}
+
+func TestVerifyingNamesTheAnswerOrRunThatIsWrong(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		o := newOffice(t, 60)
+		c := o.of(t, db)
+		visit(t, c)
+		o.set(1, "role", "owner")
+		visit(t, c)
+		if err := c.Book.Erase(ctx, record.Job("person:ada"), "member", "30", "asked to"); err != nil {
+			t.Fatal(err)
+		}
+		p, err := c.VerifyAnswers(ctx, nil)
+		if err != nil || p.Runs != 2 || p.Answers != 3+59-2+2 || p.Gone != 2 || p.Unkept != 1 || p.Traces != 61 {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		gone, err := store.One[int64](ctx, db, "SELECT min(gone) FROM answer WHERE gone > 0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs := map[int64]record.Commits{}
+		if err := c.Book.EachOpen(ctx, db, collect.RunKind, func(v record.Version) error {
+			s, err := collect.ParseSummary(v)
+			runs[s.Number] = record.Commits{Traced: s.Traced}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		const answer, first = "WHERE id = 16777216 + 5", "WHERE id = (SELECT min(id) FROM version WHERE answers IS NOT NULL)" // about a member; of run 1
+		for name, x := range map[string]struct {
+			spoil string
+			with  any
+			says  string
+		}{
+			"other bytes":        {"UPDATE answer SET body = $1 " + answer, []byte("\x00other"), "answer 5 of run 1 (GET "},
+			"bytes in no order":  {"UPDATE answer SET body = $1 " + answer, []byte{9, 9}, "answer 5 of run 1"},
+			"bytes removed":      {"UPDATE answer SET body = NULL WHERE id = 16777216 + $1", 5, "answer 5 of run 1 (GET "},
+			"said to be erased":  {"UPDATE answer SET body = NULL, gone = $1 " + answer, gone, "which destroyed others"},
+			"erased by nothing":  {"UPDATE answer SET body = NULL, gone = $1 " + answer, 1, "which destroyed nothing"},
+			"said to be unkept":  {"UPDATE answer SET body = NULL, why = $1 " + answer, "It is long.", "the answers of run 1"},
+			"another request":    {"UPDATE exchange SET request = $1 WHERE run = 1 AND n = 5", "GET /members", "the answers of run 1"},
+			"another status":     {"UPDATE exchange SET status = $1 WHERE run = 1 AND n = 5", "204", "the answers of run 1"},
+			"another hash":       {"UPDATE exchange SET sha256 = $1 WHERE run = 1 AND n = 5", make([]byte, 32), "the answers of run 1"},
+			"traced to another":  {"UPDATE version SET answers = $1 " + first, []byte{2, 4}, "the answers of run 1"},
+			"traced to none":     {"UPDATE version SET answers = NULL WHERE $1 = 1 AND id = (SELECT min(id) FROM version WHERE answers IS NOT NULL)", 1, "the answers of run 1"},
+			"traced to nothing":  {"UPDATE version SET answers = $1 " + first, []byte{127}, "answer 127 of run 1, which is not on record"},
+			"an answer removed":  {"DELETE FROM answer WHERE id = 16777216 + $1", 5, "run 1"},
+			"a question removed": {"DELETE FROM exchange WHERE run = 1 AND n = $1", 6, "answer 6 of run 1"},
+			"a run removed":      {"UPDATE answer SET id = id + $1 WHERE id > 33554432", 16777216, "run 3"},
+		} {
+			var said error
+			giveUp := errors.New("nothing of it is kept")
+			err := db.Write(ctx, func(tx *store.Tx) error {
+				n, err := tx.Exec(ctx, x.spoil, x.with)
+				if err != nil || n == 0 {
+					return fmt.Errorf("%d rows, %w", n, err)
+				}
+				_, said = c.Book.VerifyAnswers(ctx, tx, runs, nil)
+				return giveUp
+			})
+			if !errors.Is(err, giveUp) {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if !fault.Is(said, fault.Invalid) || !strings.Contains(said.Error(), x.says) {
+				t.Errorf("%s: %v", name, said)
+			}
+		}
+		if _, err := c.VerifyAnswers(ctx, nil); err != nil {
+			t.Error(err)
 		}
 	})
 }

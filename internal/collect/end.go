@@ -64,7 +64,7 @@ func (r *run) end(failed error) error {
 		if err := store.Insert(r.ctx, tx, "exchange", exchangeColumns, r.unwritten()); err != nil {
 			return fmt.Errorf("write down what was asked: %w", err)
 		}
-		if r.sum.Kept, r.sum.KeptDigest, err = r.c.Book.AnswersEnd(r.ctx, tx, r.sum.Number); err != nil {
+		if r.sum.Kept, r.sum.Traced, err = r.c.Book.AnswersEnd(r.ctx, tx, r.sum.Number, r.version); err != nil {
 			return err
 		}
 		r.sum.Kinds = r.tallies()

@@ -69,7 +69,8 @@ func Kinds() []record.Kind {
 				{Name: "bytes", Type: record.Integer, Help: "Bytes of its answers."},
 				{Name: "answers", Title: "Digest of the answers", Type: record.Text, Help: "SHA-256 over the digests of the answers, in order."},
 				{Name: "kept", Title: "Answers kept", Type: record.Integer, Help: "Answers that brought something, whose bytes are kept."},
-				{Name: "kept_digest", Title: "Digest of the answers kept", Type: record.Text, Help: "SHA-256 over the numbers and hashes of the answers kept, in order."},
+				{Name: "traced", Title: "Digest of the traces", Type: record.Text, Help: "SHA-256 over the answers of which something was made, and over which version was made of which of them."},
+				{Name: "kept_digest", Title: "Digest of the answers kept", Type: record.Text, Help: "Of a run of an earlier release: SHA-256 over the numbers and hashes of the answers kept, in order."},
 				{Name: "account", Type: record.Text, Help: "Who Tickmark ran as on the machine that collected."},
 				{Name: "collector", Type: record.Text, Help: "SHA-256 of the program that collected."},
 				{Name: "sender", Type: record.Text, Help: "Who sent what was taken over, and the key that signed it, where Tickmark did not read it itself."},
@@ -92,7 +93,8 @@ type Summary struct {
 	Bytes      int64     `json:"bytes"`
 	Answers    string    `json:"answers,omitempty"`
 	Kept       int64     `json:"kept,omitempty"`
-	KeptDigest string    `json:"kept_digest,omitempty"`
+	Traced     string    `json:"traced,omitempty"`      // as record.Book.Traced has it
+	KeptDigest string    `json:"kept_digest,omitempty"` // of a run of an earlier release
 	Account    string    `json:"account,omitempty"`
 	Collector  string    `json:"collector,omitempty"`
 	Sender     string    `json:"sender,omitempty"`

@@ -170,22 +170,25 @@ func (c *Collector) repair(ctx context.Context, name string) error {
 		if s.Number, err = strconv.ParseInt(v.Key, 10, 64); err != nil {
 			return err
 		}
-		if s.Kept, s.KeptDigest, err = c.Book.AnswersDigest(ctx, c.Book.DB, s.Number); err != nil {
-			return err
-		}
-		if err := c.save(ctx, v, s, "the program ended before the run did"); err != nil && !fault.Is(err, fault.Conflict) { // it may end at this moment
+		err = c.Book.Log.Write(ctx, func(tx *ledger.Tx) (err error) {
+			if s.Kept, s.Traced, err = c.Book.Traced(ctx, tx, s.Number, v.ID, int64(store.Forever)); err != nil {
+				return err
+			}
+			return c.save(ctx, tx, v, s, "the program ended before the run did")
+		})
+		if err != nil && !fault.Is(err, fault.Conflict) { // it may end at this moment
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *Collector) save(ctx context.Context, v record.Version, s Summary, reason string) error {
+func (c *Collector) save(ctx context.Context, tx *ledger.Tx, v record.Version, s Summary, reason string) error {
 	body, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	_, err = c.Book.Put(ctx, record.Job("connection:"+s.Connection), record.Change{Kind: RunKind, Key: v.Key, Body: body, Reason: reason, If: &v.From})
+	_, err = c.Book.PutIn(ctx, tx, record.Job("connection:"+s.Connection), record.Change{Kind: RunKind, Key: v.Key, Body: body, Reason: reason, If: &v.From})
 	return err
 }
 

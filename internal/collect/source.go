@@ -51,7 +51,11 @@ func (c *Collector) backed(ctx context.Context, q store.Q, run record.Version) e
 	if s.Outcome == Running {
 		return fault.New(fault.Unavailable, "Run %s goes on, so that the ledger does not name its answers yet.", run.Key).WithNext("Ask again when it has ended.")
 	}
-	_, digest, err := c.Book.AnswersDigest(ctx, q, s.Number)
+	began, err := store.One[int64](ctx, q, "SELECT min(id) FROM version WHERE record = $1", run.Record)
+	if err != nil {
+		return fmt.Errorf("find when run %s began: %w", run.Key, err)
+	}
+	holds, err := c.Book.AnswersHold(ctx, q, s.Number, s.commits(), began, run.ID)
 	if err != nil {
 		return err
 	}
@@ -59,8 +63,34 @@ func (c *Collector) backed(ctx context.Context, q store.Q, run record.Version) e
 	if err != nil {
 		return err
 	}
-	if digest != s.KeptDigest || altered > 0 {
+	if !holds || altered > 0 {
 		return fault.New(fault.Invalid, "The answers of run %s are not those that the ledger names.", run.Key).WithNext("Restore from a backup and find out who had access to the database.")
 	}
 	return nil
+}
+
+func (s Summary) commits() record.Commits {
+	return record.Commits{Running: s.Outcome == Running, Traced: s.Traced, Digest: s.KeptDigest}
+}
+
+// VerifyAnswers compares every answer that is kept with what the record of its run commits to; that record itself is a version, which
+// Book.Verify compares with the ledger. The error names the first answer or run that is wrong.
+func (c *Collector) VerifyAnswers(ctx context.Context, progress func(done int64)) (p record.AnswersVerified, err error) {
+	err = c.Book.DB.Read(ctx, func(tx *store.Tx) error {
+		runs := map[int64]record.Commits{}
+		err := c.Book.EachOpen(ctx, tx, RunKind, func(v record.Version) error {
+			s, err := ParseSummary(v)
+			if err != nil {
+				return err
+			}
+			runs[s.Number] = s.commits()
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		p, err = c.Book.VerifyAnswers(ctx, tx, runs, progress)
+		return err
+	})
+	return p, err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -258,53 +257,13 @@ func (b *Book) unpackAnswer(ctx context.Context, q store.Q, id int64) ([]byte, e
 	return body, nil
 }
 
-// AnswersEnd says that a run handed over all that its answers hold, in its last transaction. It returns how many are kept, and a
-// digest over them for the run's record, by which the ledger commits to each.
-func (b *Book) AnswersEnd(ctx context.Context, tx *ledger.Tx, run int64) (n int64, digest string, err error) {
+// AnswersEnd says that a run handed over all that its answers hold, in its last transaction. It returns what Traced does; above is the
+// number of the version by which the run's record began.
+func (b *Book) AnswersEnd(ctx context.Context, tx *ledger.Tx, run, above int64) (kept int64, traced string, err error) {
 	if _, err := tx.Exec(ctx, "UPDATE answer SET whole = 1 WHERE whole = 0 AND id BETWEEN $1 AND $2", run<<answerShift, (run+1)<<answerShift-1); err != nil {
 		return 0, "", fmt.Errorf("end the answers of a run: %w", err)
 	}
-	return b.AnswersDigest(ctx, tx, run)
-}
-
-// AnswersDigest is the number of the answers that a run kept, and a digest over them, as AnswerDigest has it; "" for none.
-func (b *Book) AnswersDigest(ctx context.Context, q store.Q, run int64) (n int64, digest string, err error) {
-	list, err := b.KeptBy(ctx, q, run)
-	if err != nil || len(list) == 0 {
-		return 0, "", err
-	}
-	return int64(len(list)), AnswerDigest(list), nil
-}
-
-// KeptHash is an answer by its number in its run, the SHA-256 of the unedited answer and, when it was edited, of the bytes that are kept.
-type KeptHash struct {
-	N      int64  `db:"n" json:"n"`
-	SHA256 []byte `db:"sha256" json:"sha256"`
-	Kept   []byte `db:"kept" json:"kept,omitempty"`
-}
-
-// KeptBy are the answers that a run kept, in order, also those whose bytes are gone since.
-func (b *Book) KeptBy(ctx context.Context, q store.Q, run int64) ([]KeptHash, error) {
-	list, err := store.All[KeptHash](ctx, q, `SELECT e.n, e.sha256, a.kept FROM answer a JOIN exchange e ON e.run = $3 AND e.n = a.id - $1
-		WHERE a.id BETWEEN $1 AND $2 AND a.question > 0 ORDER BY e.n`, run<<answerShift, (run+1)<<answerShift-1, run)
-	if err != nil {
-		return nil, fmt.Errorf("read which answers run %d kept: %w", run, err)
-	}
-	return list, nil
-}
-
-// AnswerDigest is the SHA-256, in hexadecimal, over answers in order: the number of each in eight bytes, the highest first, the hash
-// of the unedited answer, and that of the kept bytes, or 32 bytes of zero where those are the unedited.
-func AnswerDigest(list []KeptHash) string {
-	h := sha256.New()
-	for _, k := range list {
-		var line [72]byte
-		binary.BigEndian.PutUint64(line[:], uint64(k.N))
-		copy(line[8:40], k.SHA256)
-		copy(line[40:], k.Kept)
-		h.Write(line[:])
-	}
-	return hex.EncodeToString(h.Sum(nil))
+	return b.Traced(ctx, tx, run, above, int64(store.Forever))
 }
 
 // Source is an answer of a source that a version was made of.

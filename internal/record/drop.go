@@ -37,6 +37,8 @@ type Dropping struct {
 	Versions int     `json:"versions"`
 	Bytes    int64   `json:"bytes"`
 	Entries  []int64 `json:"entries"` // of the versions, rising
+
+	Answers [][2]int64 `json:"answers"` // whose bytes went with them: run and number, rising
 }
 
 // Dropped is how the body of a version went.
@@ -200,6 +202,11 @@ func (b *Book) Drop(ctx context.Context, tx *ledger.Tx, actor string, from Dropp
 			from.Bytes += v.Bytes
 		}
 	}
+	spent, err := b.answersSpent(ctx, tx, slices.Collect(maps.Keys(left)))
+	if err != nil {
+		return from, err
+	}
+	from.Answers = named(spent)
 	by, err := b.destroyed(ctx, tx, DropVerb, actor, from.Kind, from.Entries, &from)
 	if err != nil {
 		return from, err
@@ -215,10 +222,7 @@ func (b *Book) Drop(ctx context.Context, tx *ledger.Tx, actor string, from Dropp
 			return from, fmt.Errorf("drop the body of version %d: %w", id, err)
 		}
 	}
-	if err := b.dropAnswers(ctx, tx, slices.Collect(maps.Keys(left)), by); err != nil {
-		return from, err
-	}
-	return from, nil
+	return from, b.destroyAnswers(ctx, tx, spent, by)
 }
 
 // DropCount is how many versions of a kind have no body any more by a rule, and of how many bytes.

@@ -98,11 +98,15 @@ func (b *Book) erase(ctx context.Context, tx *ledger.Tx, ki *kindInfo, id int64,
 	if err != nil {
 		return err
 	}
-	by, err := b.destroyed(ctx, tx, EraseVerb, actor, fmt.Sprintf("%s record %d", ki.Name, id), entries, map[string]any{"entries": entries, "reason": reason})
+	answers, err := b.answersHolding(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	if err := b.eraseAnswers(ctx, tx, id, by); err != nil {
+	by, err := b.destroyed(ctx, tx, EraseVerb, actor, fmt.Sprintf("%s record %d", ki.Name, id), entries, map[string]any{"entries": entries, "answers": named(answers), "reason": reason})
+	if err != nil {
+		return err
+	}
+	if err := b.destroyAnswers(ctx, tx, answers, by); err != nil {
 		return err
 	}
 	type row struct {

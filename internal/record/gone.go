@@ -30,34 +30,52 @@ func linksOf(ctx context.Context, q store.Q, newest int64) ([]linkRow, error) {
 		SELECT id, before, link, kind, live FROM chain ORDER BY id DESC`, newest)
 }
 
-// eraseAnswers destroys the bytes of the answers that held a record, or may have: all of a question that ever held it, from the run on
-// that first brought it, and those of runs that ended before they had said all that their answers held. A legal hold on another
-// record in them refuses.
-func (b *Book) eraseAnswers(ctx context.Context, tx *ledger.Tx, record, entry int64) error {
+// going are the answers of one question that are to be destroyed, among all of it, the newest first.
+type going struct {
+	question    questionRow
+	links, goes []linkRow
+}
+
+// named are the answers as an entry of the ledger names those that it destroyed: run and number, rising.
+func named(list []going) [][2]int64 {
+	out := [][2]int64{}
+	for _, g := range list {
+		for _, l := range g.goes {
+			out = append(out, [2]int64{l.ID >> answerShift, l.ID & (1<<answerShift - 1)})
+		}
+	}
+	slices.SortFunc(out, func(a, b [2]int64) int { return slices.Compare(a[:], b[:]) })
+	return out
+}
+
+// answersHolding are the answers that held a record, or may have: all of a question that ever held it, from the run on that first
+// brought it, and those of runs that ended before they had said all that their answers held. A legal hold on another record in them
+// refuses. That the questions held it is forgotten.
+func (b *Book) answersHolding(ctx context.Context, tx *ledger.Tx, record int64) (all []going, err error) {
 	type origin struct {
 		Source string `db:"source"`
 		First  int64  `db:"first"`
 	}
 	o, err := store.One[origin](ctx, tx, "SELECT r.source, coalesce(min(v.run), 0) AS first FROM record r JOIN version v ON v.record = r.id WHERE r.id = $1 AND v.run > 0 GROUP BY r.source", record)
 	if err != nil {
-		return ifFound(err)
+		return nil, ifFound(err)
 	}
 	held, err := b.heldRecords(ctx, tx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	questions, err := store.All[questionRow](ctx, tx, "SELECT id, newest, links, holds FROM question WHERE source = $1", o.Source)
 	if err != nil {
-		return fmt.Errorf("find the answers that held a record: %w", err)
+		return nil, fmt.Errorf("find the answers that held a record: %w", err)
 	}
 	open, err := store.All[int64](ctx, tx, "SELECT DISTINCT a.question FROM answer a JOIN question q ON q.id = a.question WHERE a.whole = 0 AND q.source = $1", o.Source)
 	if err != nil {
-		return fmt.Errorf("find the answers that held a record: %w", err)
+		return nil, fmt.Errorf("find the answers that held a record: %w", err)
 	}
 	for _, q := range questions {
 		holds, err := risen(q.Holds)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		_, is := slices.BinarySearch(holds, record)
 		if !is && !slices.Contains(open, q.ID) {
@@ -65,14 +83,14 @@ func (b *Book) eraseAnswers(ctx context.Context, tx *ledger.Tx, record, entry in
 		}
 		links, err := linksOf(ctx, tx, q.Newest)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		goes := links[:0:0]
 		for _, l := range links {
 			whole := int64(1)
 			if !is {
 				if whole, err = store.One[int64](ctx, tx, "SELECT whole FROM answer WHERE id = $1", l.ID); err != nil {
-					return err
+					return nil, err
 				}
 			}
 			if is && l.ID>>answerShift >= o.First || whole == 0 {
@@ -84,23 +102,21 @@ func (b *Book) eraseAnswers(ctx context.Context, tx *ledger.Tx, record, entry in
 		}
 		for _, other := range holds {
 			if reason, is := held[other]; is && other != record {
-				return fault.New(fault.Denied, "An answer of %s that holds it also holds a record under a legal hold (%s), so that it cannot be erased.", o.Source, reason).WithNext("End that hold first.")
+				return nil, fault.New(fault.Denied, "An answer of %s that holds it also holds a record under a legal hold (%s), so that it cannot be erased.", o.Source, reason).WithNext("End that hold first.")
 			}
 		}
-		if err := b.destroyAnswers(ctx, tx, q, links, goes, entry); err != nil {
-			return err
-		}
+		all = append(all, going{q, links, goes})
 		if is {
 			has, _ := rising(slices.DeleteFunc(holds, func(r int64) bool { return r == record })).([]byte)
 			if has == nil {
 				has = []byte{}
 			}
 			if _, err := tx.Exec(ctx, "UPDATE question SET holds = $1 WHERE id = $2", has, q.ID); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return all, nil
 }
 
 func ifFound(err error) error {
@@ -139,8 +155,8 @@ func (b *Book) heldRecords(ctx context.Context, q store.Q) (map[int64]string, er
 	return out, err
 }
 
-// dropAnswers counts down the answers that brought versions, and destroys the bytes of those that brought nothing else.
-func (b *Book) dropAnswers(ctx context.Context, tx *ledger.Tx, versions []int64, entry int64) error {
+// answersSpent counts down the answers that brought versions, and returns those that brought nothing else.
+func (b *Book) answersSpent(ctx context.Context, tx *ledger.Tx, versions []int64) (all []going, err error) {
 	type link struct {
 		Run     int64  `db:"run"`
 		Answers []byte `db:"answers"`
@@ -153,12 +169,12 @@ func (b *Book) dropAnswers(ctx context.Context, tx *ledger.Tx, versions []int64,
 		}
 		list, err := store.All[link](ctx, tx, "SELECT run, answers FROM version WHERE answers IS NOT NULL AND id IN ("+store.Marks(1, len(part))+")", args...)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, l := range list {
 			ns, err := risen(l.Answers)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			for _, n := range ns {
 				less[l.Run<<answerShift|n]++
@@ -175,7 +191,7 @@ func (b *Book) dropAnswers(ctx context.Context, tx *ledger.Tx, versions []int64,
 		r, err := store.One[row](ctx, tx, "UPDATE answer SET live = live - $1 WHERE id = $2 RETURNING question, live, CASE WHEN body IS NULL THEN 0 ELSE 1 END AS has", n, id)
 		if err != nil {
 			if err = ifFound(err); err != nil {
-				return fmt.Errorf("count what an answer brought: %w", err)
+				return nil, fmt.Errorf("count what an answer brought: %w", err)
 			}
 			continue
 		}
@@ -186,25 +202,33 @@ func (b *Book) dropAnswers(ctx context.Context, tx *ledger.Tx, versions []int64,
 	for question, ids := range spent {
 		q, err := store.One[questionRow](ctx, tx, "SELECT id, newest, links, holds FROM question WHERE id = $1", question)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		links, err := linksOf(ctx, tx, q.Newest)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		goes := slices.DeleteFunc(slices.Clone(links), func(l linkRow) bool { return !slices.Contains(ids, l.ID) })
-		if err := b.destroyAnswers(ctx, tx, q, links, goes, entry); err != nil {
+		all = append(all, going{q, links, goes})
+	}
+	return all, nil
+}
+
+// destroyAnswers destroys the bytes of some answers of a question. What was told by one of them is told anew, by the newest that is
+// left before it, or kept whole. The ledger's entry names them.
+func (b *Book) destroyAnswers(ctx context.Context, tx *ledger.Tx, all []going, entry int64) error {
+	for _, g := range all {
+		if err := b.destroyAnswersTo(ctx, tx, g, entry); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// destroyAnswers destroys the bytes of some answers of a question. What was told by one of them is told anew, by the newest that is
-// left before it, or kept whole. links are all of the question, the newest first.
-func (b *Book) destroyAnswers(ctx context.Context, tx *ledger.Tx, q questionRow, links, goes []linkRow, entry int64) error {
+func (b *Book) destroyAnswersTo(ctx context.Context, tx *ledger.Tx, g going, entry int64) error {
+	q, links := g.question, g.links
 	gone := map[int64]bool{}
-	for _, l := range goes {
+	for _, l := range g.goes {
 		gone[l.ID] = true
 	}
 	var before linkRow // the newest that stays so far, from the oldest on

@@ -59,6 +59,7 @@ type Check struct {
 	named         bool // its logic asks for key, label, source or a let
 	vague         bool // what it reads is not known, so that it rests on everything it may
 	words         *Vocabulary
+	said          map[string]bool // every word of its logic; nil: not known
 	where, expect *expr.Program
 	because       *expr.Program
 	lets          []*expr.Program

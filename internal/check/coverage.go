@@ -51,7 +51,6 @@ type cover struct {
 	lanes map[lane][]coverRow // by time
 	kinds map[string][]lane   // by kind, in order
 	never map[lane]string     // what the last run could not read and no run before it could: why
-	last  map[lane]int64      // the newest run of a connection's kind and part, over its scopes
 	runs  map[string][]read   // by connection: its finished runs, read when they are asked for
 
 	failed error // the runs could not be read, so that what they tell is missing
@@ -59,7 +58,7 @@ type cover struct {
 
 // cover reads coverage; what was known about it since is used, for an outage is found out late.
 func (m *Monitor) cover(ctx context.Context, q store.Q) (*cover, error) {
-	c := &cover{m: m, ctx: ctx, q: q, runs: map[string][]read{}, lanes: map[lane][]coverRow{}, kinds: map[string][]lane{}, never: map[lane]string{}, last: map[lane]int64{}}
+	c := &cover{m: m, ctx: ctx, q: q, runs: map[string][]read{}, lanes: map[lane][]coverRow{}, kinds: map[string][]lane{}, never: map[lane]string{}}
 	rows, err := store.All[coverRow](ctx, q, "SELECT connection, kind, part, scope, valid_from, valid_to, last_read, reads, first_run, last_run, ended FROM coverage ORDER BY connection, kind, part, scope, valid_from, id")
 	if err != nil {
 		return nil, fmt.Errorf("read coverage: %w", err)
@@ -70,8 +69,6 @@ func (m *Monitor) cover(ctx context.Context, q store.Q) (*cover, error) {
 			c.kinds[r.Kind] = append(c.kinds[r.Kind], l)
 		}
 		c.lanes[l] = append(c.lanes[l], r)
-		l.scope = ""
-		c.last[l] = max(c.last[l], r.LastRun)
 	}
 	return c, c.neverRead(ctx)
 }
@@ -145,10 +142,16 @@ func span(d time.Duration) store.Moment { return store.Moment(d / time.Microseco
 // pause is a time between two reads of a stretch in which the first was longer ago than a max gap.
 type pause struct{ from, to store.Moment }
 
-// read is when a run of a connection began and ended.
+// read is when a run of a connection began and ended, and which kinds and scopes it was of, where it was sent; no scope: all.
 type read struct {
-	run         int64
-	began, done store.Moment
+	run           int64
+	began, done   store.Moment
+	kinds, scopes []string
+}
+
+// of reports whether a run may have read a kind in a scope.
+func (x read) of(kind, scope string) bool {
+	return (len(x.kinds) == 0 || slices.Contains(x.kinds, kind)) && (len(x.scopes) == 0 || slices.Contains(x.scopes, scope))
 }
 
 // pauses are those of a stretch that lie within [from, to). A stretch goes on as long as each read still vouches when the
@@ -192,7 +195,11 @@ func (c *cover) readsOf(r coverRow) []read {
 			for _, v := range found {
 				s, err := collect.ParseSummary(v)
 				if err == nil && (s.Outcome == collect.Complete || s.Outcome == collect.Incomplete) {
-					all = append(all, read{s.Number, store.At(s.Started), store.At(s.Ended)})
+					x := read{run: s.Number, began: store.At(s.Started), done: store.At(s.Ended), scopes: s.Scopes}
+					for _, k := range s.Kinds {
+						x.kinds = append(x.kinds, k.Kind)
+					}
+					all = append(all, x)
 				}
 			}
 		}
@@ -201,7 +208,7 @@ func (c *cover) readsOf(r coverRow) []read {
 	}
 	var out []read
 	for _, x := range all {
-		if x.run >= r.FirstRun && x.run <= r.LastRun {
+		if x.run >= r.FirstRun && x.run <= r.LastRun && x.of(r.Kind, r.Scope) {
 			out = append(out, x)
 		}
 	}
@@ -233,6 +240,8 @@ func (c *cover) why(l lane, last *coverRow, maxGap time.Duration) string {
 		return fmt.Sprintf("The %s could not be read completely from %s: %s", what, l.connection, sentence(c.never[l]))
 	case last == nil:
 		return fmt.Sprintf("The %s were not yet read completely from %s.", what, l.connection)
+	case collect.Left(last.Ended):
+		return fmt.Sprintf("The %s are no longer read from %s since %s: %s", what, l.connection, last.To.Time().Format("2006-01-02 15:04 MST"), sentence(last.Ended))
 	case last.Ended != "" && (maxGap == 0 || last.To <= last.LastRead+span(maxGap)):
 		return fmt.Sprintf("The %s could not be read completely from %s: %s", what, l.connection, sentence(last.Ended))
 	}
@@ -281,51 +290,60 @@ func (c *cover) reads(check *Check, kind, part string) bool {
 	return check.vague || check.For != kind || slices.Contains(check.Fields, part)
 }
 
-// name are the gaps in what is known of all records behind a kind or view. A kind that no connection ever read is left out
-// when another kind behind the view is there: the organisation does not use that service.
+// name are the gaps in what is known of all records behind a kind or view, apart from their parts. A kind that no connection ever
+// read is left out when another kind behind the view is there: the organisation does not use that service.
 func (c *cover) name(name string, maxGap time.Duration, from, to store.Moment) []Gap {
+	return c.behind(name, maxGap, from, to, func(lane) bool { return false })
+}
+
+// looked are the gaps in what a check knows of the records that it looks up by a name: those of name, and of each part that it reads.
+// That a part of one record was not read is a gap in that part of all in its scope: what stands there may be out of date.
+func (c *cover) looked(check *Check, name string, from, to store.Moment) []Gap {
+	return c.behind(name, check.MaxGap, from, to, func(l lane) bool { return check.readsPart(name, l.kind, l.part) })
+}
+
+func (c *cover) behind(name string, maxGap time.Duration, from, to store.Moment, reads func(lane) bool) []Gap {
 	var out []Gap
-	used := false
+	used, ended := false, store.Moment(0) // ended: when the last connection that reads it was removed
 	for _, k := range c.m.Words.Kinds(name) {
 		if !k.Collected {
 			used = true
 			continue
 		}
 		for _, l := range c.kinds[k.Name] {
-			used = true
-			if l.part != "" {
+			left := c.left(l)
+			if rows := c.lanes[l]; left == store.Forever || rows[len(rows)-1].Ended != collect.Removed {
+				used = true
+			} else {
+				ended = max(ended, left)
+			}
+			if l.part != "" && !reads(l) {
 				continue
 			}
-			for _, g := range c.holes(l, maxGap, from, to) {
-				if !c.left(l, g) {
-					out = append(out, g)
-				}
+			for _, g := range c.holes(l, maxGap, from, min(to, left)) {
+				out = append(out, g)
 			}
 		}
 	}
-	if !used {
-		return []Gap{{Kind: name, From: from, To: to, Reason: fmt.Sprintf("No connection reads any %s.", strings.ReplaceAll(name, "_", " "))}}
+	if used {
+		return out
+	}
+	reason := fmt.Sprintf("No connection reads any %s.", strings.ReplaceAll(name, "_", " "))
+	if ended > 0 {
+		reason = fmt.Sprintf("No connection reads any %s since %s.", strings.ReplaceAll(name, "_", " "), ended.Time().Format("2006-01-02 15:04 MST"))
+	}
+	if from = max(from, ended); from < to {
+		out = append(out, Gap{Kind: name, From: from, To: to, Reason: reason})
 	}
 	return out
 }
 
-// left reports whether a gap is the time after something ceased to be in scope: its connection was removed, or later complete
-// runs no longer had that scope.
-func (c *cover) left(l lane, g Gap) bool {
+// left is the moment from which something is no longer in scope, so that nothing of it is missed; Forever when it still is. That it
+// was silent since is none: it must have been said.
+func (c *cover) left(l lane) store.Moment {
 	rows := c.lanes[l]
-	if len(rows) == 0 || c.never[l] != "" {
-		return false
+	if len(rows) == 0 || c.never[l] != "" || !collect.Left(rows[len(rows)-1].Ended) {
+		return store.Forever
 	}
-	last := rows[len(rows)-1]
-	if g.From < last.From {
-		return false
-	}
-	if last.Ended == removedConnection {
-		return true
-	}
-	l.scope = ""
-	return last.Ended == "" && c.last[l] > last.LastRun
+	return rows[len(rows)-1].To
 }
-
-// removedConnection is how collect says that a connection was removed.
-const removedConnection = "the connection was removed"

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -381,6 +382,38 @@ func (r *reader) compile(c *Check, m map[string]*yaml.Node) {
 		}
 	}
 	c.Joins, c.Fields = sorted(joins), sorted(fields)
+	c.said = wordsOf(c.Where, c.Expect)
+	for _, l := range c.Let {
+		maps.Copy(c.said, wordsOf(l.Field, l.Value))
+	}
+}
+
+var word = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+
+// wordsOf are the words of expressions, those between quotation marks among them: find names its field so.
+func wordsOf(texts ...string) map[string]bool {
+	out := map[string]bool{}
+	for _, t := range texts {
+		for _, w := range word.FindAllString(t, -1) {
+			out[w] = true
+		}
+	}
+	return out
+}
+
+// readsPart reports whether a check may read a part of the records of a kind that it looks up by a name: its logic has the word,
+// or one for a field of the view that is made of it.
+func (c *Check) readsPart(name, kind, part string) bool {
+	p := c.words.offers(name, kind)
+	if c.said == nil || p == nil {
+		return c.said == nil || c.said[part]
+	}
+	for field, words := range p.said() {
+		if words[part] && (field == "" || c.said[field]) {
+			return true
+		}
+	}
+	return false
 }
 
 func sorted(m map[string]bool) []string {

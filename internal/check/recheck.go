@@ -379,7 +379,7 @@ func (a *again) one(ctx context.Context, r *round, x *spot, v record.Version, o 
 func (a *again) same(x *spot, o answer, j judged) bool {
 	shown := func(status int64, joins []basisJoin) int64 {
 		for _, n := range joins {
-			if (status == codes[Pass] || status == codes[Fail] && n.Needed) && len(a.cover.name(n.Name, x.MaxGap, x.at, x.at+1)) > 0 {
+			if (status == codes[Pass] || status == codes[Fail] && n.Needed) && len(a.cover.looked(x.Check, n.Name, x.at, x.at+1)) > 0 {
 				return codes[Unknown]
 			}
 		}

@@ -362,7 +362,7 @@ func (m *Monitor) gapsOver(c *cover, check *Check, status int64, kind, source, s
 	gaps := c.subject(check, kind, source, scope, from, to)
 	for _, j := range b.Joins {
 		if status == codes[Pass] || j.Needed {
-			gaps = append(gaps, c.name(j.Name, check.MaxGap, from, to)...)
+			gaps = append(gaps, c.looked(check, j.Name, from, to)...)
 		}
 	}
 	return gaps

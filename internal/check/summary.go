@@ -238,7 +238,7 @@ func (m *Monitor) state(ctx context.Context, l *listing, s Setup, series Series,
 // doubtful says why it cannot be told which records a check applies to: what its where looks up was not read completely.
 func (m *Monitor) doubtful(l *listing, c *Check, t store.Moment) string {
 	for _, name := range c.asked() {
-		if gaps := l.cover.name(name, c.MaxGap, t, t+1); len(gaps) > 0 {
+		if gaps := l.cover.looked(c, name, t, t+1); len(gaps) > 0 {
 			return gaps[0].Reason
 		}
 	}
@@ -264,7 +264,7 @@ func (m *Monitor) anyGap(l *listing, c *Check, t store.Moment) bool {
 		}
 	}
 	for _, j := range c.Joins {
-		if len(l.cover.name(j, c.MaxGap, t, t+1)) > 0 {
+		if len(l.cover.looked(c, j, t, t+1)) > 0 {
 			return true
 		}
 	}
@@ -480,7 +480,7 @@ func (m *Monitor) unspoken(cover *cover, series []Series, from, to store.Moment)
 			}
 		}
 		for _, j := range c.Joins {
-			out = append(out, cover.name(j, c.MaxGap, from, to)...)
+			out = append(out, cover.looked(c, j, from, to)...)
 		}
 	}
 	return out

@@ -82,7 +82,7 @@ func (m *Monitor) trace(ctx context.Context, tx *store.Tx, cover *cover, s Setup
 		}
 	}
 	for _, j := range s.Joins {
-		c.Gaps = append(c.Gaps, cover.name(j, s.MaxGap, from, to)...)
+		c.Gaps = append(c.Gaps, cover.looked(s.Check, j, from, to)...)
 	}
 	pieces := cut(slices.Clone(c.Gaps), from, to)
 	known := store.Moment(0)

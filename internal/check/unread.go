@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"tickmark/internal/collect"
 	"tickmark/internal/record"
 	"tickmark/internal/store"
 )
@@ -65,7 +66,7 @@ func (r *round) unread(u *unit, l lane, subject bool) unread {
 	case subject:
 		out = unreadOf(r.cover.subject(u.Check, l.kind, l.connection, l.scope, 0, store.Forever))
 	case l.connection == "":
-		out = unreadOf(r.cover.name(l.kind, u.MaxGap, 0, store.Forever))
+		out = unreadOf(r.cover.looked(u.Check, l.kind, 0, store.Forever))
 	default:
 		out = unreadOf(r.cover.records(l, u.MaxGap, 0, store.Forever))
 	}
@@ -76,7 +77,8 @@ func (r *round) unread(u *unit, l lane, subject bool) unread {
 	return out
 }
 
-// returned reports whether what a unit rests on was read again, after a time in which it was not, since the last evaluation.
+// returned reports whether what a unit rests on was read again, after a time in which it was not, since the last evaluation, or is
+// no longer in scope since.
 func (r *round) returned(u *unit) bool {
 	if !u.Clock && len(u.Joins) == 0 {
 		return false
@@ -85,7 +87,8 @@ func (r *round) returned(u *unit) bool {
 		for _, k := range r.m.Words.Kinds(name) {
 			for _, l := range r.cover.kinds[k.Name] {
 				rows := r.cover.lanes[l]
-				if n := len(rows); n > 0 && (rows[n-1].From > u.series.Evaluated || u.MaxGap > 0 && rows[n-1].LastRead > u.series.Evaluated) {
+				if n := len(rows); n > 0 && (rows[n-1].From > u.series.Evaluated || u.MaxGap > 0 && rows[n-1].LastRead > u.series.Evaluated ||
+					rows[n-1].To > u.series.Evaluated && collect.Left(rows[n-1].Ended)) {
 					return true
 				}
 			}

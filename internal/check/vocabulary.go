@@ -36,6 +36,7 @@ type provider struct {
 	view   record.View
 	where  *expr.Program // nil: every record of the kind
 	fields []viewField
+	said   func() map[string]map[string]bool // the words of each field's expression; under no name, those of where
 }
 
 type viewField struct {
@@ -71,7 +72,13 @@ func ShippedVocabulary(kinds ...*record.Kind) (*Vocabulary, error) {
 			if v.offers(view.Name, k.Name) != nil {
 				return nil, fmt.Errorf("kind %s offers the view %s twice", k.Name, view.Name)
 			}
-			v.views[view.Name] = append(v.views[view.Name], &provider{kind: k, view: view})
+			v.views[view.Name] = append(v.views[view.Name], &provider{kind: k, view: view, said: sync.OnceValue(func() map[string]map[string]bool {
+				said := map[string]map[string]bool{"": wordsOf(view.Where)}
+				for field, text := range view.Fields {
+					said[field] = wordsOf(text)
+				}
+				return said
+			})})
 		}
 	}
 	v.compiled = sync.OnceValues(func() (*expr.Types, error) { return v.compile(kinds) })

@@ -226,7 +226,7 @@ func (c *Collector) Remove(ctx context.Context, by record.Authority, name, reaso
 		if err := forget(ctx, tx, name); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "UPDATE coverage SET valid_to = $1, ended = $2 WHERE connection = $3 AND valid_to > $1", tx.Now, "the connection was removed", name)
+		_, err := leave(ctx, tx, name, Removed, func(stretch) bool { return true })
 		return err
 	})
 }

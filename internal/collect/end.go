@@ -61,6 +61,9 @@ func (r *run) end(failed error) error {
 				return err
 			}
 		}
+		if err := r.left(tx, failed); err != nil {
+			return err
+		}
 		if err := store.Insert(r.ctx, tx, "exchange", exchangeColumns, r.unwritten()); err != nil {
 			return fmt.Errorf("write down what was asked: %w", err)
 		}
@@ -68,6 +71,7 @@ func (r *run) end(failed error) error {
 			return err
 		}
 		r.sum.Kinds = r.tallies()
+		r.sum.Scopes = r.spokeFor()
 		r.sum.Outcome = Complete
 		if len(r.gaps) > 0 {
 			r.sum.Outcome = Incomplete

@@ -74,6 +74,7 @@ func Kinds() []record.Kind {
 				{Name: "account", Type: record.Text, Help: "Who Tickmark ran as on the machine that collected."},
 				{Name: "collector", Type: record.Text, Help: "SHA-256 of the program that collected."},
 				{Name: "sender", Type: record.Text, Help: "Who sent what was taken over, and the key that signed it, where Tickmark did not read it itself."},
+				{Name: "scopes", Type: record.Text, List: true, Help: "What a run spoke for that was sent: nothing is said of any other scope."},
 				{Name: "release", Type: record.Text},
 				{Name: "clock", Type: record.Text, Help: "What was wrong with the clock of the machine that collected."},
 			}},
@@ -98,6 +99,7 @@ type Summary struct {
 	Account    string    `json:"account,omitempty"`
 	Collector  string    `json:"collector,omitempty"`
 	Sender     string    `json:"sender,omitempty"`
+	Scopes     []string  `json:"scopes,omitempty"` // of what was sent: those that it vouched for
 	Release    string    `json:"release,omitempty"`
 	Clock      string    `json:"clock,omitempty"` // what was wrong with the clock
 

@@ -122,11 +122,41 @@ func (r *run) settleKind(tx *ledger.Tx, k *reading) error {
 					}
 				}
 			}
+			if k.found[scope] > 0 && k.complete[scope] {
+				continue
+			}
+			if err := r.partsStand(tx, k, scope, to); err != nil {
+				return err
+			}
 		}
 	}
 	k.tally.Complete = k.vouched() && !slices.ContainsFunc(r.gaps, func(g Missing) bool { return g.Kind == k.tally.Kind })
 	if len(k.complete)+len(events) > 0 && k.census != nil {
 		k.tally.Population = k.census.digest()
+	}
+	return nil
+}
+
+// partsStand extends the coverage of parts that did not have to be read: where nothing is new, they stand as they were read last.
+// One that was refused stays so until it is read.
+func (r *run) partsStand(tx *ledger.Tx, k *reading, scope string, to store.Moment) error {
+	rows, err := store.All[stretch](r.ctx, tx, "SELECT id, kind, part, scope, valid_to, last_read, last_run, ended FROM coverage WHERE connection = $1 AND kind = $2 AND scope = $3 AND part <> '' ORDER BY part, valid_from, id",
+		r.conn.Name, k.tally.Kind, scope)
+	if err != nil {
+		return err
+	}
+	for i, s := range rows {
+		newest := i+1 == len(rows) || rows[i+1].Part != s.Part
+		_, met := k.parts[[2]string{s.Part, scope}]
+		missed := slices.ContainsFunc(r.gaps, func(g Missing) bool {
+			return g.Kind == k.tally.Kind && g.Part == s.Part && (g.Scope == scope || g.Scope == "")
+		})
+		if !newest || met || missed || s.Ended != "" {
+			continue
+		}
+		if err := r.cover(tx, k.tally.Kind, s.Part, scope, to); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -248,6 +278,14 @@ func (r *run) cut(tx *ledger.Tx, g Missing) error {
 		args = append(args, g.Scope)
 		sql += fmt.Sprintf(" AND scope = $%d", len(args))
 	}
-	_, err := tx.Exec(r.ctx, sql, args...)
-	return err
+	n, err := tx.Exec(r.ctx, sql, args...)
+	if err != nil || n > 0 || !r.k.Sent {
+		return err
+	}
+	// What was sent for it never was complete, and no later run for another scope may make that be forgotten.
+	any, err := store.All[int64](r.ctx, tx, "SELECT id FROM coverage WHERE connection = $1 AND kind = $2 AND part = $3 AND scope = $4 LIMIT 1", r.conn.Name, g.Kind, g.Part, g.Scope)
+	if err != nil || len(any) > 0 {
+		return err
+	}
+	return mark(r.ctx, tx, r.conn.Name, g.Kind, g.Part, g.Scope, tx.Now, r.sum.Number, g.Reason)
 }

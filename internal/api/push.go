@@ -26,7 +26,7 @@ type Push struct {
 	Connection string            `json:"connection" doc:"Which connection is sent to; the token must be made for it."`
 	Run        string            `json:"run" doc:"Your own id of this run: one for each time that you send, the same in each message of it."`
 	Kinds      []string          `json:"kinds" doc:"What the run sends, in each message the same. A complete run without records of a kind says that there are none."`
-	Scopes     []string          `json:"scopes,omitempty" doc:"What a complete run is complete for, such as one machine; everything of the connection when left out."`
+	Scopes     []string          `json:"scopes,omitempty" doc:"What a complete run is complete for, such as one machine; what has no scope when left out."`
 	Batch      string            `json:"batch,omitempty" doc:"Your own id of these items. The same batch again is taken once; with other items it is refused."`
 	Items      []json.RawMessage `json:"items,omitempty" doc:"At most 10,000, each with kind, key, body, and where they apply scope, label and occurred."`
 	Complete   *int64            `json:"complete,omitempty" doc:"How many items the run has in all: nothing more comes. States that were not sent are closed then; events never are."`

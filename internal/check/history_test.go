@@ -45,6 +45,8 @@ type world struct {
 	asked    []asked
 	turns    int
 	messages []string
+	sent     int
+	fresh    map[string]store.Moment // until when the last complete sending of a part of the company vouches; Forever: it was ended
 }
 
 // row is a row of results.
@@ -138,11 +140,13 @@ func worldChecks() map[string]string {
 			`record: {reviewed: false, by: a}, others: {person: []}`, `record: {reviewed: false, by: a}, others: {person: [{email: a}]}`),
 	}
 	maps.Copy(out, scoped())
+	out["BND-10"], out["BND-11"] = absent, strings.Replace(present, "severity: ", "max_gap: 36h\nseverity: ", 1)
+	out["BND-12"] = strings.Replace(named("BND-12", absent), "severity: ", "max_gap: 36h\nseverity: ", 1)
 	return out
 }
 
 func newWorld(rt *rapid.T, t *testing.T, db *store.DB) *world {
-	w := &world{t: rt, desk: open(try{rt, t}, db), rows: map[string]map[string]string{}, denied: map[string]bool{}, checks: worldChecks(), kept: map[int64]row{}}
+	w := &world{t: rt, desk: open(try{rt, t}, db), rows: map[string]map[string]string{}, denied: map[string]bool{}, checks: worldChecks(), kept: map[int64]row{}, fresh: map[string]store.Moment{}}
 	read := func(kinds ...string) func(context.Context, connector.Values, connector.Sink) error {
 		return func(_ context.Context, _ connector.Values, out connector.Sink) error {
 			for _, k := range kinds {
@@ -180,7 +184,8 @@ func newWorld(rt *rapid.T, t *testing.T, db *store.DB) *world {
 	w.collect = &collect.Collector{Book: w.book, Connectors: []connector.Connector{
 		{Name: "host", Title: "Host", Kinds: kind("host_user", "merge"), Read: read("host_user", "merge")},
 		{Name: "git", Title: "Git", Kinds: kind("git_user"), Read: read("git_user")},
-		{Name: "mdm", Title: "Devices", Kinds: kind("device"), Read: w.devices}}}
+		{Name: "mdm", Title: "Devices", Kinds: kind("device"), Read: w.devices},
+		{Name: "push", Title: "Push", Sent: true, Kinds: kind("device", "merge"), Settings: []connector.Setting{{Name: "kinds", Required: true}}}}}
 	for _, c := range w.collect.Connectors {
 		w.connect(c.Name)
 	}
@@ -196,7 +201,13 @@ func (w *world) devices(_ context.Context, _ connector.Values, out connector.Sin
 			if where := w.rows["site"][key]; where != scope {
 				continue
 			}
-			if err := out.Item(connector.Item{Kind: "device", Key: key, Scope: scope, Raw: []byte(body)}); err != nil {
+			it := connector.Item{Kind: "device", Key: key, Scope: scope, Raw: []byte(body)}
+			if w.denied["locks"] {
+				it.Parts = []connector.Part{{Name: "locked", Gap: "it was refused"}}
+			} else if lock := w.rows["lock"][key]; lock != "" {
+				it.Parts = []connector.Part{{Name: "locked", JSON: []byte(lock)}}
+			}
+			if err := out.Item(it); err != nil {
 				return err
 			}
 			if w.denied[scope] {
@@ -216,8 +227,75 @@ func (w *world) devices(_ context.Context, _ connector.Values, out connector.Sin
 }
 
 func (w *world) connect(name string) {
-	if _, err := w.collect.Add(w.ctx, record.Job("person:ada"), collect.Connection{Name: name, Connector: name, Every: "24h"}, nil); err != nil {
+	c := collect.Connection{Name: name, Connector: name, Every: "24h"}
+	if name == "push" {
+		c.Settings = map[string]string{"kinds": "device merge"}
+	}
+	if _, err := w.collect.Add(w.ctx, record.Job("person:ada"), c, nil); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// send sends the devices of one part of the company, or of two, and now and then breaks off; or says that there is none any more.
+func (w *world) send() {
+	scopes := [][]string{{"lima"}, {"rome"}, {"lima", "rome"}}[rapid.IntRange(0, 2).Draw(w.t, "parts sent")]
+	if _, known := w.fresh[scopes[0]]; known && w.fresh[scopes[0]] != store.Forever && rapid.IntRange(0, 5).Draw(w.t, "retire") == 0 {
+		if err := w.collect.Retire(w.ctx, record.Job("person:ada"), "push", scopes[0], "given up"); err != nil {
+			w.fail("%v", err)
+		}
+		w.fresh[scopes[0]] = store.Forever
+		w.note("%s is ended", scopes[0])
+		return
+	}
+	w.sent++
+	d := collect.Delivery{Connection: "push", ID: fmt.Sprint(w.sent), Sender: "person:ada", Kinds: []string{"device"}, Scopes: scopes, Batch: "1"}
+	for _, scope := range scopes {
+		d.Items = append(d.Items, json.RawMessage(fmt.Sprintf(`{"kind":"device","key":%q,"scope":%q,"body":{"name":"d","owner":%q,"locked":true}}`, scope, scope, w.pick("sent owner", "bob", "ada"))))
+	}
+	half := rapid.IntRange(0, 4).Draw(w.t, "half") == 0
+	if n := int64(len(d.Items)); !half {
+		d.Complete = &n
+	}
+	if _, err := w.collect.Receive(w.ctx, d); err != nil {
+		w.fail("%v", err)
+	}
+	w.now = store.At(w.book.Log.Now()).Time()
+	if half {
+		w.now = w.now.Add(25 * time.Hour)
+	}
+	s, err := w.collect.Run(w.ctx, "push", nil)
+	if err != nil {
+		w.fail("%v", err)
+	}
+	for _, scope := range scopes {
+		now := store.At(w.book.Log.Now())
+		if !half {
+			now += store.Moment(48 * time.Hour / time.Microsecond)
+		}
+		if _, known := w.fresh[scope]; half && known && w.fresh[scope] <= now {
+			continue // it was silent before, or ended and is asked for again
+		}
+		w.fresh[scope] = now
+	}
+	w.note("sent %v: %s %v", scopes, s.Outcome, s.Missing)
+}
+
+// silent demands that nothing passes because of a device not having been there while a part of the company is silent.
+func (w *world) silent() {
+	now := store.At(w.book.Log.Now())
+	for scope, until := range w.fresh {
+		if until > now {
+			continue
+		}
+		for _, id := range []string{"BND-02", "BND-10", "BND-12"} {
+			page, err := w.m.Results(w.ctx, check.Filter{Check: id, Status: check.Pass})
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			for _, r := range page.Results {
+				w.fail("%s is silent since %s, and now, at %s, it passes: %+v", scope, until, now, r)
+			}
+		}
 	}
 }
 
@@ -281,7 +359,11 @@ func (w *world) change() {
 			w.rows["site"] = map[string]string{}
 		}
 		w.rows["site"][key] = w.pick("site", "berlin", "oslo")
-		w.rows[kind][key] = w.body(`"name":"d`+key+`"`, w.pick("owner", `"owner":"bob"`, `"owner":"ada"`, ""), w.flag("locked"), fmt.Sprintf(`"seen":%q`, w.days("seen", 0, 1, 28, 29, 30, 60).Format(time.RFC3339)))
+		if w.rows["lock"] == nil {
+			w.rows["lock"] = map[string]string{}
+		}
+		w.rows["lock"][key] = w.pick("lock", "true", "false", "")
+		w.rows[kind][key] = w.body(`"name":"d`+key+`"`, w.pick("owner", `"owner":"bob"`, `"owner":"ada"`, ""), fmt.Sprintf(`"seen":%q`, w.days("seen", 0, 1, 28, 29, 30, 60).Format(time.RFC3339)))
 	case "merge":
 		w.rows[kind][key] = w.body(fmt.Sprintf(`"at":%q`, w.days("at", 0, 0, 1, 2, 3, 5).Format(time.RFC3339)), w.flag("reviewed"), w.mail("by"))
 	}
@@ -322,7 +404,7 @@ func (w *world) rebound() {
 		}
 		parts = append(parts, fmt.Sprintf(`{"owner":%q,"from":%q%s}`, w.pick("of", "bob", "ada"), w.days("from", -3, -1, 0, 1, 10).Format(time.DateOnly), to))
 	}
-	w.put("boundary", "prod", fmt.Sprintf(`{"name":"prod","parts":[%s]}`, strings.Join(parts, ",")))
+	w.put("boundary", "prod", fmt.Sprintf(`{"name":%q,"parts":[%s]}`, w.pick("boundary", "prod", "prod", "bob", "eve"), strings.Join(parts, ",")))
 }
 
 // put writes an authored record, or now and then takes it away.
@@ -340,7 +422,7 @@ func (w *world) put(kind, key, body string) {
 func (w *world) run() {
 	name := w.pick("connection", "host", "host", "git", "mdm", "mdm")
 	w.down = rapid.IntRange(0, 9).Draw(w.t, "down") == 0
-	for _, k := range []string{"host_user", "merge", "git_user", "berlin", "oslo"} {
+	for _, k := range []string{"host_user", "merge", "git_user", "berlin", "oslo", "locks"} {
 		w.denied[k] = rapid.IntRange(0, 6).Draw(w.t, "denied "+k) == 0
 	}
 	s, err := w.collect.Run(w.ctx, name, nil)
@@ -386,7 +468,7 @@ func (w *world) edit() {
 }
 
 func (w *world) step() {
-	switch op := w.pick("step", "change", "change", "person", "except", "rebound", "run", "run", "wait", "wait", "back", "set", "edit", "judge", "judge", "reload", "drop", "day", "day", "day"); op {
+	switch op := w.pick("step", "change", "change", "person", "except", "rebound", "run", "run", "send", "send", "wait", "wait", "back", "set", "edit", "judge", "judge", "reload", "drop", "day", "day", "day"); op {
 	case "day": // as it mostly goes: something changes, everything is read, and judged
 		for range rapid.IntRange(1, 3).Draw(w.t, "changes") {
 			w.change()
@@ -394,6 +476,9 @@ func (w *world) step() {
 		w.down = false
 		clear(w.denied)
 		for _, c := range w.collect.Connectors {
+			if c.Sent {
+				continue
+			}
 			if _, err := w.collect.Run(w.ctx, c.Name, nil); err != nil {
 				w.t.Fatal(err)
 			}
@@ -412,6 +497,8 @@ func (w *world) step() {
 		w.rebound()
 	case "run":
 		w.run()
+	case "send":
+		w.send()
 	case "wait":
 		w.now = w.now.Add(rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 12 * time.Hour, 25 * time.Hour, 72 * time.Hour}).Draw(w.t, "for"))
 	case "back":
@@ -539,6 +626,7 @@ func (w *world) judge(o check.Options) {
 	}
 	w.note("judged %+v: %d flips", o, e.Flips)
 	w.same(0)
+	w.silent()
 	w.unchanged()
 }
 

@@ -200,6 +200,18 @@ func TestASilentScopeIsNotForgottenBecauseAnotherIsSent(t *testing.T) {
 				p.send("b", true, "eve")
 			}
 		}, []string{"unknown 02 01:00–"}},
+		"b was ended by hand, and is sent by half": {false, func(p *parks, day int) {
+			switch day {
+			case 1:
+				p.send("b", false, "eve")
+			case 2:
+				if err := p.collect.Retire(p.ctx, record.Job("person:ada"), "push", "b", "given up"); err != nil {
+					p.Fatal(err)
+				}
+			case 3:
+				p.send("b", true, "eve")
+			}
+		}, []string{"pass 01 00:00–02 00:00", "unknown 02 00:00–04 01:00", "unknown 04 01:00–"}}, // who ended it was mistaken
 		"b broke off later": {false, func(p *parks, day int) {
 			if day == 1 {
 				p.send("b", false, "eve")
@@ -279,6 +291,14 @@ func TestWhatIsReadIsLeftOnlyWhenACompleteReadingNoLongerHasIt(t *testing.T) {
 				delete(p.sites, "b")
 			}
 		}, []string{"pass 01 00:00–"}}, // nothing of it was ever known
+		"b is gone, and comes back refused": {func(p *parks, day int) {
+			switch day {
+			case 2:
+				delete(p.sites, "b")
+			case 4:
+				p.sites["b"], p.denied["b"] = []string{"eve"}, true
+			}
+		}, []string{"pass 01 00:00–02 00:00", "unknown 02 00:00–04 00:00", "unknown 04 00:00–"}},
 		"the reading breaks off before b": {func(p *parks, day int) {
 			p.fail = nil
 			if day >= 3 {
@@ -312,4 +332,25 @@ func TestWhatIsReadIsLeftOnlyWhenACompleteReadingNoLongerHasIt(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAPartThatWasNotReadIsAGapForWhatLooksItUp(t *testing.T) {
+	locked := strings.NewReplacer("BND-10", "BND-13", `size(find("device", "owner", r.name)) == 0`, `find("device", "owner", r.name).all(d, d.locked)`, "[{owner: a}]", "[{owner: a, locked: false}]").Replace(absent)
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		p := openParks(t, db, absent, locked)
+		p.connect("mdm")
+		p.sites = map[string][]string{"a": {"bob"}, "b": {"eve"}}
+		p.see("boundary", "x", `{"name":"x"}`)
+		for day := 1; day <= 6; day++ {
+			p.goTo(fmt.Sprintf("2026-01-%02d 00:00", day))
+			if p.part = ""; day == 3 {
+				p.part = "it was refused"
+			}
+			p.read("mdm")
+			p.evaluate()
+		}
+		p.goTo("2026-01-06 12:00")
+		p.stands("BND-10", "2026-01-06 12:00", "pass 01 00:00–")
+		p.stands("BND-13", "2026-01-06 12:00", "pass 01 00:00–03 00:00", "unknown 03 00:00–04 00:00", "pass 04 00:00–")
+	})
 }

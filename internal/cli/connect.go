@@ -26,6 +26,7 @@ type connectCommand struct {
 	Secret      connectSecret      `cmd:"" help:"Put new secrets in the place of old ones, after a test with them."`
 	Webhook     connectWebhook     `cmd:"" help:"Let the service say when something changes, so that it is read at once; prints the address and a new secret."`
 	Confirm     connectConfirm     `cmd:"" help:"Confirm that a list which came back empty really is empty."`
+	End         connectEnd         `cmd:"" help:"Say that a part of what is sent to a connection is no more, such as a machine that was given up."`
 	Remove      connectRemove      `cmd:"" help:"Remove a connection; its records stay, what they say from now on is unknown."`
 }
 
@@ -349,6 +350,18 @@ func (c *connectConfirm) Run(s *session) error {
 			return err
 		}
 		return w.Collect.Confirm(s, me, c.Name, c.Kind, c.Scope)
+	})
+}
+
+type connectEnd struct {
+	Name   string `arg:"" help:"The name of the connection; tickmark connect list shows them."`
+	Scope  string `arg:"" help:"The machine or other parent that was sent for."`
+	Reason string `required:"" help:"Why; it stays on record."`
+}
+
+func (c *connectEnd) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		return w.Collect.Retire(s, me, c.Name, c.Scope, c.Reason)
 	})
 }
 

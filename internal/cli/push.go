@@ -26,7 +26,7 @@ type pushCommand struct {
 	Kind  string   `help:"What the lines of --file are."`
 	File  string   `type:"path" placeholder:"FILE" help:"JSON lines, each one record, or an item with kind, key and body. Of states, what is not in it is closed."`
 	Key   string   `default:"id" help:"The field of a line that is the record's key."`
-	Scope []string `help:"What the file is complete for, such as one machine; everything of the connection when left out."`
+	Scope []string `help:"What the file is complete for, such as one machine; what has no scope when left out."`
 
 	Connection string        `env:"TICKMARK_CONNECTION" default:"push" help:"Which connection is sent to."`
 	URL        string        `name:"url" env:"TICKMARK_URL" placeholder:"URL" help:"Where Tickmark is, such as https://tickmark.example.org."`

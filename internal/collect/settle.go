@@ -278,13 +278,13 @@ func (r *run) cut(tx *ledger.Tx, g Missing) error {
 		args = append(args, g.Scope)
 		sql += fmt.Sprintf(" AND scope = $%d", len(args))
 	}
-	n, err := tx.Exec(r.ctx, sql, args...)
-	if err != nil || n > 0 || !r.k.Sent {
+	if n, err := tx.Exec(r.ctx, sql, args...); err != nil || n > 0 {
 		return err
 	}
-	// What was sent for it never was complete, and no later run for another scope may make that be forgotten.
-	any, err := store.All[int64](r.ctx, tx, "SELECT id FROM coverage WHERE connection = $1 AND kind = $2 AND part = $3 AND scope = $4 LIMIT 1", r.conn.Name, g.Kind, g.Part, g.Scope)
-	if err != nil || len(any) > 0 {
+	// It stands that it is in scope and not read, where it had left before, or was sent and never complete: no later run for another
+	// scope may make that be forgotten.
+	ended, err := store.All[string](r.ctx, tx, "SELECT ended FROM coverage WHERE connection = $1 AND kind = $2 AND part = $3 AND scope = $4 ORDER BY valid_from DESC, id DESC LIMIT 1", r.conn.Name, g.Kind, g.Part, g.Scope)
+	if err != nil || len(ended) == 0 && !r.k.Sent || len(ended) > 0 && !Left(ended[0]) {
 		return err
 	}
 	return mark(r.ctx, tx, r.conn.Name, g.Kind, g.Part, g.Scope, tx.Now, r.sum.Number, g.Reason)

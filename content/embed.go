@@ -28,3 +28,8 @@ var Policy embed.FS
 //
 //go:embed mapping/*.yaml
 var Mapping embed.FS
+
+// Description holds description/template.yaml, what the parts of a system description begin from.
+//
+//go:embed description/template.yaml
+var Description embed.FS

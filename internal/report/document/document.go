@@ -11,12 +11,13 @@ type Document struct {
 	Title        string    `json:"title"`
 	Subtitle     string    `json:"subtitle,omitempty"`
 	Organisation string    `json:"organisation"`
-	Running      string    `json:"running,omitempty"` // beside the organisation at the head of every page
-	Facts        []Fact    `json:"facts,omitempty"`   // on the cover
-	Cover        string    `json:"cover,omitempty"`   // a paragraph at the foot of the cover
-	Notice       string    `json:"notice,omitempty"`  // at the foot of every page
-	Banner       string    `json:"banner,omitempty"`  // across the head of every page: what nobody may miss
-	Date         time.Time `json:"-"`                 // of the PDF
+	Running      string    `json:"running,omitempty"`   // beside the organisation at the head of every page
+	Facts        []Fact    `json:"facts,omitempty"`     // on the cover
+	Cover        string    `json:"cover,omitempty"`     // a paragraph at the foot of the cover
+	Notice       string    `json:"notice,omitempty"`    // at the foot of every page
+	Banner       string    `json:"banner,omitempty"`    // across the head of every page: what nobody may miss
+	Watermark    string    `json:"watermark,omitempty"` // a word across every page, such as DRAFT
+	Date         time.Time `json:"-"`                   // of the PDF
 	Language     string    `json:"language,omitempty"`
 	Contents     bool      `json:"contents"`
 	Sections     []Section `json:"sections"`
@@ -161,8 +162,15 @@ type Cell struct {
 	Code   string   `json:"code,omitempty"`
 	Href   string   `json:"href,omitempty"` // of the title or code, on a page
 	Strip  *Strip   `json:"strip,omitempty"`
+	Lines  []Line   `json:"lines,omitempty"` // each with its own references
 	Refs   []Ref    `json:"refs,omitempty"`
 	Words  []string `json:"words,omitempty"` // short ones, such as ids
+}
+
+// Line is one of several statements in a cell.
+type Line struct {
+	Text string `json:"text"`
+	Refs []Ref  `json:"refs,omitempty"`
 }
 
 // Strip is a timeline; what it shows is told in words beside it.

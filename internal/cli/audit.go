@@ -14,6 +14,9 @@ type auditCommand struct {
 	Commit     auditCommit     `cmd:"" help:"Commit the firm to a secret nonce for a control, before its population is delivered."`
 	Population auditPopulation `cmd:"" help:"Populations: draw one from the company's records, take one that was delivered."`
 	Sample     auditSample     `cmd:"" help:"Samples: draw one again."`
+	Text       auditText       `cmd:"" help:"Take a text of management's for the report: description, assertion, other information."`
+	Report     auditReport     `cmd:"" help:"Write the report as the file stands: SOC 2, SOC 3 or the management letter, as PDF, DOCX, HTML, JSON or OSCAL."`
+	Issue      auditIssue      `cmd:"" help:"Issue the report: keep its file for good, and move the engagement, in one step."`
 }
 
 type auditSample struct {

@@ -63,11 +63,12 @@ type commands struct {
 	Export        exportCommand        `cmd:"" help:"Write the programme as YAML into a directory, or one kind as CSV, XLSX or JSON."`
 	Apply         applyCommand         `cmd:"" help:"Show what a directory of exported YAML would change, and apply it."`
 	Policy        policyCommand        `cmd:"" help:"Policies: begin one from a template."`
+	Description   descriptionCommand   `cmd:"" help:"The description of the system: begin one, see what it lacks, hand it to the firm."`
 	Wording       wordingCommand       `cmd:"" help:"Find in documents what must not be said of a SOC 2 report; exit 1 when something is found."`
 	Report        reportCommand        `cmd:"" help:"Make a report: readiness."`
 	Package       packageCommand       `cmd:"" help:"Make a package of evidence that anyone can verify offline."`
 	Verify        verifyCommand        `cmd:"" help:"Verify a package, without a workspace."`
-	Audit         auditCommand         `cmd:"" help:"The examination: draw a sample again."`
+	Audit         auditCommand         `cmd:"" help:"The examination: populations, samples, management's texts, the report and its issue."`
 	Ledger        ledgerCommand        `cmd:"" help:"The ledger: checkpoint, proofs, verification."`
 	Anchor        anchorCommand        `cmd:"" help:"Outside anchors: authorities that stamp the ledger once a day."`
 	Monitor       monitorCommand       `cmd:"" help:"Follow the ledger of another server from outside; exit 1 when it was rewritten, 3 when it cannot be read."`

@@ -54,12 +54,14 @@ import (
 	"tickmark/internal/connector/result"
 	"tickmark/internal/connector/youtrack"
 	"tickmark/internal/control"
+	"tickmark/internal/description"
 	"tickmark/internal/engagement"
 	"tickmark/internal/evidence"
 	"tickmark/internal/exception"
 	"tickmark/internal/fault"
 	"tickmark/internal/finding"
 	"tickmark/internal/framework"
+	"tickmark/internal/issue"
 	"tickmark/internal/ledger"
 	"tickmark/internal/notice"
 	"tickmark/internal/occurrence"
@@ -189,12 +191,12 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	controls := control.Kind()
 	controls.Follows = requirement.OfControl
 	list := []record.Kind{
-		framework.Kind(), controls, organisation.Kind(), person.Kind(), person.MachineKind(), system.Kind(), period.Kind(), commitment.Kind(),
+		framework.Kind(), controls, organisation.Kind(), person.Kind(), person.MachineKind(), system.Kind(), period.Kind(), commitment.Kind(), description.Kind(),
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(), retention.Kind(), file.MappingKind(),
 	}
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
-	list = append(append(list, workpaper.Kinds()...), opinion.Kinds()...)
+	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {
 		if !c.Demonstration && !c.Borrows { // whose kinds are those of others

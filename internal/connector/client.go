@@ -3,6 +3,8 @@ package connector
 import (
 	"bytes"
 	"cmp"
+	"compress/flate"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -50,8 +52,10 @@ type client struct {
 
 	cover secret.Cover
 
-	mu  sync.Mutex
-	met bool // the service has answered once
+	mu     sync.Mutex
+	met    bool           // the service has answered once
+	behind time.Duration  // how far its clock was behind this machine's, at most
+	worn   map[string]int // by declared path: how often in a row it failed whatever was tried
 
 	fetching sync.Mutex
 	token    Token
@@ -67,6 +71,7 @@ type question struct {
 	grant  http.Header // of a question for a token, which is signed by these alone; its answer is a secret
 	page   bool        // it asks for a page of a list
 	place  string      // what it is called, where its address differs from run to run
+	of     string      // the declared path that was filled
 }
 
 // id tells questions apart.
@@ -80,7 +85,7 @@ func (q question) method() string {
 }
 
 // dial settles where the service is. Nothing is sent.
-func (s Service) dial(v Values, out Sink) (*client, error) {
+func (s Service) dial(ctx context.Context, v Values, out Sink) (*client, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
@@ -88,7 +93,7 @@ func (s Service) dial(v Values, out Sink) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{base: base, moved: v["endpoint"] != "", failed: s.Failed, out: out, backoff: cmp.Or(s.Backoff, time.Second)}
+	c := &client{base: base, moved: v["endpoint"] != "", failed: s.Failed, out: out, backoff: FirstWait(ctx, cmp.Or(s.Backoff, time.Second)), worn: map[string]int{}}
 	if c.budget, err = NewBudget(v); err != nil {
 		return nil, err
 	}
@@ -186,7 +191,8 @@ func (c *client) guard(signed http.Header) {
 
 // question asks for a path of the service, or of one of its other hosts.
 func (r *rest) question(base, path string, body any, over parent) (q question, err error) {
-	if path, err = r.fill(path, over); err != nil {
+	filled, err := r.fill(path, over)
+	if err != nil {
 		return q, err
 	}
 	at := r.base
@@ -198,14 +204,15 @@ func (r *rest) question(base, path string, body any, over parent) (q question, e
 			return q, err
 		}
 	}
-	if q.URL, err = address(at, path); err != nil || body == nil {
+	q.of = path
+	if q.URL, err = address(at, filled); err != nil || body == nil {
 		return q, err
 	}
-	filled, err := r.fillBody(body, over)
+	fields, err := r.fillBody(body, over)
 	if err != nil {
 		return q, err
 	}
-	q.body, err = json.Marshal(filled)
+	q.body, err = json.Marshal(fields)
 	return q, err
 }
 
@@ -298,6 +305,7 @@ func refuse(format string, args ...any) error { return &refused{reason: fmt.Spri
 // would not or could not say, and otherwise ends the read.
 func (c *client) get(ctx context.Context, kind string, q question, said []Told) (answer, error) {
 	redirects, renewed := 0, 0
+	tries := max(1, maxTries>>c.wear(q.of, 0))
 	for try := 1; ; try++ {
 		at := q.URL
 		header, number, err := c.credential(ctx, q)
@@ -328,9 +336,15 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 			if asked := retryAfter(resp, c.out.Now()); asked >= 0 {
 				wait = asked
 			}
-			if x.Busy = true; try < maxTries && wait <= longestWait {
+			most := tries
+			if throttled(resp, told) {
+				most = maxTries
+			}
+			if x.Busy = true; try < most && wait <= longestWait {
 				x.Wait = wait
 			}
+		} else if err == nil {
+			c.wear(q.of, -1)
 		}
 		var from Answer
 		if x.Request != "" {
@@ -344,7 +358,8 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 		case errors.Is(err, errTooLarge):
 			return answer{}, refuse("The answer of %s is larger than %d MB and was not read.", where(at), maxAnswer>>20)
 		case err != nil:
-			if reason = failure(at, err); lasting(err) || try == maxTries {
+			if reason = Failure(at, err); Lasting(err) || try >= tries {
+				c.wear(q.of, 1)
 				if c.unmet() {
 					return answer{}, fault.New(fault.Unavailable, "%s", c.cover.Hide(reason)).WithNext("Check the connection's endpoint and the network.")
 				}
@@ -400,8 +415,15 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 			}
 			return a, err
 		}
-		if try == maxTries {
-			return answer{}, refuse("%s, also after %d tries.", strings.TrimSuffix(reason, "."), try)
+		slow := err == nil && throttled(resp, told)
+		if try == maxTries || try >= tries && !slow {
+			if !slow {
+				c.wear(q.of, 1)
+			}
+			if reason = strings.TrimSuffix(reason, "."); try == 1 {
+				return answer{}, refuse("%s.", reason)
+			}
+			return answer{}, refuse("%s, also after %d tries.", reason, try)
 		}
 		if wait > longestWait {
 			return answer{}, refuse("%s and asks to wait %s; that was not waited for.", reason, wait.Round(time.Second))
@@ -410,6 +432,51 @@ func (c *client) get(ctx context.Context, kind string, q question, said []Told) 
 			return answer{}, err
 		}
 	}
+}
+
+// wear counts how often in a row what a declared path asks for failed to the last try, and tells it: each time the next question of
+// it is tried half as often, or a part that is out of order would hold up a run for hours, object by object. by is 1 for a failure,
+// -1 for an answer.
+func (c *client) wear(of string, by int) int {
+	if of == "" {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch by {
+	case 1:
+		c.worn[of] = min(c.worn[of]+1, 8)
+	case -1:
+		delete(c.worn, of)
+	}
+	return c.worn[of]
+}
+
+// throttled says that the service was asked too much, which patience mends.
+func throttled(resp *http.Response, told *Told) bool {
+	return told != nil && told.Busy || told == nil && resp.StatusCode < 500
+}
+
+// lag is how far the service's clock is behind this machine's, as far as it was met.
+func (c *client) lag() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.behind
+}
+
+// dated notes by which clock an answer was given. One that was kept on the way says how old it is.
+func (c *client) dated(h http.Header) {
+	at, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return
+	}
+	if age, err := strconv.ParseUint(h.Get("Age"), 10, 31); err == nil {
+		at = at.Add(time.Duration(age) * time.Second)
+	}
+	behind := c.out.Now().Sub(at)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.behind = max(c.behind, behind)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -457,6 +524,7 @@ func (c *client) ask(ctx context.Context, kind string, q question, header http.H
 		said = strconv.Itoa(resp.StatusCode)
 		if q.grant == nil { // a host of tokens counts for itself
 			c.budget.Heed(resp.Header)
+			c.dated(resp.Header)
 		}
 		body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 		resp.Body.Close()
@@ -555,8 +623,8 @@ func status(resp *http.Response) string {
 	return strings.TrimSpace(strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode))
 }
 
-// lasting says that asking again would fail in the same way.
-func lasting(err error) bool {
+// Lasting says that asking again would fail in the same way.
+func Lasting(err error) bool {
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
@@ -567,8 +635,8 @@ func lasting(err error) bool {
 		errors.As(err, &dns) && dns.IsNotFound
 }
 
-// failure says in words why there was no answer.
-func failure(at *url.URL, err error) string {
+// Failure says in words why there was no answer, as a sentence. What it quotes of the error may hold what the address holds.
+func Failure(at *url.URL, err error) string {
 	var outer *url.Error
 	if errors.As(err, &outer) {
 		err = outer.Err
@@ -583,6 +651,10 @@ func failure(at *url.URL, err error) string {
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Sprintf("The answer of %s broke off.", where(at))
+	}
+	var corrupt flate.CorruptInputError
+	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt) {
+		return fmt.Sprintf("The answer of %s is compressed, and damaged.", where(at))
 	}
 	return fmt.Sprintf("%s could not be reached: %s.", where(at), printable(err.Error()))
 }

@@ -140,6 +140,22 @@ func Glimpse(ctx context.Context) context.Context { return context.WithValue(ctx
 // Glimpsed reports whether no more is asked for than that.
 func Glimpsed(ctx context.Context) bool { return ctx.Value(glimpse{}) != nil }
 
+type patience struct{}
+
+// Patience sets how long Read waits before it asks again the first time, where the service does not say; each further wait is
+// twice as long. It is for tests of services that fail, which would wait minutes.
+func Patience(ctx context.Context, first time.Duration) context.Context {
+	return context.WithValue(ctx, patience{}, first)
+}
+
+// FirstWait is what was set so, and usual otherwise.
+func FirstWait(ctx context.Context, usual time.Duration) time.Duration {
+	if d, ok := ctx.Value(patience{}).(time.Duration); ok {
+		return d
+	}
+	return usual
+}
+
 // Exchange is one question and its answer. It never holds a header or a secret.
 type Exchange struct {
 	Kind    string

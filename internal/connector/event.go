@@ -74,7 +74,7 @@ func (r *rest) events(ctx context.Context, l List, over parent, scope string) er
 		done = batch[len(batch)-1].changed
 	}
 	if gap == nil {
-		r.out.Through(l.Kind, scope, began)
+		r.through(l.Kind, scope, began)
 		return nil
 	}
 	if !done.IsZero() {

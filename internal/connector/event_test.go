@@ -220,3 +220,53 @@ func TestAServiceThatSaysItWasAskedTooMuchIsAskedAgain(t *testing.T) {
 		t.Errorf("%v %v", err, r.Gaps())
 	}
 }
+
+// Where the service's clock is far behind, what it dates before this machine's last read is not there yet: the next run begins by the
+// service's clock, or what happens meanwhile would never be read.
+func TestEventsOfAServiceWithAClockBehindAreNotLost(t *testing.T) {
+	dated := func(of connectortest.Cassette, at time.Time, more http.Header) connectortest.Cassette {
+		for request, reply := range of {
+			reply.Header = reply.Header.Clone()
+			if reply.Header == nil {
+				reply.Header = http.Header{}
+			}
+			reply.Header.Set("Date", at.UTC().Format(http.TimeFormat))
+			for name := range more {
+				reply.Header.Set(name, more.Get(name))
+			}
+			of[request] = reply
+		}
+		return of
+	}
+	behind := march.Add(-3 * time.Hour)
+	first := &connectortest.Recorder{Clock: march}
+	fly(t, dated(flights(), behind, nil), first, "")
+	if first.Whole() || len(first.Gaps()) != 1 || !strings.Contains(first.Gaps()[0].Reason, "clock is 3h0m0s behind") || first.Count("tower_flight") != 2 {
+		t.Errorf("%+v, %d flights", first.Gaps(), first.Count("tower_flight"))
+	}
+	next := first.Next()
+	if since := next.Since("tower_flight", "a&b"); !since.Equal(behind) {
+		t.Errorf("the next run begins at %s, not %s", since, behind)
+	}
+	next.Clock = march.Add(time.Hour)
+	later := dated(flights(), next.Clock, nil) // the clock was set
+	list := later["/a&b/flights?sort=a%26b"]
+	list.Body = `[{"number":5,"changed":"2026-03-09T21:30:00Z","left":"2026-03-09T21:30:00Z"},` + list.Body[1:] // dated while it was behind
+	later["/a&b/flights?sort=a%26b"] = list
+	later["/a&b/flights/5"] = connectortest.Reply{Body: `{"number":5,"left":"2026-03-09T21:30:00Z","plane":{"id":"p3"}}`}
+	later["/a&b/flights/5/bags"] = connectortest.Reply{Body: `{"total":0,"list":[]}`}
+	fly(t, later, next, "")
+	if _, found := next.Find("tower_flight", "a&b#5"); !found || !next.Whole() {
+		t.Errorf("%v %v", next.Keys("tower_flight", "a&b"), next.Gaps())
+	}
+	for name, at := range map[string]time.Time{"a little behind": march.Add(-59 * time.Minute), "ahead": march.Add(48 * time.Hour)} {
+		r := &connectortest.Recorder{Clock: march}
+		if fly(t, dated(flights(), at, nil), r, ""); !r.Whole() || !r.Next().Since("tower_flight", "a&b").Equal(march) {
+			t.Errorf("%s: %v", name, r.Gaps())
+		}
+	}
+	kept := &connectortest.Recorder{Clock: march}
+	if fly(t, dated(flights(), behind, http.Header{"Age": {"10800"}}), kept, ""); !kept.Whole() {
+		t.Errorf("an answer that was kept on the way is taken for one of a clock behind: %v", kept.Gaps())
+	}
+}

@@ -46,14 +46,14 @@ func TestAPublicNameIsNotFollowedToAPrivateAddress(t *testing.T) {
 		t.Fatal("it was asked")
 	}
 	at := &url.URL{Scheme: "http", Host: "169.254.169.254", Path: "/latest"}
-	if said := failure(at, &url.Error{Err: err}); !lasting(err) || !strings.Contains(said, "machines in a cloud are told their own secrets") {
+	if said := Failure(at, &url.Error{Err: err}); !Lasting(err) || !strings.Contains(said, "machines in a cloud are told their own secrets") {
 		t.Error(said)
 	}
 }
 
 func TestReasonsAreNamed(t *testing.T) {
 	at := &url.URL{Scheme: "https", Host: "git.example.com"}
-	if said := failure(at, fmt.Errorf("tls: %w", x509.CertificateInvalidError{Reason: x509.Expired})); !strings.Contains(said, "certificate of git.example.com has expired") {
+	if said := Failure(at, fmt.Errorf("tls: %w", x509.CertificateInvalidError{Reason: x509.Expired})); !strings.Contains(said, "certificate of git.example.com has expired") {
 		t.Error(said)
 	}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

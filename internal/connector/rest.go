@@ -25,7 +25,7 @@ const (
 
 // Read reads every list.
 func (s Service) Read(ctx context.Context, v Values, out Sink) error {
-	c, err := s.dial(v, out)
+	c, err := s.dial(ctx, v, out)
 	if err != nil {
 		return err
 	}
@@ -192,10 +192,24 @@ func (r *rest) scope(ctx context.Context, l List, over parent, scope string) err
 
 func (r *rest) complete(l List, scope string, until time.Time) {
 	if l.Kept > 0 {
-		r.out.Through(l.Kind, scope, until)
+		r.through(l.Kind, scope, until)
 		return
 	}
 	r.out.Complete(l.Kind, scope)
+}
+
+// through vouches for events up to a moment. A service that dates them by a clock far behind this machine's may yet name some that
+// happened before: it vouches by its own clock, so that the next run begins there, and that is said.
+func (r *rest) through(kind, scope string, until time.Time) {
+	behind := r.lag()
+	if behind < late {
+		r.out.Through(kind, scope, until)
+		return
+	}
+	until = until.Add(-behind)
+	r.out.Through(kind, scope, until)
+	r.missing(kind, Gap{Scope: scope, Reason: fmt.Sprintf("The service's clock is %s behind this machine's, so that what happened after %s may not be listed yet. Correct the clock that is wrong.",
+		behind.Round(time.Minute), until.UTC().Format(time.RFC3339))})
 }
 
 var seed = maphash.MakeSeed()

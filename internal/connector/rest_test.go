@@ -138,6 +138,7 @@ func TestObjectsAreHandedOverAsTheServiceStatedThem(t *testing.T) {
 func replay(c connectortest.Cassette) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for path, reply := range c {
+			w.Header()["Date"] = nil // unless the cassette has one
 			if path == r.URL.RequestURI() || strings.ReplaceAll(path, "limit=2&after=2", "after=2&limit=2") == r.URL.RequestURI() {
 				for k, v := range reply.Header {
 					w.Header().Set(k, strings.ReplaceAll(v[0], connectortest.Base, "http://"+r.Host))
@@ -453,5 +454,67 @@ func TestDeclarationsThatCannotWorkAreRefused(t *testing.T) {
 		if err := s.Read(t.Context(), with("http://127.0.0.1:1"), &connectortest.Recorder{}); err == nil || errors.Is(err, http.ErrNotSupported) {
 			t.Errorf("%v was taken", lists)
 		}
+	}
+}
+
+// An answer whose compression ends early or is damaged says so, and nothing of it counts.
+func TestAnAnswerWithDamagedCompressionIsNamedSo(t *testing.T) {
+	var whole strings.Builder
+	z := gzip.NewWriter(&whole)
+	io.WriteString(z, `[{"id":1,"login":"ada"}]`)
+	z.Close()
+	sum := []byte(whole.String())
+	sum[len(sum)-6] ^= 1
+	for name, c := range map[string]struct{ body, says string }{
+		"ends early":     {whole.String()[:whole.Len()-9], "broke off"},
+		"ends at once":   {whole.String()[:5], "broke off"},
+		"is none":        {"this was never compressed", "is compressed, and damaged"},
+		"has a bad sum":  {string(sum), "is compressed, and damaged"},
+		"is bad in it":   {whole.String()[:12] + "\xff\xff\xff" + whole.String()[15:], "is compressed, and damaged"},
+		"of an end only": {"", "answered nothing"},
+	} {
+		con, _ := forge()
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			io.WriteString(w, c.body)
+		}))
+		r := &connectortest.Recorder{}
+		if err := con.Read(t.Context(), with(srv.URL), r); err != nil || len(r.Gaps()) == 0 || !strings.Contains(r.Gaps()[0].Reason, c.says) || r.Count("forge_member") != 0 || r.Whole() {
+			t.Errorf("%s: %v %v", name, err, r.Gaps())
+		}
+		srv.Close()
+	}
+}
+
+// A part that is out of order for every object costs few tries, not six for each; and one answer restores its credit.
+func TestAPartThatIsOutOfOrderIsTriedLessAndLess(t *testing.T) {
+	con, _ := forge()
+	const projects = 60
+	var asked atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/orgs/acme/projects":
+			io.WriteString(w, `{"data":{"next":null,"total":60,"list":[`)
+			for i := range projects {
+				fmt.Fprintf(w, `%s{"name":"p%d"}`, strings.Repeat(",", min(i, 1)), i)
+			}
+			io.WriteString(w, `]}}`)
+		case strings.HasSuffix(r.URL.Path, "/protection"):
+			asked.Add(1)
+			w.WriteHeader(http.StatusInternalServerError)
+		default:
+			io.WriteString(w, "[]")
+		}
+	}))
+	defer srv.Close()
+	r := &connectortest.Recorder{}
+	if err := con.Read(t.Context(), with(srv.URL), r); err != nil || r.Count("forge_project") != projects {
+		t.Fatalf("%v, %d projects", err, r.Count("forge_project"))
+	}
+	if n := asked.Load(); n < projects || n > projects+4*6 {
+		t.Errorf("the part was asked %d times for %d projects", n, projects)
+	}
+	if len(r.Gaps()) == 0 || !strings.Contains(fmt.Sprint(r.Gaps()), "answered 500") || strings.Contains(fmt.Sprint(r.Gaps()), "after 1 tries") {
+		t.Errorf("%v", r.Gaps())
 	}
 }

@@ -1,13 +1,24 @@
 package workspace_test
 
 import (
+	"bytes"
 	"cmp"
+	"compress/gzip"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"maps"
+	"math/big"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,6 +38,7 @@ type badness struct {
 	says  []string // one of these is in a reason
 	whole bool     // it may be that everything is read all the same
 	other bool     // some objects are other than before
+	first bool     // only of services that are asked the same in every run
 	// give answers; false where this request is answered as ever.
 	give func(b *bad, w http.ResponseWriter, r *http.Request, reply connectortest.Reply) bool
 }
@@ -65,6 +77,30 @@ var badnesses = []badness{
 	{name: "leads to another host", says: []string{"not followed"}, give: func(b *bad, w http.ResponseWriter, r *http.Request, _ connectortest.Reply) bool {
 		w.Header().Set("Location", "https://elsewhere.example"+r.URL.RequestURI())
 		w.WriteHeader(http.StatusPermanentRedirect)
+		return true
+	}},
+	{name: "breaks off what it compressed", says: []string{"broke off"}, give: func(b *bad, w http.ResponseWriter, r *http.Request, reply connectortest.Reply) bool {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		io.WriteString(z, cmp.Or(reply.Body, "[]"))
+		z.Close()
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(packed.Bytes()[:packed.Len()-9])
+		return true
+	}},
+	{name: "is damaged in its compression", says: []string{"damaged"}, give: func(b *bad, w http.ResponseWriter, r *http.Request, reply connectortest.Reply) bool {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		io.WriteString(w, "this was never compressed: "+reply.Body)
+		return true
+	}},
+	{name: "has a clock three hours behind", says: []string{"clock is 3h0m0s behind"}, whole: true, first: true, give: func(b *bad, w http.ResponseWriter, r *http.Request, reply connectortest.Reply) bool {
+		w.Header().Set("Content-Type", "application/json")
+		maps.Copy(w.Header(), reply.Header)
+		w.Header().Set("Date", b.p.now.Add(-3*time.Hour).UTC().Format(http.TimeFormat))
+		w.WriteHeader(reply.Status)
+		io.WriteString(w, reply.Body)
 		return true
 	}},
 	{name: "says an error with status 200", says: []string{"not as expected", "has no", "not a list", "error", "not whole JSON"}, give: func(b *bad, w http.ResponseWriter, r *http.Request, _ connectortest.Reply) bool {
@@ -175,6 +211,17 @@ func TestHostileServices(t *testing.T) {
 				b.run(t, p, run)
 				keep("a service that "+b.name, b.other)
 			}
+			if p.connector == "" {
+				// Nobody can tell who answers there, so that nothing is asked.
+				expired := expiredServer(t)
+				p.connectAt(t, w, expired.URL)
+				got := run()
+				if got.Outcome != collect.Failed || !slices.ContainsFunc(got.Missing, func(m collect.Missing) bool { return strings.Contains(m.Reason, "has expired or is not valid yet") }) {
+					t.Errorf("a service with an expired certificate: %s %+v", got.Outcome, got.Missing)
+				}
+				p.connect(t, w)
+				keep("an expired certificate", false)
+			}
 			for _, e := range echoes {
 				if e.token && p.token == "" {
 					continue
@@ -209,9 +256,33 @@ func TestHostileServices(t *testing.T) {
 	l.everywhere(w)
 }
 
+// expiredServer is a service whose certificate ended yesterday, and which must not be asked anything.
+func expiredServer(t *testing.T) *httptest.Server {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().AddDate(0, -1, 0), NotAfter: time.Now().AddDate(0, 0, -1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { t.Errorf("it is asked %s", r.URL.Path) }))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
 // run reads a service that is bad, and looks whether the run says so.
 func (b badness) run(t *testing.T, p *player, run func() collect.Summary) {
 	t.Helper()
+	if b.first && p.again != "" {
+		return
+	}
 	state, did := &bad{p: p, first: map[string]connectortest.Reply{}}, false
 	p.does(func(w http.ResponseWriter, r *http.Request, reply connectortest.Reply) bool {
 		answered := p.forToken(r) == b.token || !p.forToken(r)

@@ -64,7 +64,7 @@ var echoes = []struct {
 	}},
 	{"instead of a token", true, func(w http.ResponseWriter, r *http.Request, secrets []string) {
 		short := slices.MinFunc(secrets, func(a, b string) int { return len(a) - len(b) })
-		refuse(w, r, 400, strings.Repeat("x", 301-len(short))+short+said(secrets)) // the error is cut near the end of the first
+		refuse(w, r, 400, strings.Repeat("x", max(0, 301-len(short)))+short+said(secrets)) // the error is cut near the end of the first
 	}},
 	{"in an error of status 200", false, func(w http.ResponseWriter, r *http.Request, secrets []string) { refuse(w, r, 200, said(secrets)) }},
 	{"in JSON that is none", false, func(w http.ResponseWriter, r *http.Request, secrets []string) {

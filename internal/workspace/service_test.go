@@ -2,6 +2,7 @@ package workspace_test
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -168,6 +169,7 @@ func (p *player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Date", p.now.UTC().Format(http.TimeFormat))
 	maps.Copy(w.Header(), reply.Header)
 	w.WriteHeader(reply.Status)
 	io.WriteString(w, reply.Body)
@@ -197,15 +199,28 @@ func openedAt(t *testing.T, at *atomic.Int64) *workspace.Workspace {
 		t.Fatal(err)
 	}
 	w.Log.Clock = func() time.Time { return time.Unix(0, at.Load()).UTC() }
+	for i, c := range w.Collect.Connectors { // none is waited for
+		if read := c.Read; read != nil {
+			w.Collect.Connectors[i].Read = func(ctx context.Context, v connector.Values, out connector.Sink) error {
+				return read(connector.Patience(ctx, time.Millisecond), v, out)
+			}
+		}
+	}
 	return w
 }
 
 // connect sets the connection up and returns what the service says is secret of it.
 func (p *player) connect(t *testing.T, w *workspace.Workspace) []string {
 	t.Helper()
+	return p.connectAt(t, w, p.URL)
+}
+
+// connectAt sets it up for a service at another address.
+func (p *player) connectAt(t *testing.T, w *workspace.Workspace, base string) []string {
+	t.Helper()
 	settings, sealed := map[string]string{connector.PerMinute: "1000000"}, map[string]secret.Value{}
 	for name, value := range p.settings {
-		settings[name] = strings.ReplaceAll(value, connectortest.Base, p.URL)
+		settings[name] = strings.ReplaceAll(value, connectortest.Base, base)
 	}
 	var planted []string
 	for name, value := range p.secrets {

@@ -125,7 +125,7 @@ func read(ctx context.Context, v connector.Values, out connector.Sink) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{out: out, endpoint: s.endpoint, backoff: 250 * time.Millisecond, budget: budget, pace: map[string]*retry.AdaptiveMode{}, kinds: map[string]*record.Kind{}, missed: map[connector.Gap]bool{}, members: map[string]thing{}}
+	r := &reader{out: out, endpoint: s.endpoint, backoff: connector.FirstWait(ctx, 250*time.Millisecond), budget: budget, pace: map[string]*retry.AdaptiveMode{}, worn: map[string]int{}, kinds: map[string]*record.Kind{}, missed: map[connector.Gap]bool{}, members: map[string]thing{}}
 	for _, k := range kinds() {
 		r.kinds[k.Name] = &k
 	}

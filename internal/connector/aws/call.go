@@ -73,6 +73,7 @@ type refusal struct {
 	denied        bool
 	nowhere       bool // there is no such service in this region
 	unreached     bool // there was no answer at all
+	throttled     bool // it was asked too much
 	reason, where string
 	clock         string // how far AWS's clock is from this machine's, where that may be why it refused
 }
@@ -253,6 +254,7 @@ func (r *reader) question(c *call, p place, from any, token string) (question, e
 
 // ask asks once and, where the service is busy or the network broke, again.
 func (r *reader) ask(ctx context.Context, kind string, q question) (answer, error) {
+	tries := max(1, maxTries>>r.wear(q.call, 0))
 	for try := 1; ; try++ {
 		answered, err := r.paced(q).GetAttemptToken(ctx)
 		if err != nil {
@@ -263,12 +265,23 @@ func (r *reader) ask(ctx context.Context, kind string, q question) (answer, erro
 		if ctx.Err() != nil {
 			return a, ctx.Err()
 		}
+		var f *refusal
+		errors.As(err, &f)
 		if err == nil || wait < 0 {
+			if f == nil || !f.unreached {
+				r.wear(q.call, -1)
+			}
 			return a, err
 		}
-		if try == maxTries || wait > longestWait {
-			var f *refusal
-			if errors.As(err, &f) {
+		most := tries
+		if f != nil && f.throttled {
+			most = maxTries
+		}
+		if try >= most || wait > longestWait {
+			if f != nil && !f.throttled {
+				r.wear(q.call, 1)
+			}
+			if f != nil && try > 1 {
 				f.reason += fmt.Sprintf(", also after %d tries", try)
 			}
 			return a, err
@@ -283,6 +296,20 @@ func (r *reader) ask(ctx context.Context, kind string, q question) (answer, erro
 			return a, ctx.Err()
 		}
 	}
+}
+
+// wear counts how often in a row an action failed to the last try, and tells it: each time the next question of it is tried half as
+// often, or an action that is out of order would hold up a run for hours, object by object. by is 1 for a failure, -1 for an answer.
+func (r *reader) wear(c *call, by int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch action := c.service.prefix + ":" + c.op; by {
+	case 1:
+		r.worn[action] = min(r.worn[action]+1, 8)
+	case -1:
+		delete(r.worn, action)
+	}
+	return r.worn[c.service.prefix+":"+c.op]
 }
 
 // paced is how fast a service of a region is asked.
@@ -334,7 +361,11 @@ func (r *reader) once(ctx context.Context, kind string, q question) (answer, tim
 		if errors.As(err, &none) && none.IsNotFound {
 			return answer{}, -1, &refusal{call: q.call, where: q.place.scope(), nowhere: true, unreached: true, reason: none.Name + " does not exist"}
 		}
-		return answer{}, 0, &refusal{call: q.call, where: q.place.scope(), unreached: true, reason: "it could not be reached: " + plain(err)}
+		wait := time.Duration(0)
+		if connector.Lasting(err) {
+			wait = -1
+		}
+		return answer{}, wait, &refusal{call: q.call, where: q.place.scope(), unreached: true, reason: r.cover.Hide(connector.Failure(q.url, err))}
 	}
 	if status == http.StatusOK {
 		a, err := s.read(q.call, body)
@@ -356,7 +387,8 @@ func (r *reader) once(ctx context.Context, kind string, q question) (answer, tim
 		if status == 429 && !throttled {
 			code = "TooManyRequestsException"
 		}
-		return answer{}, waits(header, r.out.Now()), &refusal{call: q.call, where: q.place.scope(), code: code, reason: strings.TrimSpace(fmt.Sprintf("it answered %d %s", status, code))}
+		return answer{}, waits(header, r.out.Now()), &refusal{call: q.call, where: q.place.scope(), code: code, throttled: throttled || status == 429,
+			reason: strings.TrimSpace(fmt.Sprintf("it answered %d %s", status, code))}
 	case refused(status, code):
 		return answer{}, -1, &refusal{call: q.call, where: q.place.scope(), denied: true, code: cmp.Or(code, strconv.Itoa(status)), reason: message,
 			clock: connector.Skew(header, r.out.Now())}

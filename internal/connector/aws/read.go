@@ -91,6 +91,7 @@ type reader struct {
 
 	mu     sync.Mutex
 	missed map[connector.Gap]bool
+	worn   map[string]int // by action: how often in a row it failed whatever was tried
 }
 
 // visit is the reading of one place.

@@ -402,6 +402,7 @@ func (c Cassette) play(t testing.TB, w http.ResponseWriter, request, base string
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header()["Date"] = nil // it was recorded then, by no clock of today's
 	for name, values := range reply.Header {
 		for _, v := range values {
 			w.Header().Add(name, strings.ReplaceAll(v, Base, base))

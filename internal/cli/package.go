@@ -15,12 +15,14 @@ type packageCommand struct {
 	Out    string   `required:"" type:"path" placeholder:"FILE" help:"The package to write, such as evidence.zip."`
 	Kind   []string `help:"Only these kinds; the package says what it leaves out."`
 	Redact bool     `help:"Leave out personal data; the package proves that something stands there, and not what."`
+
+	WithoutAnswers bool `help:"Leave out the unedited answers of sources behind the records, which makes the package smaller; it says so."`
 }
 
 func (c *packageCommand) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
 		end := s.progress("the workspace")
-		m, _, err := report.PackageFile(s, report.Options{Book: w.Book, Blobs: w.Blobs, By: me, Release: workspace.Release(), Kinds: c.Kind, Redact: c.Redact,
+		m, _, err := report.PackageFile(s, report.Options{Book: w.Book, Blobs: w.Blobs, By: me, Release: workspace.Release(), Kinds: c.Kind, Redact: c.Redact, WithoutAnswers: c.WithoutAnswers,
 			Progress: func(what string, done, total int64) { end.step("", what, int(done), int(total)) }}, c.Out)
 		if err != nil {
 			end.done("no package was made")

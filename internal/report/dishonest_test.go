@@ -207,7 +207,7 @@ func TestNotEvenTheHolderOfTheKeyCanChangeWhatTheLogCommittedTo(t *testing.T) {
 		"more entries":             {func(m *verify.Manifest) { m.Entries++ }, "is neither opened nor listed"},
 		"entries beyond the log":   {func(m *verify.Manifest) { m.Entries = 1 << 40 }, "The manifest speaks of"},
 		"a file said missing":      {func(m *verify.Manifest) { m.Missing = []string{w.file.String()} }, "is missing, and no record names it"},
-		"a format to come":         {func(m *verify.Manifest) { m.Format = "tickmark package v2" }, "this program knows"},
+		"a format to come":         {func(m *verify.Manifest) { m.Format = "tickmark package v3" }, "this program knows"},
 		"a file listed twice":      {func(m *verify.Manifest) { m.Files = append(m.Files, m.Files[0]) }, "out of order"},
 		"a file of another format": {func(m *verify.Manifest) { m.Files[len(m.Files)-1].Path = "zzz.txt" }, "no file of this format"},
 	} {

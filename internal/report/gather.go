@@ -13,6 +13,7 @@ import (
 
 	"tickmark/internal/blob"
 	"tickmark/internal/check"
+	"tickmark/internal/collect"
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger"
 	"tickmark/internal/ledger/merkle"
@@ -254,6 +255,8 @@ func (p *packing) current(s *record.Sealed) {
 		if s.Key == organisation.Key {
 			p.m.Organisation = s.Label
 		}
+	case collect.RunKind:
+		p.commitsTo(s)
 	case check.SettingKind:
 		var b struct {
 			Check    string          `json:"check"`

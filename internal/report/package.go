@@ -19,6 +19,7 @@ import (
 
 	"tickmark/internal/anchor"
 	"tickmark/internal/blob"
+	"tickmark/internal/collect"
 	"tickmark/internal/fault"
 	"tickmark/internal/ledger"
 	"tickmark/internal/ledger/merkle"
@@ -30,14 +31,15 @@ import (
 
 // Options say what goes into a package.
 type Options struct {
-	Book     *record.Book
-	Blobs    blob.Store // nil: files are listed as missing
-	By       record.Authority
-	Release  string                               // of this program
-	Kinds    []string                             // only these; empty: every kind of the company's room
-	Redact   bool                                 // leave out records of kinds with personal data, and who did what
-	Temp     string                               // where to work; empty: the system's folder for such things
-	Progress func(what string, done, total int64) // may be nil
+	Book           *record.Book
+	Blobs          blob.Store // nil: files are listed as missing
+	By             record.Authority
+	Release        string                               // of this program
+	Kinds          []string                             // only these; empty: every kind of the company's room
+	Redact         bool                                 // leave out records of kinds with personal data, and who did what
+	WithoutAnswers bool                                 // leave out the unedited answers of sources
+	Temp           string                               // where to work; empty: the system's folder for such things
+	Progress       func(what string, done, total int64) // may be nil
 }
 
 // packing is one package under way.
@@ -56,6 +58,10 @@ type packing struct {
 	files    map[string]bool // SHA-256 that records name
 	left     map[verify.LeftOut]int64
 	row      []byte
+
+	commits map[int64]bool // runs whose record commits to answers
+	shown   map[int64]bool // runs whose answers and traces are listed
+	traced  []tracedTo
 }
 
 type entry struct {
@@ -69,7 +75,7 @@ type entry struct {
 // the log before the checkpoint that it carries.
 func Package(ctx context.Context, o Options, w io.Writer) (verify.Manifest, error) {
 	p := &packing{Options: o, ctx: ctx, parts: map[string]*part{}, index: map[string]*part{}, kinds: map[string]*verify.Kind{}, erasures: map[int64]int64{}, drops: map[int64]int64{},
-		files: map[string]bool{}, left: map[verify.LeftOut]int64{}}
+		files: map[string]bool{}, left: map[verify.LeftOut]int64{}, commits: map[int64]bool{}}
 	p.m = verify.Manifest{Format: verify.Format, Origin: o.Book.Log.Origin, By: o.By.Actor().Name, Release: o.Release, Redacted: o.Redact,
 		Kinds: []verify.Kind{}, LeftOut: []verify.LeftOut{}, Checks: []verify.Setting{}, Missing: []string{}}
 	for _, name := range o.Kinds {
@@ -139,12 +145,20 @@ func (p *packing) withheld(kind string) *verify.LeftOut {
 	switch {
 	case err != nil || k.Room != record.Company:
 		return &verify.LeftOut{What: "versions of records outside the company's room", Why: "They belong to another room of the workspace."}
-	case len(p.Kinds) > 0 && !slices.Contains(p.Kinds, kind) && kind != anchor.StampKind: // whoever verifies anything asks since when it is unchanged
+	case len(p.Kinds) > 0 && !slices.Contains(p.Kinds, kind) && kind != anchor.StampKind && !(kind == collect.RunKind && p.sources()): // whoever verifies anything asks since when it is unchanged, and runs commit to answers
 		return &verify.LeftOut{What: "versions of " + k.Plural + " (" + kind + ")", Why: "The package was made for other kinds."}
 	case p.Redact && personal(k.Fields):
 		return &verify.LeftOut{What: "versions of " + k.Plural + " (" + kind + ")", Why: "They hold personal data, and the package is redacted."}
 	}
 	return nil
+}
+
+// sources reports whether a package that is made for some kinds has answers of sources behind them.
+func (p *packing) sources() bool {
+	return !p.WithoutAnswers && !p.Redact && slices.ContainsFunc(p.Kinds, func(name string) bool {
+		k, err := p.Book.Kinds.Named(name)
+		return err == nil && k.Collected
+	})
 }
 
 func personal(fields []record.Field) bool {
@@ -188,7 +202,7 @@ func (p *packing) gather(tx *store.Tx) error {
 	if head.Size > 0 {
 		p.m.AsOf = head.At.String()
 	}
-	for _, step := range []func() error{p.leaves, p.actions, p.versions, p.results, p.series, p.coverage, p.accounted, p.blobs, p.finish} {
+	for _, step := range []func() error{p.leaves, p.actions, p.versions, p.answers, p.results, p.series, p.coverage, p.accounted, p.blobs, p.finish} {
 		if err := step(); err != nil {
 			return err
 		}

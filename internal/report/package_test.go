@@ -19,6 +19,7 @@ import (
 	"tickmark/internal/blob"
 
 	"tickmark/internal/check"
+	"tickmark/internal/collect"
 	"tickmark/internal/fault"
 	"tickmark/internal/finding"
 	"tickmark/internal/ledger"
@@ -47,7 +48,7 @@ examples:
 
 func kinds(t testing.TB) *record.Kinds {
 	t.Helper()
-	all := append(append(record.Builtin(), anchor.Kinds()...), check.Kind(), finding.Kind(),
+	all := append(append(append(record.Builtin(), anchor.Kinds()...), collect.Kinds()...), check.Kind(), finding.Kind(), siteUser, siteGroup,
 		record.Kind{Name: "host_user", Collected: true, Fields: []record.Field{{Name: "name", Type: record.Text}, {Name: "human", Type: record.Bool}, {Name: "mfa", Type: record.Bool}}},
 		record.Kind{Name: "person", Key: "id", Label: "name", Fields: []record.Field{{Name: "id", Type: record.Text}, {Name: "name", Type: record.Text, Personal: true}}},
 		record.Kind{Name: "paper", Room: record.Auditor, Fields: []record.Field{{Name: "text", Type: record.Text}}},

@@ -34,6 +34,10 @@ func readme(m *verify.Manifest) []byte {
 	say("  index.csv        every version of every record, one line each")
 	say("  records/         one file for each kind; one version a line, with its body and what opens its commitment")
 	say("  results.jsonl    every change of a check's answer; checks.jsonl has the logic that gave it")
+	if m.Answers {
+		say("  answers/         what sources answered, unedited: list.jsonl names each answer, traces.jsonl which record (by its entry) was made of")
+		say("                   which answers, bodies.jsonl has the bytes, each told by those of the line before")
+	}
 	say("  coverage.jsonl   for which times each source was read completely, as the maker states it")
 	say("  actions.jsonl    closings, erasures and what people and jobs did")
 	say("  files/           evidence and attachments under their SHA-256")
@@ -45,6 +49,9 @@ func readme(m *verify.Manifest) []byte {
 		m.Counts.Versions, m.Counts.Current, m.Counts.Results, m.Counts.Actions, m.Counts.Files, m.Counts.Withheld, m.Counts.Erased)
 	if n := m.Counts.Dropped; n > 0 {
 		say("Of the versions, %d have no body any more: a rule of retention dropped it. Their hashes stand in its place, and actions.jsonl says by which rule and when.", n)
+	}
+	if n := m.Counts.Answers; n > 0 {
+		say("Of the versions, %d trace to %d unedited answers of sources.", m.Counts.Traced, n)
 	}
 	for _, k := range m.Kinds {
 		say("  %-28s %8d versions, %8d hold", k.Kind, k.Versions, k.Current)

@@ -61,6 +61,9 @@ func (v *reading) content() error {
 		}
 		b.end()
 	}
+	if err := v.checkAnswers(files); err != nil {
+		return err
+	}
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		if path == IndexFile || path == ReadmeFile || path == CoverageFile || blobName.MatchString(path) {
 			if err := v.plain(files[path]); err != nil {
@@ -236,10 +239,14 @@ func (v *reading) action(b []byte, _ int) error {
 			return v.dropping(a)
 		}
 		var d struct {
-			Entries []int64 `json:"entries"`
+			Entries []int64    `json:"entries"`
+			Answers [][2]int64 `json:"answers"`
 		}
 		if err := json.Unmarshal(a.Detail, &d); err != nil {
 			return fmt.Errorf("the erasure in entry %d does not say what it erased", a.Entry)
+		}
+		for _, x := range d.Answers {
+			v.destroyed[x] = a.Entry
 		}
 		for _, i := range d.Entries {
 			if i >= 0 && i < a.Entry {
@@ -259,9 +266,12 @@ type dropping struct {
 	Rule    string  `json:"rule"`
 	Days    int64   `json:"days"`
 	Entries []int64 `json:"entries"`
-	entry   int64
-	at      int64
-	found   int64 // versions without their bodies in the package
+
+	Answers [][2]int64 `json:"answers"`
+
+	entry int64
+	at    int64
+	found int64 // versions without their bodies in the package
 }
 
 func (v *reading) dropping(a Action) error {
@@ -273,6 +283,9 @@ func (v *reading) dropping(a Action) error {
 		if i >= 0 && i < a.Entry {
 			v.drops[i] = d
 		}
+	}
+	for _, x := range d.Answers {
+		v.destroyed[x] = a.Entry
 	}
 	v.dropped = append(v.dropped, d)
 	return nil
@@ -472,7 +485,8 @@ func (v *reading) concluded(files map[string]Listed) {
 		what         string
 		there, state int64
 	}{{"versions", c.Versions, m.Versions}, {"records that hold", c.Current, m.Current}, {"actions", c.Actions, m.Actions}, {"answers", c.Results, m.Results},
-		{"things withheld", c.Withheld, m.Withheld}, {"things erased", c.Erased, m.Erased}, {"bodies dropped", c.Dropped, m.Dropped}, {"files", c.Files, m.Files}} {
+		{"things withheld", c.Withheld, m.Withheld}, {"things erased", c.Erased, m.Erased}, {"bodies dropped", c.Dropped, m.Dropped}, {"files", c.Files, m.Files},
+		{"unedited answers", c.Answers, m.Answers}, {"versions made of them", c.Traced, m.Traced}} {
 		if n.there != n.state {
 			v.manifest.fail("The manifest counts %s %s, the package has %s.", number(n.state), n.what, number(n.there))
 		}

@@ -10,8 +10,11 @@ import (
 	"time"
 )
 
-// Format is the first member of a manifest: what the package is.
-const Format = "tickmark package v1"
+// Format is the first member of a manifest: what the package is. One of the first format has no answers of sources.
+const (
+	Format   = "tickmark package v2"
+	FormatV1 = "tickmark package v1"
+)
 
 // The files of a package. The first five are proved by themselves; all others are listed in the manifest.
 const (
@@ -27,6 +30,10 @@ const (
 	ResultsFile  = "results.jsonl"
 	ChecksFile   = "checks.jsonl"
 	CoverageFile = "coverage.jsonl"
+
+	AnswersFile = "answers/list.jsonl"   // what sources answered, without the bytes
+	TracesFile  = "answers/traces.jsonl" // which version was made of which answers
+	BodiesFile  = "answers/bodies.jsonl" // the bytes
 
 	WithheldVersionsFile = "withheld/versions.jsonl"
 	WithheldActionsFile  = "withheld/actions.jsonl"
@@ -51,7 +58,7 @@ func outer(name string) bool {
 
 func known(name string) bool {
 	switch name {
-	case ReadmeFile, IndexFile, ActionsFile, ResultsFile, ChecksFile, CoverageFile, WithheldVersionsFile, WithheldActionsFile, ErasedFile:
+	case ReadmeFile, IndexFile, ActionsFile, ResultsFile, ChecksFile, CoverageFile, AnswersFile, TracesFile, BodiesFile, WithheldVersionsFile, WithheldActionsFile, ErasedFile:
 		return true
 	}
 	return recordsName.MatchString(name) || blobName.MatchString(name)
@@ -70,6 +77,7 @@ type Manifest struct {
 	Entries      int64     `json:"entries"`      // the package speaks of the log's first so many entries
 	AsOf         string    `json:"as_of"`        // recorded time of the last of these
 	Redacted     bool      `json:"redacted"`     // records of kinds with personal data were left out
+	Answers      bool      `json:"answers"`      // the unedited answers of sources behind its records are in it
 	Counts       Counts    `json:"counts"`
 	Kinds        []Kind    `json:"kinds"`
 	LeftOut      []LeftOut `json:"left_out"`
@@ -88,6 +96,8 @@ type Counts struct {
 	Erased   int64 `json:"erased"`   // versions and closings whose content was destroyed
 	Dropped  int64 `json:"dropped"`  // opened versions whose body a rule of retention dropped
 	Files    int64 `json:"files"`    // evidence and attachments
+	Answers  int64 `json:"answers"`  // unedited answers of sources whose bytes are in it
+	Traced   int64 `json:"traced"`   // opened versions that were made of at least one of these
 }
 
 // Kind counts one kind's opened versions.

@@ -37,7 +37,7 @@ func judge(t testing.TB, b []byte, key string) verify.Verdict {
 
 // FuzzVerify: whatever the bytes, verifying ends with a verdict, and nothing but the package itself verifies.
 func FuzzVerify(f *testing.F) {
-	original, key := vector(f, "v1.zip"), string(vector(f, "v1.key"))
+	original, key := vector(f, "v2.zip"), string(vector(f, "v2.key"))
 	f.Add(original)
 	f.Add(original[:len(original)-1])
 	f.Add([]byte("PK\x05\x06" + string(make([]byte, 18))))
@@ -51,7 +51,7 @@ func FuzzVerify(f *testing.F) {
 // FuzzContent: whatever stands in one of its files, listed in the manifest as it is, verifying ends with a verdict, and that
 // verdict is no.
 func FuzzContent(f *testing.F) {
-	original, key := vector(f, "v1.zip"), string(vector(f, "v1.key"))
+	original, key := vector(f, "v2.zip"), string(vector(f, "v2.key"))
 	a, err := archive.Open(bytes.NewReader(original), int64(len(original)))
 	if err != nil {
 		f.Fatal(err)
@@ -123,7 +123,7 @@ func listed(t *testing.T, a *archive.Reader, contents [][]byte, n int) []byte {
 
 // FuzzProof: nothing but the proof itself verifies.
 func FuzzProof(f *testing.F) {
-	original, key := vector(f, "v1.json"), string(vector(f, "v1.key"))
+	original, key := vector(f, "v2.json"), string(vector(f, "v2.key"))
 	f.Add(original)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		v, err := verify.Proof(b, verify.Options{Key: key})

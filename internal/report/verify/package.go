@@ -70,7 +70,7 @@ type reading struct {
 	o   Options
 	a   *archive.Reader
 
-	archive, key, signed, anchored, stamped, log, sealed, manifest, records, histories, actions, results, complete, files, index *claim
+	archive, key, signed, anchored, stamped, log, sealed, manifest, records, histories, actions, results, traces, complete, files, index *claim
 
 	vkey     string
 	point    merkle.Checkpoint
@@ -91,7 +91,14 @@ type reading struct {
 	listed   map[string]bool   // paths in the manifest
 	limits   []string
 	stamps   []stamped
-	since    string // what the stamps prove of the time
+
+	sources   map[int64]*source       // by run
+	destroyed map[[2]int64]int64      // by run and number of an answer: the entry that destroyed its bytes
+	bodies    map[[32]byte][][2]int64 // the SHA-256 of bytes that must be there: of which answers, by run and number
+
+	gone, unkept, covered int64  // answers whose bytes are not there: destroyed, never kept, withheld
+	bare, untraced        int64  // opened versions without an answer that is there, and of runs that commit to none
+	since                 string // what the stamps prove of the time
 }
 
 type closing struct {
@@ -102,7 +109,7 @@ type closing struct {
 // Archive verifies a package.
 func Archive(ctx context.Context, r io.ReaderAt, size int64, o Options) (Verdict, error) {
 	v := &reading{ctx: ctx, o: o, kinds: map[string]*Kind{}, closings: map[int64]closing{}, erasures: map[int64]int64{}, drops: map[int64]*dropping{}, logics: map[string]bool{},
-		wanted: map[string]string{}, seal: -1}
+		wanted: map[string]string{}, seal: -1, sources: map[int64]*source{}, destroyed: map[[2]int64]int64{}, bodies: map[[32]byte][][2]int64{}}
 	if o.Key != "" {
 		if _, err := note.NewVerifier(o.Key); err != nil {
 			return Verdict{}, fault.New(fault.Usage, "The key %q is not a verifier key: %w.", o.Key, err).WithNext("It looks like name+hash+key; tickmark ledger checkpoint prints it.")
@@ -130,6 +137,7 @@ func Archive(ctx context.Context, r io.ReaderAt, size int64, o Options) (Verdict
 	v.records = &claim{text: "Every version of every record is what the log committed to."}
 	v.histories = &claim{text: "Every record's history is unbroken: each version follows the one before, and ends when the log says."}
 	v.results = &claim{text: "Every answer of a check is what the log committed to, and its logic is in the package."}
+	v.traces = &claim{text: "What sources answered is in the package as it came, and which record was made of which answer is what the runs committed to."}
 	v.files = &claim{text: "Every file that a record names is in the package under its own SHA-256."}
 	v.index = &claim{text: "The index lists exactly the records in the package."}
 	v.complete = &claim{text: "Every entry of the log up to that moment is opened in the package, or listed as withheld or erased."}
@@ -150,15 +158,20 @@ func (v *reading) verdict() Verdict {
 	if len(v.stamps) > 0 || v.stamped.failed() || v.o.trusts() {
 		claims = append(claims, v.stamped)
 	}
-	claims = append(claims, v.sealed, v.manifest, v.records, v.histories, v.actions, v.results, v.files, v.index, v.complete)
+	claims = append(claims, v.sealed, v.manifest, v.records, v.histories, v.actions, v.results)
+	if v.m.Answers {
+		claims = append(claims, v.traces)
+	}
+	claims = append(claims, v.files, v.index, v.complete)
 	if v.m.Format == "" && v.archive.failed() {
 		v.dependsOn("the archive is not sound.", v.archive, claims[1:]...)
 	}
 	v.dependsOn("the key is not the one you gave.", v.key, v.signed)
 	v.dependsOn("the checkpoint is not signed by the key.", v.signed, v.log, v.anchored, v.stamped)
-	v.dependsOn("the log is not the one that the checkpoint states.", v.log, v.anchored, v.stamped, v.sealed, v.records, v.histories, v.actions, v.results, v.complete)
+	v.dependsOn("the log is not the one that the checkpoint states.", v.log, v.anchored, v.stamped, v.sealed, v.records, v.histories, v.actions, v.results, v.traces, v.complete)
 	v.dependsOn("the manifest is not the one that the log sealed.", v.sealed, v.manifest)
-	v.dependsOn("the files are not those that the manifest lists.", v.manifest, v.histories, v.files, v.index, v.complete)
+	v.dependsOn("the files are not those that the manifest lists.", v.manifest, v.histories, v.traces, v.files, v.index, v.complete)
+	v.dependsOn("the records are not those that the log committed to.", v.records, v.traces)
 	return verdict(claims, v.limits)
 }
 
@@ -321,8 +334,8 @@ func (v *reading) readManifest(b []byte) (bool, error) {
 		v.sealed.fail("%s cannot be read: %v.", ManifestFile, err)
 		return false, nil
 	}
-	if v.m.Format != Format {
-		v.sealed.fail("The manifest says the format is %q; this program knows %q.", v.m.Format, Format)
+	if v.m.Format != Format && (v.m.Format != FormatV1 || v.m.Answers) {
+		v.sealed.fail("The manifest says the format is %q; this program knows %q and %q.", v.m.Format, Format, FormatV1)
 		return false, nil
 	}
 	if v.m.Entries < 0 || v.m.Entries > int64(len(v.entries)) {
@@ -441,6 +454,12 @@ func (v *reading) sayLimits() {
 		v.limits = append(v.limits, fmt.Sprintf("%s came after the moment the package speaks of; they are in the log and not opened.", count(later, "entry", "entries")))
 	}
 	v.sayDropped()
+	switch {
+	case v.m.Format == FormatV1:
+		v.limits = append(v.limits, "What sources answered is not in the package: its format is the first, which has no place for it.")
+	case v.m.Answers:
+		v.limits = append(v.limits, "That a record says what its source's answers say is for the reader to see: the log proves that it was made of them, and that both are unchanged.")
+	}
 	if v.m.Redacted {
 		v.limits = append(v.limits, Redacted)
 	}

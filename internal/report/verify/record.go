@@ -120,6 +120,9 @@ func (h *history) judge(o *opened) error {
 		}
 	}
 	v.entries[r.Entry].open = true
+	if v.m.Answers {
+		v.ofRun(r)
+	}
 	v.indexing.Write(o.row)
 	h.follows(r)
 	k := v.kinds[r.Kind]

@@ -17,6 +17,12 @@ type auditCommand struct {
 	Text       auditText       `cmd:"" help:"Take a text of management's for the report: description, assertion, other information."`
 	Report     auditReport     `cmd:"" help:"Write the report as the file stands: SOC 2, SOC 3 or the management letter, as PDF, DOCX, HTML, JSON or OSCAL."`
 	Issue      auditIssue      `cmd:"" help:"Issue the report: keep its file for good, and move the engagement, in one step."`
+
+	Fingerprint auditFingerprint `cmd:"" help:"The fingerprint of this workspace's key, which people of both sides compare by telephone or in person."`
+	Invite      auditInvite      `cmd:"" help:"In the company's workspace: invite a firm to an engagement, as a file for the firm."`
+	Accept      auditAccept      `cmd:"" help:"In the firm's workspace: accept a company's invitation, as a file for the company."`
+	Confirm     auditConfirm     `cmd:"" help:"In the company's workspace: confirm the firm's answer to an invitation."`
+	Parcel      auditParcel      `cmd:"" help:"Parcels, signed and numbered, from one workspace to the other: make, take, list, as files or over HTTPS."`
 }
 
 type auditSample struct {

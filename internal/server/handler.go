@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 
 	"tickmark/internal/agent"
 	"tickmark/internal/api"
+	"tickmark/internal/exchange"
 	"tickmark/internal/web"
 	"tickmark/internal/workspace"
 )
@@ -24,6 +26,11 @@ func (s *Server) handler() (http.Handler, error) {
 	mux.Handle("/", pages)
 	mux.Handle("/api/", api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect, Jobs: s.queue,
 		TakeOver: s.takeOver}))
+	if !w.Firm {
+		desk := &exchange.Desk{Office: exchange.Office{Book: w.Book, Keys: w.Keys, Blobs: w.Blobs}, Dir: filepath.Join(w.Data, "parcels")}
+		mux.Handle(exchange.Path, desk.Handler())
+		mux.Handle(exchange.Path+"/", desk.Handler())
+	}
 	mux.Handle("/agents/", s.fleet().Handler())
 	mux.HandleFunc("POST /hooks/{connection}", s.heard)
 	mux.HandleFunc("GET /hooks/{connection}", s.heard)

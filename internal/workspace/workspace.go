@@ -58,6 +58,7 @@ import (
 	"tickmark/internal/engagement"
 	"tickmark/internal/evidence"
 	"tickmark/internal/exception"
+	"tickmark/internal/exchange"
 	"tickmark/internal/fault"
 	"tickmark/internal/finding"
 	"tickmark/internal/framework"
@@ -197,6 +198,8 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	}
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
+	list = append(append(list, workpaper.Kinds()...), opinion.Kinds()...)
+	list = append(list, exchange.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {
 		if !c.Demonstration && !c.Borrows { // whose kinds are those of others

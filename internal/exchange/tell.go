@@ -1,0 +1,289 @@
+package exchange
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tickmark/internal/engagement"
+	"tickmark/internal/fault"
+	"tickmark/internal/fieldwork"
+	"tickmark/internal/population"
+	"tickmark/internal/record"
+	"tickmark/internal/report"
+	"tickmark/internal/report/verify"
+	"tickmark/internal/workpaper"
+)
+
+// The sorts of items: what the firm tells, and what the company tells. A parcel that tells anything else is refused.
+const (
+	NonceCommitment   = "nonce_commitment"
+	PopulationRequest = "population_request"
+	ReleasedSample    = "sample"
+	DeviationNotice   = "deviation_notice"
+	DraftReport       = "draft_report"
+
+	PopulationList = "population"
+	CompanyRecord  = "record"
+	CompanyFile    = "file"
+)
+
+// tells is one sort of the firm's: from records of which kind, in which states, and which fields of them. What is not in it stays
+// with the firm: ratings, sizes and their reasons, seeds before the release, samples that were not sent, papers.
+type tells struct {
+	sort, kind, title string
+	states            []string
+	fields            []string
+	unless            string // a field that, when it is true, keeps the record back
+}
+
+func told() []tells {
+	return []tells{
+		{NonceCommitment, workpaper.NonceName, "control", []string{"committed", "revealed"}, []string{"control", "commitment", "salting", "committed_at", "nonce", "revealed_at"}, ""},
+		{PopulationRequest, workpaper.PopulationName, "name", []string{"requested", "delivered", "ipe_evaluated", "frozen"}, []string{"name", "control", "sort", "source", "query", "parameters", "from", "to", "requested_at"}, ""},
+		{ReleasedSample, workpaper.SampleName, "name", []string{"sent", "testing", "concluded"}, []string{"name", "control", "population", "method", "seed", "sent_at"}, ""},
+		{DeviationNotice, workpaper.DeviationName, "name", []string{"fact_confirmed", "cause_assessed", "disposition_set", "response_received", "reported"}, []string{"name", "control", "item", "sort", "facts", "occurred", "confirmed_at"}, "suspected"},
+	}
+}
+
+// more are the members of an item's content that are no fields of its record.
+var more = map[string][]string{ReleasedSample: {"items"}, DraftReport: {"note"}}
+
+// speaks refuses a parcel that tells what its side does not tell, in a sort or in a member of the firm's.
+func (o *Office) speaks(p Parcel) error {
+	allowed := map[string][]string{PopulationList: nil, CompanyRecord: nil, CompanyFile: nil}
+	if p.From == Firm {
+		allowed = map[string][]string{DraftReport: more[DraftReport]}
+		for _, t := range told() {
+			allowed[t.sort] = append(slices.Clone(t.fields), more[t.sort]...)
+		}
+	}
+	for _, i := range p.Items {
+		fields, ok := allowed[i.Sort]
+		if !ok {
+			return refuse(WhyContent, "It tells of a %s, which the %s does not tell.", i.Sort, p.From)
+		}
+		var members map[string]json.RawMessage
+		if json.Unmarshal(i.Content, &members) != nil {
+			return refuse(WhyContent, "The content of %s %s is no JSON object.", i.Sort, i.Key)
+		}
+		if p.From != Firm {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			if !slices.Contains(fields, name) {
+				return refuse(WhyContent, "%s %s says %s, which the firm does not tell.", i.Sort, i.Key, name)
+			}
+		}
+	}
+	return nil
+}
+
+// Tell makes the firm's next parcel: whatever of an engagement the company is to know and does not know yet, and a draft of the
+// report where one is given.
+func (o *Office) Tell(ctx context.Context, by record.Authority, id, draft string) (Sent, error) {
+	if !o.Firm {
+		return Sent{}, fault.New(fault.Conflict, "This is a company's workspace, which tells what is named to it.").WithNext("Name populations, records or files.")
+	}
+	if err := o.may(ctx, by, id, "send its parcels"); err != nil {
+		return Sent{}, err
+	}
+	desk := &fieldwork.Desk{Book: o.Book, Keys: o.Keys, Blobs: o.Blobs}
+	var items []Item
+	for _, t := range told() {
+		found, err := o.Book.Find(ctx, o.Book.DB, t.kind, engagement.Name, id, 0)
+		if err != nil {
+			return Sent{}, err
+		}
+		for _, v := range found {
+			b, err := engagement.Body(v)
+			if err != nil {
+				return Sent{}, err
+			}
+			if !slices.Contains(t.states, engagement.Text(b, record.StateField)) || t.unless != "" && b[t.unless] == true {
+				continue
+			}
+			content := map[string]any{}
+			for _, f := range t.fields {
+				if x, ok := b[f]; ok {
+					content[f] = x
+				}
+			}
+			if t.sort == ReleasedSample {
+				rows, err := desk.Items(ctx, by, v.Key)
+				if err != nil {
+					return Sent{}, err
+				}
+				list := []any{}
+				for _, r := range rows { // neither which are targeted, nor why
+					list = append(list, map[string]any{"position": r.Position, "key": r.Key})
+				}
+				content["items"] = list
+			}
+			raw, err := json.Marshal(content)
+			if err != nil {
+				return Sent{}, err
+			}
+			items = append(items, Item{Sort: t.sort, Key: v.Key, Title: engagement.Text(b, t.title), Content: raw})
+		}
+	}
+	if draft != "" {
+		i, err := o.draft(ctx, id, draft)
+		if err != nil {
+			return Sent{}, err
+		}
+		items = append(items, i)
+	}
+	return o.make(ctx, by, id, items)
+}
+
+// draft is a file as a draft of the report, once the engagement has come so far.
+func (o *Office) draft(ctx context.Context, id, path string) (Item, error) {
+	v, err := o.Book.GetFrom(ctx, engagement.Name, id, record.Program, 0, record.Auditor)
+	if err != nil {
+		return Item{}, err
+	}
+	e, err := engagement.Body(v)
+	if err != nil {
+		return Item{}, err
+	}
+	if state := engagement.Text(e, record.StateField); !slices.Contains([]string{"draft_report", "quality_review", "issued"}, state) {
+		return Item{}, fault.New(fault.Conflict, "The engagement is %s, and there is no draft of a report before it is drafted.", strings.ReplaceAll(state, "_", " "))
+	}
+	h, err := o.store(ctx, path)
+	return Item{Sort: DraftReport, Key: "report", Title: "Draft of the report", Content: json.RawMessage(`{"note":"A draft. It is no report, and nobody relies on it."}`), File: h, Name: filepath.Base(path)}, err
+}
+
+func (o *Office) store(ctx context.Context, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fault.New(fault.NotFound, "The file %s cannot be read: %w.", path, err)
+	}
+	defer f.Close()
+	h, _, err := o.Blobs.Put(ctx, f, MaxParcel)
+	return h.String(), err
+}
+
+// Deliver is what the company hands over in a parcel.
+type Deliver struct {
+	Populations map[string]string // the firm's request -> path of the list that was drawn for it
+	Records     []string          // kind/key
+	Kinds       []string          // every record of a kind, such as control
+	Files       map[string]string // what it is, or the request it answers -> path
+}
+
+// Hand makes the company's next parcel of what it names.
+func (o *Office) Hand(ctx context.Context, by record.Authority, id string, d Deliver) (Sent, error) {
+	if o.Firm {
+		return Sent{}, fault.New(fault.Conflict, "This is a firm's workspace, which tells what its records say the company is to know.").WithNext("Make the parcel without naming anything but a draft.")
+	}
+	if err := o.may(ctx, by, id, "send its parcels"); err != nil {
+		return Sent{}, err
+	}
+	var items []Item
+	for _, what := range []struct {
+		sort string
+		of   map[string]string
+	}{{PopulationList, d.Populations}, {CompanyFile, d.Files}} {
+		for _, key := range slices.Sorted(maps.Keys(what.of)) {
+			h, err := o.store(ctx, what.of[key])
+			if err != nil {
+				return Sent{}, err
+			}
+			content := []byte("{}")
+			if what.sort == PopulationList { // what the company's own ledger says of the list, where it drew it itself
+				drawn, err := o.Book.Find(ctx, o.Book.DB, population.Name, "file", h, 0)
+				if err != nil {
+					return Sent{}, err
+				}
+				for _, v := range drawn {
+					content = v.Body
+				}
+			}
+			items = append(items, Item{Sort: what.sort, Key: key, Title: key, Content: content, File: h, Name: filepath.Base(what.of[key])})
+		}
+	}
+	names := slices.Clone(d.Records)
+	for _, kind := range d.Kinds {
+		k, err := o.open(ctx, by, kind)
+		if err != nil {
+			return Sent{}, err
+		}
+		err = o.Book.EachOpen(ctx, o.Book.DB, k.Name, func(v record.Version) error { names = append(names, kind+"/"+v.Key); return nil })
+		if err != nil {
+			return Sent{}, err
+		}
+	}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		i, err := o.record(ctx, by, name)
+		if err != nil {
+			return Sent{}, err
+		}
+		items = append(items, i)
+	}
+	return o.make(ctx, by, id, items)
+}
+
+// open refuses a kind whose records are not handed over: what Tickmark keeps about itself, and who signs in.
+func (o *Office) open(ctx context.Context, by record.Authority, kind string) (*record.Kind, error) {
+	k, err := o.Book.Kinds.Named(kind)
+	if err != nil {
+		return nil, err
+	}
+	if k.Room != record.Company || k.System || k.Name == "saved_view" || k.Name == "notice" {
+		return nil, fault.New(fault.Denied, "%s are not handed over to a firm.", k.Plural).WithNext("Hand over records of the programme, or what sources said.")
+	}
+	return k, by.May(ctx, "read", k)
+}
+
+// record is a record as it holds, with the proof that it stands in the company's ledger, and its file where it names one.
+func (o *Office) record(ctx context.Context, by record.Authority, name string) (Item, error) {
+	kind, key, _ := strings.Cut(name, "/")
+	k, err := o.open(ctx, by, kind)
+	if err != nil {
+		return Item{}, err
+	}
+	v, err := o.Book.Get(ctx, k.Name, key, 0)
+	if err != nil {
+		return Item{}, err
+	}
+	proof, err := report.Prove(ctx, o.Book, by, k.Name, key, 0)
+	if err != nil {
+		return Item{}, err
+	}
+	line, err := json.Marshal(proof)
+	if err != nil {
+		return Item{}, fmt.Errorf("write the proof of %s down: %w", name, err)
+	}
+	// The proof stands as text: its numbers are larger than those that every JSON reader keeps.
+	content := map[string]any{"kind": v.Kind, "key": v.Key, "source": v.Source, "origin": v.Origin, "label": v.Label, "from": v.From.Time(), "entry": v.Entry, "body": v.Body, "proof": string(line)}
+	if v.Occurred != nil {
+		content["occurred"] = v.Occurred.At
+	}
+	raw, err := json.Marshal(content)
+	if err != nil {
+		return Item{}, fmt.Errorf("write %s down: %w", name, err)
+	}
+	i := Item{Sort: CompanyRecord, Key: name, Title: v.Label, Content: raw}
+	if verify.NamesFile(v.Kind) {
+		i.File = verify.FileOf(v.Body)
+	}
+	return i, nil
+}
+
+// Proved verifies the proof that a record came with against the company's key.
+func Proved(content json.RawMessage, key string) (bool, error) {
+	var c struct {
+		Proof string `json:"proof"`
+	}
+	if err := json.Unmarshal(content, &c); err != nil {
+		return false, err
+	}
+	v, err := verify.Proof([]byte(c.Proof), verify.Options{Key: key})
+	return err == nil && v.OK, err
+}

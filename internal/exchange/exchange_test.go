@@ -272,7 +272,7 @@ func TestNoOtherFieldIsEverTold(t *testing.T) {
 		"a size":             {Sort: ReleasedSample, Key: "x", Content: json.RawMessage(`{"size":5}`)},
 		"no object":          {Sort: ReleasedSample, Key: "x", Content: json.RawMessage(`[1]`)},
 	} {
-		if no, ok := refusal(c.speaks(Parcel{From: Firm, Items: []Item{i}})); !ok || no.Why != WhyContent {
+		if no, ok := refusal(c.speaks(Parcel{From: Firm, Items: []Item{i}}, "")); !ok || no.Why != WhyContent {
 			t.Errorf("%s was taken", name)
 		}
 	}
@@ -434,19 +434,35 @@ func TestTheCompanyHandsOverRecordsWithTheirProofsAndFiles(t *testing.T) {
 	if _, err := company.Hand(t.Context(), paula, "e", d); !fault.Is(err, fault.Conflict) {
 		t.Errorf("the same again: %v", err)
 	}
-	if _, err := firm.takes(t, bytesOf(t, company, 1)); err != nil {
+	b := bytesOf(t, company, 1)
+	names, _ := members(t, b)
+	if _, err := firm.takes(t, retold(t, b, names[len(names)-1], "the list", "the lust")); err == nil || !strings.Contains(err.Error(), "another content") {
+		t.Errorf("a file of another content: %v", err)
+	}
+	if _, err := firm.takes(t, b); err != nil {
 		t.Fatal(err)
 	}
 	of := func(sort, key string) map[string]any { return firm.body(t, CompanyItem, ItemKey("e", sort, key)) }
 	content, err := json.Marshal(of(CompanyRecord, "person/ada")["content"])
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || !bytes.Contains(content, []byte("ada@acme.example")) {
+		t.Fatalf("%s, %v", content, err)
 	}
-	if ok, err := Proved(content, company.Book.Log.VKey); err != nil || !ok {
-		t.Errorf("the proof of a record does not hold: %v %v", ok, err)
+	whole := Item{Sort: CompanyRecord, Key: "person/ada", Content: content}
+	if err := proved(whole, company.Book.Log.VKey); err != nil {
+		t.Errorf("what was taken is not proved: %v", err)
 	}
-	if ok, _ := Proved(content, firm.Book.Log.VKey); ok {
-		t.Error("the proof holds by another key")
+	for name, c := range map[string]struct {
+		i   Item
+		key string
+	}{
+		"by another key":    {whole, firm.Book.Log.VKey},
+		"another body":      {Item{CompanyRecord, "person/ada", "", changed(content, "ada@acme.example", "eve@acme.example"), "", ""}, company.Book.Log.VKey},
+		"under another key": {Item{CompanyRecord, "person/eve", "", content, "", ""}, company.Book.Log.VKey},
+		"without proof":     {Item{CompanyRecord, "person/ada", "", []byte(`{"kind":"person","key":"ada","body":{}}`), "", ""}, company.Book.Log.VKey},
+	} {
+		if no, ok := refusal(proved(c.i, c.key)); !ok || no.Why != WhyContent {
+			t.Errorf("a record %s: %v", name, proved(c.i, c.key))
+		}
 	}
 	r, _, err := firm.FileOf(t.Context(), paula, "e", PopulationList, "list-AC-03")
 	if err != nil {

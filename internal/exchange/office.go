@@ -485,7 +485,7 @@ func (o *Office) take(ctx context.Context, who, id string, r io.ReaderAt, size i
 	if p.Engagement != id || p.From != o.other() {
 		return Taken{}, refuse(WhyForeign, "It is of %s, from the %s.", p.Engagement, p.From).with("Here parcels of %s from the %s are taken.", id, o.other())
 	}
-	if err := o.speaks(p.Parcel); err != nil {
+	if err := o.speaks(p.Parcel, l.Key); err != nil {
 		return Taken{}, err
 	}
 	// The chain is looked at before the files are kept, and again in the transaction.

@@ -55,7 +55,7 @@ func told() []tells {
 var more = map[string][]string{ReleasedSample: {"items"}, DraftReport: {"note"}}
 
 // speaks refuses a parcel that tells what its side does not tell, in a sort or in a member of the firm's.
-func (o *Office) speaks(p Parcel) error {
+func (o *Office) speaks(p Parcel, key string) error {
 	allowed := map[string][]string{PopulationList: nil, CompanyRecord: nil, CompanyFile: nil}
 	if p.From == Firm {
 		allowed = map[string][]string{DraftReport: more[DraftReport]}
@@ -71,6 +71,11 @@ func (o *Office) speaks(p Parcel) error {
 		var members map[string]json.RawMessage
 		if json.Unmarshal(i.Content, &members) != nil {
 			return refuse(WhyContent, "The content of %s %s is no JSON object.", i.Sort, i.Key)
+		}
+		if i.Sort == CompanyRecord {
+			if err := proved(i, key); err != nil {
+				return err
+			}
 		}
 		if p.From != Firm {
 			continue
@@ -256,12 +261,18 @@ func (o *Office) record(ctx context.Context, by record.Authority, name string) (
 	if err != nil {
 		return Item{}, err
 	}
-	line, err := json.Marshal(proof)
+	line, err := proof.Encode()
 	if err != nil {
 		return Item{}, fmt.Errorf("write the proof of %s down: %w", name, err)
 	}
+	var proved struct {
+		Body json.RawMessage `json:"body"` // as it was committed to
+	}
+	if err := json.Unmarshal(proof.Version, &proved); err != nil {
+		return Item{}, fmt.Errorf("read the proof of %s: %w", name, err)
+	}
 	// The proof stands as text: its numbers are larger than those that every JSON reader keeps.
-	content := map[string]any{"kind": v.Kind, "key": v.Key, "source": v.Source, "origin": v.Origin, "label": v.Label, "from": v.From.Time(), "entry": v.Entry, "body": v.Body, "proof": string(line)}
+	content := map[string]any{"kind": v.Kind, "key": v.Key, "source": v.Source, "origin": v.Origin, "label": v.Label, "from": v.From.Time(), "entry": v.Entry, "body": proved.Body, "proof": string(line)}
 	if v.Occurred != nil {
 		content["occurred"] = v.Occurred.At
 	}
@@ -276,14 +287,31 @@ func (o *Office) record(ctx context.Context, by record.Authority, name string) (
 	return i, nil
 }
 
-// Proved verifies the proof that a record came with against the company's key.
-func Proved(content json.RawMessage, key string) (bool, error) {
-	var c struct {
-		Proof string `json:"proof"`
+// proved refuses a record that is not what its proof says, or whose proof does not hold by the company's key.
+func proved(i Item, key string) error {
+	var c, v struct {
+		Kind  string          `json:"kind"`
+		Key   string          `json:"key"`
+		Entry int64           `json:"entry"`
+		Body  json.RawMessage `json:"body"`
+		Proof string          `json:"proof"`
 	}
-	if err := json.Unmarshal(content, &c); err != nil {
-		return false, err
+	var f verify.ProofFile
+	no := func(why string) error { return refuse(WhyContent, "The record %s %s.", i.Key, why) }
+	if json.Unmarshal(i.Content, &c) != nil || json.Unmarshal([]byte(c.Proof), &f) != nil || json.Unmarshal(f.Version, &v) != nil {
+		return no("comes without a proof that can be read")
 	}
-	v, err := verify.Proof([]byte(c.Proof), verify.Options{Key: key})
-	return err == nil && v.OK, err
+	said, err := verify.Proof([]byte(c.Proof), verify.Options{Key: key})
+	if err != nil {
+		return err
+	}
+	if !said.OK {
+		return no("comes with a proof that does not hold by the company's key")
+	}
+	a, err1 := record.Canonical(c.Body)
+	b, err2 := record.Canonical(v.Body)
+	if err1 != nil || err2 != nil || string(a) != string(b) || c.Kind != v.Kind || c.Key != v.Key || c.Entry != v.Entry || i.Key != c.Kind+"/"+c.Key {
+		return no("is not the one that its proof speaks of")
+	}
+	return nil
 }

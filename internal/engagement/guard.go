@@ -312,6 +312,9 @@ func described(look record.Look, b map[string]any) error {
 	return nil
 }
 
+// Issuable refuses an engagement whose report may not be issued with what is on record at the moment looked at.
+func Issuable(look record.Look, body map[string]any) error { return issuable(look, body) }
+
 // issuable holds what a report may not be issued without: rules.md 1, 6, 7 and 20, audit.md 16 and 26.
 func issuable(look record.Look, b map[string]any) error {
 	id, day := Text(b, "id"), Text(b, "report_date")

@@ -216,6 +216,18 @@ func open(r io.ReaderAt, size int64, vkey string) (*opened, error) {
 	return o, o.whole()
 }
 
+// Inspect verifies a parcel of a side by its key, without taking it, and returns what it tells and the hash of that.
+func Inspect(r io.ReaderAt, size int64, vkey, from string) (Parcel, string, error) {
+	p, err := open(r, size, vkey)
+	if err != nil {
+		return Parcel{}, "", err
+	}
+	if p.From != from {
+		return Parcel{}, "", refuse(WhyForeign, "It is from the %s.", p.From)
+	}
+	return p.Parcel, p.hash, (&Office{}).speaks(p.Parcel, vkey)
+}
+
 func (o *opened) whole() error {
 	if o.Format != Format {
 		return refuse(WhyBroken, "It says its format is %q, and this program knows %q.", o.Format, Format)

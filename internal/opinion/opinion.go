@@ -371,6 +371,15 @@ func opined(look record.Look, before, after map[string]any, actor record.Actor) 
 	return borne(look, after, given)
 }
 
+// Borne refuses an opinion that is milder than the answered matters lead to, or that leaves a criterion that is not met without a matter.
+func Borne(look record.Look, body map[string]any) error {
+	given := map[string]map[string]any{}
+	for _, s := range engagement.Objects(body, "subjects") {
+		given[engagement.Text(s, "subject")] = s
+	}
+	return borne(look, body, given)
+}
+
 // borne holds an opinion against the matters and conclusions.
 func borne(look record.Look, after map[string]any, given map[string]map[string]any) error {
 	matters, err := engagement.Found(look, MatterName, engagement.Name, after[engagement.Name])

@@ -244,29 +244,6 @@ func TestTheSendingsOfARemovedConnectionGoWithIt(t *testing.T) {
 	}
 }
 
-// BenchmarkSending sends 100,000 events in batches of 5,000 and takes them over.
-func BenchmarkSending(b *testing.B) {
-	const n, size = 100_000, 5_000
-	for b.Loop() {
-		c := sent(b, storetest.SQLite(b))
-		start := time.Now()
-		for at := 0; at < n; at += size {
-			d := collect.Delivery{ID: "r", Kinds: []string{"ship"}, Batch: fmt.Sprint(at)}
-			for i := range size {
-				d.Items = append(d.Items, json.RawMessage(fmt.Sprintf(`{"kind":"ship","key":"s%07d","body":{"id":"s%07d","at":"2026-01-02T03:04:05+01:00","ok":true}}`, at+i, at+i)))
-			}
-			if at+size == n {
-				d.Complete = all(n)
-			}
-			deliver(b, c, d)
-		}
-		received := time.Since(start)
-		take(b, c)
-		b.ReportMetric(float64(n)/received.Seconds(), "received/s")
-		b.ReportMetric(float64(n)/time.Since(start).Seconds(), "records/s")
-	}
-}
-
 var flaw = record.Kind{Name: "flaw", Label: "id", Since: "seen", Collected: true, Fields: []record.Field{{Name: "id", Type: record.Text}, {Name: "seen", Type: record.Time}}}
 
 func TestWhatIsHandedOverIsSeenSinceItCameAndPreviewedBeforeItIsTaken(t *testing.T) {

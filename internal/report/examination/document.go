@@ -220,7 +220,7 @@ func register(f *description.File, part string) []document.Block {
 			rows = append(rows, document.Row{Cells: []document.Cell{{Text: p.Title}, {Text: capital(p.Employment)}, {Text: fmt.Sprint(p.Count)}}})
 		}
 		if rows != nil {
-			out = append(out, table("Positions on "+day(f.To), rows, document.Column{Title: "Position", Width: 2}, document.Column{Title: "Employment", Width: 1}, document.Column{Title: "People", Width: -50, Right: true}))
+			out = append(out, para("Positions on %s:", day(f.To)), table("Positions on "+day(f.To), rows, document.Column{Title: "Position", Width: 2}, document.Column{Title: "Employment", Width: 1}, document.Column{Title: "People", Width: -50, Right: true}))
 		}
 		return out
 	case "procedures":
@@ -230,7 +230,7 @@ func register(f *description.File, part string) []document.Block {
 			rows = append(rows, document.Row{Cells: []document.Cell{{Text: p.Title}, {Text: p.Version}, {Text: day(p.Since)}}})
 		}
 		if rows != nil {
-			out = append(out, table("Policies in force", rows, document.Column{Title: "Policy", Width: 2.4}, document.Column{Title: "Version", Width: -60}, document.Column{Title: "In force from", Width: 1}))
+			out = append(out, para("Policies in force on %s:", day(f.To)), table("Policies in force", rows, document.Column{Title: "Policy", Width: 2.4}, document.Column{Title: "Version", Width: -60}, document.Column{Title: "In force from", Width: 1}))
 		}
 		return out
 	case "data":
@@ -244,7 +244,7 @@ func register(f *description.File, part string) []document.Block {
 			rows = append(rows, document.Row{Cells: []document.Cell{{Title: d.Name}, {Text: capital(d.Class)}, {Text: personal}, {Text: d.Where}, {Text: d.Retention}}})
 		}
 		if rows != nil {
-			out = append(out, table("Data", rows, document.Column{Title: "Data", Width: 1.4}, document.Column{Title: "Class", Width: 1}, document.Column{Title: "Personal", Width: -50}, document.Column{Title: "Kept in", Width: 1.2}, document.Column{Title: "Kept for", Width: 1}))
+			out = append(out, para("Data that is kept or passes through:"), table("Data", rows, document.Column{Title: "Data", Width: 1.4}, document.Column{Title: "Class", Width: 1}, document.Column{Title: "Personal", Width: -50}, document.Column{Title: "Kept in", Width: 1.2}, document.Column{Title: "Kept for", Width: 1}))
 		}
 		return out
 	case "boundaries":
@@ -277,7 +277,7 @@ func register(f *description.File, part string) []document.Block {
 		for _, i := range f.Incidents {
 			rows = append(rows, document.Row{Cells: []document.Cell{{Text: day(i.On)}, {Text: i.Nature}, {Text: i.Extent}, {Text: i.Done}}})
 		}
-		return []document.Block{table("Incidents", rows, document.Column{Title: "Day", Width: -64}, document.Column{Title: "What happened", Width: 1.4}, document.Column{Title: "Extent and effect", Width: 1.4}, document.Column{Title: "What was done", Width: 1.4})}
+		return []document.Block{table("Incidents", rows, document.Column{Title: "Day", Width: -82}, document.Column{Title: "What happened", Width: 1.4}, document.Column{Title: "Extent and effect", Width: 1.4}, document.Column{Title: "What was done", Width: 1.4})}
 	case "user_controls":
 		if f.NoUserControls {
 			return []document.Block{{Text: document.Plain("The controls were designed so that the criteria are met without controls of user entities.")}}
@@ -314,7 +314,7 @@ func register(f *description.File, part string) []document.Block {
 		if rows == nil {
 			return []document.Block{{Text: document.Plain("Nothing about the system or its controls changed in the period that is significant to those who use the service.")}}
 		}
-		return []document.Block{table("Changes in the period", rows, document.Column{Title: "From", Width: -64}, document.Column{Title: "What changed", Width: 1}, document.Column{Title: "Before", Width: 1.4}, document.Column{Title: "After", Width: 1.4})}
+		return []document.Block{table("Changes in the period", rows, document.Column{Title: "From", Width: -82}, document.Column{Title: "What changed", Width: 1}, document.Column{Title: "Before", Width: 1.4}, document.Column{Title: "After", Width: 1.4})}
 	}
 	return nil
 }
@@ -373,21 +373,18 @@ func (w *writing) matrix() document.Section {
 		}
 		row := document.Row{Cells: []document.Cell{{Title: c.ID, Refs: w.refs(c.Refs...)}, {Text: c.Title}, cell}}
 		if w.copy != Final && w.r.Type2() {
-			row.Cells[2].Sub = concluded(c.Conclusion)
+			row.Cells[2].Sub = "Concluded: " + cmp.Or(plain(c.Conclusion), "not yet")
 		}
 		rows = append(rows, row)
 	}
+	about := "The criteria are the trust services criteria for " + list(categories(w.r.Categories)) + "; their titles here are summaries in the firm's words."
+	if w.copy != Final && w.r.Type2() {
+		about += " What the firm concluded on each stands in this copy only; the issued report states it through the opinion."
+	}
 	return document.Section{ID: "section-4-criteria", Title: "Criteria and controls", Follows: true, Blocks: []document.Block{
-		para("The criteria are the trust services criteria for %s; their titles here are summaries in the firm's words.", list(categories(w.r.Categories))),
+		para("%s", about),
 		table("Criteria and controls", rows, document.Column{Title: "Criterion", Width: -64}, document.Column{Title: "What it asks, in short", Width: 2.2}, document.Column{Title: "Controls", Width: 1.8}),
 	}}
-}
-
-func concluded(s string) string {
-	if s == "" {
-		return "Not concluded yet"
-	}
-	return "The firm's conclusion, not printed in the issued report: " + plain(s)
 }
 
 // controls1 lists the controls of a Type I.
@@ -461,7 +458,7 @@ func (w *writing) other() document.Section {
 	s := document.Section{ID: "section-5", Title: "Section V. Other information provided by management", Blocks: []document.Block{
 		{Note: &document.Note{Tone: document.Info, Title: "Not examined", Text: "What stands in this section is management's own and was not examined. The service auditor expresses no opinion and gives no assurance on it."}}}}
 	if w.r.Type2() {
-		var rows []document.Row
+		rows := []document.Row{} // an empty table says that there is none
 		for _, d := range w.r.Deviations {
 			answer := document.Cell{Text: full(cmp.Or(d.Response, "Management gave no response."))}
 			if d.Remediation != "" {
@@ -583,7 +580,7 @@ func categories(list []string) []string {
 }
 
 func group(category string) string {
-	if category == framework.Security {
+	if category == framework.Security || category == "common" {
 		return "Security (common criteria)"
 	}
 	return capital(plain(category))

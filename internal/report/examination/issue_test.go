@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"encoding/json"
 	"encoding/xml"
 	"io"
 	"strings"
@@ -177,13 +176,4 @@ func TestTheDOCXIsWellFormedAndSaysTheSame(t *testing.T) {
 	if !strings.Contains(head, "Draft: not issued") {
 		t.Errorf("the head does not say that it is a draft: %s", head)
 	}
-}
-
-func jsonBytes(t *testing.T, v any) []byte {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }

@@ -451,6 +451,9 @@ func TestEachOpinionIsStatedAsRecorded(t *testing.T) {
 			t.Errorf("%s: something else is said:\n%s", name, text)
 		}
 	}
+	if pdf, err := renderer().PDF(t.Context(), examination.Report2(r, examination.Final, nil), document.A4); err != nil || len(pdf) == 0 {
+		t.Errorf("a report without an exception is not set: %v", err)
+	}
 	r.Opinion = nil
 	if text := textOf(examination.Report2(r, examination.Draft, nil)); strings.Contains(text, "n our opinion") {
 		t.Error("an opinion is stated that nobody wrote")

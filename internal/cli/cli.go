@@ -65,7 +65,7 @@ type commands struct {
 	Policy        policyCommand        `cmd:"" help:"Policies: begin one from a template."`
 	Description   descriptionCommand   `cmd:"" help:"The description of the system: begin one, see what it lacks, hand it to the firm."`
 	Wording       wordingCommand       `cmd:"" help:"Find in documents what must not be said of a SOC 2 report; exit 1 when something is found."`
-	Report        reportCommand        `cmd:"" help:"Make a report: readiness."`
+	Report        reportCommand        `cmd:"" help:"Make a report: readiness, or a bridge letter."`
 	Package       packageCommand       `cmd:"" help:"Make a package of evidence that anyone can verify offline."`
 	Verify        verifyCommand        `cmd:"" help:"Verify a package, without a workspace."`
 	Audit         auditCommand         `cmd:"" help:"The examination: populations, samples, management's texts, the report and its issue."`

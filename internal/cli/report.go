@@ -18,6 +18,7 @@ import (
 )
 
 type reportCommand struct {
+	Bridge    reportBridge    `cmd:"" help:"Management's bridge letter on the time since a report, and what the records show that it is silent on."`
 	Readiness reportReadiness `cmd:"" help:"How far the organisation is: scope, criteria, controls, checks over a window, gaps, with the source of every line."`
 }
 

@@ -49,7 +49,7 @@ func open(t *testing.T, db *store.DB) *company {
 		t.Fatal(err)
 	}
 	known, err := record.NewKinds(append([]record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), system.Kind(), commitment.Kind(), finding.Kind(),
-		policy.Kind(), policy.VersionKind(), description.Kind(), {Name: "exception", Title: "Exception", Plural: "Exceptions", Fields: []record.Field{{Name: "x", Type: record.Text}}}}, record.Builtin()...)...)
+		policy.Kind(), policy.VersionKind(), description.Kind(), description.BridgeKind(), {Name: "exception", Title: "Exception", Plural: "Exceptions", Fields: []record.Field{{Name: "x", Type: record.Text}}}}, record.Builtin()...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,4 +313,52 @@ func TestBoilerplateAndPraiseAreNamed(t *testing.T) {
 	if strings.Contains(all, "Data:") {
 		t.Errorf("a text of one's own is called boilerplate:\n%s", all)
 	}
+}
+
+// TestABridgeLetterIsNotSilent holds a letter against what the records show since the report.
+func TestABridgeLetterIsNotSilent(t *testing.T) {
+	c := open(t, storetest.SQLite(t))
+	c.registers()
+	c.put(ada, "finding", "f1", body{"title": "Key leaked", "origin": "incident", "severity": "high"})
+	c.put(ada, "finding", "f2", body{"title": "Backups fail", "origin": "review", "severity": "critical"})
+	c.put(ada, "finding", "f3", body{"title": "A typing slip", "origin": "review", "severity": "low"})
+	letter := body{"id": "q2", "name": "Q2", "system": "prod", "report": "SOC 2 Type II, number 1", "firm": "Example CPAs LLP", "report_to": "2026-03-31", "until": "2026-07-02", "next": "2027-02-01", "recipients": "Customers"}
+	with := func(by who, b body) error {
+		for k, v := range b {
+			letter[k] = v
+		}
+		raw, err := json.Marshal(letter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.try(by, record.Change{Kind: description.BridgeName, Key: "q2", Body: raw})
+	}
+	approve := func(words string) {
+		t.Helper()
+		err := c.try(ben, record.Change{Kind: description.BridgeName, Key: "q2", Move: "approve"})
+		if words == "" && err != nil || words != "" && (!fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), words)) {
+			t.Errorf("%v, want %q", err, words)
+		}
+	}
+	if err := with(ada, body{"until": "2026-03-31"}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a letter over no time: %v", err)
+	}
+	if err := with(ada, body{"until": "2026-07-02"}); err != nil {
+		t.Fatal(err)
+	}
+	approve("silent on 3 things that the records show: control AC-02 from 2026-04-01")
+	if err := with(ada, body{"disclosed": []body{{"what": "finding f1", "text": "A key leaked and was changed."}}, "judged": []body{{"what": "control AC-02 from 2026-04-01", "by": "ben", "reason": "It was there before, in other words."}}}); !fault.Is(err, fault.Denied) {
+		t.Errorf("somebody judged in another's name: %v", err)
+	}
+	judged := []body{{"what": "control AC-02 from 2026-04-01", "by": "ada", "reason": "It was there before, in other words."}}
+	if err := with(ada, body{"judged": judged}); err != nil {
+		t.Fatal(err)
+	}
+	approve("silent on 1 things that the records show: finding f2")
+	if err := with(ada, body{"until": "2026-07-03", "judged": append(judged, body{"what": "finding f2", "by": "ada", "reason": "A test system."})}); err != nil {
+		t.Fatal(err)
+	}
+	approve("which has not passed yet")
+	c.now = c.now.AddDate(0, 0, 1)
+	approve("")
 }

@@ -192,7 +192,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	controls := control.Kind()
 	controls.Follows = requirement.OfControl
 	list := []record.Kind{
-		framework.Kind(), controls, organisation.Kind(), person.Kind(), person.MachineKind(), system.Kind(), period.Kind(), commitment.Kind(), description.Kind(),
+		framework.Kind(), controls, organisation.Kind(), person.Kind(), person.MachineKind(), system.Kind(), period.Kind(), commitment.Kind(), description.Kind(), description.BridgeKind(),
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(), retention.Kind(), file.MappingKind(),
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"tickmark/internal/engagement"
 	"tickmark/internal/fault"
 	"tickmark/internal/issue"
+	"tickmark/internal/ledger"
 	"tickmark/internal/record"
 	"tickmark/internal/report/document"
 	"tickmark/internal/workpaper"
@@ -182,11 +184,49 @@ func (p *Press) Issue(ctx context.Context, by record.Authority, id string, o Ord
 		}
 		changes = append(changes, record.Change{Kind: engagement.Name, Key: id, Move: "issue", Said: map[string]any{"report_date": o.Date, "report_number": o.Number, "report_file": sum.String()}})
 	}
-	out, err := p.Book.Put(ctx, by, append(changes, record.Change{Kind: issue.Name, Body: body, Reason: cmp.Or(o.Reason, "issued")})...)
-	if err != nil {
-		return none, err
+	return p.write(ctx, by, r, append(changes, record.Change{Kind: issue.Name, Body: body, Reason: cmp.Or(o.Reason, "issued")}))
+}
+
+// write puts the issue on record if the file still says what the report was made of: a paper that changed while the PDF was set
+// would otherwise be issued with its old words.
+func (p *Press) write(ctx context.Context, by record.Authority, r *Report, changes []record.Change) (record.Version, error) {
+	moved := errors.New("the ledger has grown")
+	for range 5 {
+		head, err := p.Book.Log.Head(ctx, p.Book.DB)
+		if err != nil {
+			return record.Version{}, err
+		}
+		again, err := p.Read(ctx, by, r.ID)
+		if err != nil {
+			return record.Version{}, err
+		}
+		again.Number, again.Date = r.Number, r.Date
+		was, err := written(r)
+		if err != nil {
+			return record.Version{}, err
+		}
+		if is, err := written(again); err != nil || !bytes.Equal(was, is) {
+			return record.Version{}, cmp.Or(err, error(fault.New(fault.Conflict, "The engagement's file changed while the report was made of it.").WithNext("Look at it again, and issue it then.")))
+		}
+		var out []record.Version
+		err = p.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
+			now, err := p.Book.Log.Head(ctx, tx)
+			if err == nil && now.Size != head.Size {
+				err = moved
+			}
+			if err == nil {
+				out, err = p.Book.PutIn(ctx, tx, by, changes...)
+			}
+			return err
+		})
+		if err == nil {
+			return out[len(out)-1], nil
+		}
+		if !errors.Is(err, moved) {
+			return record.Version{}, err
+		}
 	}
-	return out[len(out)-1], nil
+	return record.Version{}, fault.New(fault.Conflict, "Others keep writing in this workspace.").WithNext("Try again in a moment.")
 }
 
 // safe is a text as part of a file's name.

@@ -26,6 +26,17 @@ func (f *firm) press() *examination.Press {
 	return &examination.Press{Book: f.book, Blobs: f.blobs, Renderer: renderer()}
 }
 
+// meddling is a store of files in whose keeping something else happens.
+type meddling struct {
+	blob.Store
+	meanwhile func()
+}
+
+func (m meddling) Put(ctx context.Context, r io.Reader, limit int64) (blob.Hash, int64, error) {
+	m.meanwhile()
+	return m.Store.Put(ctx, r, limit)
+}
+
 // denied is somebody whom access refuses the auditor's room.
 type denied struct{ who }
 
@@ -65,6 +76,15 @@ func TestIssuingKeepsTheFileAndMovesTheEngagementTogether(t *testing.T) {
 	if e := f.get("engagement", "acme-26"); e["state"] != "quality_review" || f.get("deviation", "d1")["state"] != "response_received" {
 		t.Fatal("a refused issue moved something")
 	}
+	// A paper that is written while the report is made would be issued with its old words.
+	var once sync.Once
+	meddled := *p
+	meddled.Blobs = meddling{f.blobs, func() {
+		once.Do(func() { f.act(manager, "workpaper", "CM-01", "reopen", nil) })
+	}}
+	_, err = meddled.Issue(t.Context(), partner, "acme-26", order)
+	refused(t, err, "changed while the report was made")
+	f.reviewed("CM-01")
 	v, err := p.Issue(t.Context(), partner, "acme-26", order)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tickmark/internal/engagement"
+	"tickmark/internal/fault"
 	"tickmark/internal/issue"
 	"tickmark/internal/record"
 	"tickmark/internal/report/document"
@@ -458,4 +459,27 @@ func TestEachOpinionIsStatedAsRecorded(t *testing.T) {
 	if text := textOf(examination.Report2(r, examination.Draft, nil)); strings.Contains(text, "n our opinion") {
 		t.Error("an opinion is stated that nobody wrote")
 	}
+}
+
+// TestNobodyOutsideTheTeamPutsAnythingInAReport tries each kind of the room as somebody who is not on the team, and as nobody.
+func TestNobodyOutsideTheTeamPutsAnythingInAReport(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.agreed()
+	for _, by := range []who{of("strange"), {User: "guest", Name: "user:guest"}} {
+		for kind, b := range map[string]body{
+			issue.TextName:           {"engagement": "acme-26", "sort": issue.Other, "file": sum, "received_from": "x"},
+			issue.RecommendationName: {"engagement": "acme-26", "name": "x", "priority": "low", "observation": "x", "advice": "x"},
+			issue.Name:               {"engagement": "acme-26", "form": issue.SOC2, "number": "1", "dated": "2026-07-10", "file": sum, "file_name": "x.pdf", "size": 1, "made_by": "firm"},
+		} {
+			if err := f.write(by, kind, "x", b); !fault.Is(err, fault.Denied) && !fault.Is(err, fault.NotFound) { // to some the engagement is not there
+				t.Errorf("%s by %q: %v", kind, by.Person, err)
+			}
+		}
+	}
+	// Management's words change only by another text, and the first stays on record.
+	f.put(preparer, issue.TextName, "one", body{"engagement": "acme-26", "sort": issue.Other, "file": sum, "received_from": "x"})
+	refused(t, f.write(preparer, issue.TextName, "one", body{"engagement": "acme-26", "sort": issue.Other, "file": strings.Repeat("ab", 32), "received_from": "x"}), "can no longer be changed")
+	refused(t, f.write(preparer, issue.TextName, "two", body{"engagement": "acme-26", "sort": issue.Other, "file": strings.Repeat("ab", 32), "received_from": "x"}), "There is a text of that sort already")
+	f.act(preparer, issue.TextName, "one", "replace", nil)
+	f.put(preparer, issue.TextName, "two", body{"engagement": "acme-26", "sort": issue.Other, "file": strings.Repeat("ab", 32), "received_from": "x"})
 }

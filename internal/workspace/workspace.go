@@ -198,7 +198,6 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	}
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
-	list = append(append(list, workpaper.Kinds()...), opinion.Kinds()...)
 	list = append(list, exchange.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"tickmark/internal/connector"
 	"tickmark/internal/record"
 )
 
@@ -150,10 +151,11 @@ func (n *node) find(name string) *node {
 	return nil
 }
 
-// thing is what an answer speaks of: the source's own bytes, and what they say.
+// thing is what an answer speaks of: the source's own bytes, what they say, and the answers that it is made of.
 type thing struct {
 	raw   []byte
 	value any
+	from  []connector.Answer
 }
 
 // answer is what a service said.
@@ -161,15 +163,16 @@ type answer struct {
 	body   []byte
 	root   *node // of XML; its result, without what stands around it
 	absent bool
+	from   []connector.Answer // itself, as it was recorded
 }
 
 // whole is the answer as one object.
 func (a answer) whole() (thing, error) {
 	if a.root != nil {
-		return thing{a.body, a.root.value()}, nil
+		return thing{a.body, a.root.value(), a.from}, nil
 	}
 	v, err := decode(a.body)
-	return thing{a.body, v}, err
+	return thing{a.body, v, a.from}, err
 }
 
 // text is a member of the answer that is a text or number.
@@ -184,7 +187,7 @@ func (a answer) text(path string) string {
 // items are the elements of the list at a path; a list within the elements of a list is gone through.
 func (a answer) items(path string) ([]thing, error) {
 	if a.root == nil {
-		return rawItems(a.body, strings.Split(path, "."))
+		return rawItems(a.body, strings.Split(path, "."), a.from)
 	}
 	at := []*node{a.root}
 	for name := range strings.SplitSeq(path, ".") {
@@ -203,12 +206,12 @@ func (a answer) items(path string) ([]thing, error) {
 	}
 	out := make([]thing, len(at))
 	for i, n := range at {
-		out[i] = thing{a.body[n.from:n.to], n.value()}
+		out[i] = thing{a.body[n.from:n.to], n.value(), a.from}
 	}
 	return out, nil
 }
 
-func rawItems(body []byte, path []string) ([]thing, error) {
+func rawItems(body []byte, path []string, from []connector.Answer) ([]thing, error) {
 	for i, name := range path {
 		var o map[string]json.RawMessage
 		if err := json.Unmarshal(body, &o); err != nil {
@@ -230,7 +233,7 @@ func rawItems(body []byte, path []string) ([]thing, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[i] = thing{raw, v}
+		out[i] = thing{raw, v, from}
 	}
 	return out, nil
 }

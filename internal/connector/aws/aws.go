@@ -156,7 +156,7 @@ func (r *reader) accounts(ctx context.Context, s settings) error {
 		}
 		return fault.New(fault.Unavailable, "There are no credentials for AWS: %s.", strings.TrimSuffix(strings.TrimPrefix(plain(err), "failed to refresh cached credentials, "), ".")).WithNext("%s", next)
 	}
-	a, f, err := base.page(ctx, "aws_account", whoAmI, base.place, nil, "")
+	a, f, err := base.page(ctx, "aws_account", whoAmI, base.place, nil, "", 1)
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (r *reader) listed(ctx context.Context, base *visit, s settings, me string)
 	if !s.organization {
 		return []string{me}, nil
 	}
-	found, err := base.every(ctx, "aws_account", listAccounts, nil, "Accounts")
+	found, _, err := base.every(ctx, "aws_account", listAccounts, nil, "Accounts")
 	var f *refusal
 	if errors.As(err, &f) {
 		r.miss("aws_account", "", "", f)
@@ -292,7 +292,7 @@ func (r *reader) refuseAccount(account string, regions []string, f *refusal) {
 
 // regions are those to read: enabled, and named in the settings when these name any.
 func (r *reader) regions(ctx context.Context, v *visit, s settings) ([]string, *refusal, error) {
-	found, err := v.every(ctx, "aws_region", describeRegions, nil, "regionInfo")
+	found, _, err := v.every(ctx, "aws_region", describeRegions, nil, "regionInfo")
 	var f *refusal
 	if errors.As(err, &f) {
 		if len(s.regions) > 0 {

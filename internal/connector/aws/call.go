@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
@@ -165,6 +166,7 @@ type question struct {
 	body   []byte
 	header http.Header
 	region string // it is signed for
+	always string // what it is called in every run, where it asks for a later page of a list
 }
 
 // question makes a call about an object, for the page after token.
@@ -352,7 +354,7 @@ func (r *reader) once(ctx context.Context, kind string, q question) (answer, tim
 	if err := signer.SignHTTP(ctx, keys, req, hash, signs, q.region, time.Now()); err != nil {
 		return answer{}, -1, err
 	}
-	status, header, body, err := r.send(req, kind, q)
+	status, header, body, from, err := r.send(req, kind, q, keys)
 	switch {
 	case errors.Is(err, errTooLarge):
 		return fail(-1, "the answer is larger than %d MB and was not read", maxAnswer>>20)
@@ -372,13 +374,14 @@ func (r *reader) once(ctx context.Context, kind string, q question) (answer, tim
 		if err != nil {
 			return fail(-1, "the answer is not as expected: %s", plain(err))
 		}
+		a.from = from
 		return a, -1, nil
 	}
 	code, message := s.wrong(header, body)
 	r.cover.Add(keys.SecretAccessKey, keys.SessionToken) // what an error says of the credential is in no record
 	code, message = r.cover.Hide(code), r.cover.Hide(message)
 	if code != "" && slices.Contains(q.call.absent, code) {
-		return answer{absent: true}, -1, nil
+		return answer{absent: true, from: from}, -1, nil
 	}
 	_, throttled := retry.DefaultThrottleErrorCodes[code]
 	_, again := retry.DefaultRetryableErrorCodes[code]
@@ -427,10 +430,10 @@ func waits(h http.Header, now time.Time) time.Duration {
 var errTooLarge = errors.New("answer too large")
 
 // send sends a request, reads the answer and records the exchange without a header.
-func (r *reader) send(req *http.Request, kind string, q question) (status int, header http.Header, body []byte, err error) {
+func (r *reader) send(req *http.Request, kind string, q question, keys aws.Credentials) (status int, header http.Header, body []byte, from []connector.Answer, err error) {
 	done, err := r.budget.Take(req.Context())
 	if err != nil {
-		return 0, nil, nil, err
+		return 0, nil, nil, nil, err
 	}
 	defer done()
 	began := r.out.Now()
@@ -447,9 +450,12 @@ func (r *reader) send(req *http.Request, kind string, q question) (status int, h
 			said += ", not whole"
 		}
 	}
-	r.out.Exchange(connector.Exchange{Kind: kind, Request: q.String(), Status: said, Bytes: int64(len(body)), SHA256: sha256.Sum256(body),
-		At: began, Took: r.out.Now().Sub(began)})
-	return status, header, body, err
+	x := connector.Exchange{Kind: kind, Request: q.String(), Place: q.always, Status: said, Bytes: int64(len(body)), SHA256: sha256.Sum256(body), Body: body,
+		At: began, Took: r.out.Now().Sub(began)}
+	x.Reveals = func(body []byte) bool {
+		return slices.ContainsFunc([]string{keys.SecretAccessKey, keys.SessionToken}, func(s string) bool { return s != "" && bytes.Contains(body, []byte(s)) })
+	}
+	return status, header, body, []connector.Answer{r.out.Exchange(x)}, err
 }
 
 // String is the question as the record of exchanges has it.

@@ -105,14 +105,19 @@ func memberOf(_ context.Context, a *asking, _ map[string]any) (any, error) {
 
 // credentials is a row of the credential report, as an object; nothing when the report is older than whom it should speak of.
 func (a *asking) credentials(ctx context.Context, is func(map[string]any) bool) (any, error) {
-	v, _, err := a.share("credential report", func() (any, []byte, error) { return a.report(ctx) })
+	v, by, err := a.share("credential report", func() (any, said, error) {
+		of := &asking{visit: a.visit, kind: a.kind}
+		rows, err := of.report(ctx)
+		return rows, said{from: of.from}, err
+	})
+	a.told(by.from)
 	if err != nil {
 		return nil, err
 	}
 	for _, row := range v.([]map[string]any) {
 		if is(row) {
 			if raw, err := marshal(row); err == nil {
-				a.note(thing{raw, row})
+				a.note(thing{raw: raw, value: row})
 			}
 			return row, nil
 		}
@@ -121,39 +126,39 @@ func (a *asking) credentials(ctx context.Context, is func(map[string]any) bool) 
 }
 
 // report has AWS write the credential report, waits for it and reads it.
-func (a *asking) report(ctx context.Context) (any, []byte, error) {
+func (a *asking) report(ctx context.Context) (any, error) {
 	for try := 1; ; try++ {
-		got, f, err := a.page(ctx, a.kind, generateReport, a.place, nil, "")
+		got, f, err := a.page(ctx, generateReport, nil)
 		if f != nil {
-			return nil, nil, f
+			return nil, f
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if got.text("State") == "COMPLETE" {
 			break
 		}
 		if try == 60 {
-			return nil, nil, &refusal{call: generateReport, where: a.scope(), reason: "the credential report is not ready after two minutes"}
+			return nil, &refusal{call: generateReport, where: a.scope(), reason: "the credential report is not ready after two minutes"}
 		}
 		select {
 		case <-time.After(8 * a.backoff):
 		case <-ctx.Done():
-			return nil, nil, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
-	got, f, err := a.page(ctx, a.kind, credentialReport, a.place, nil, "")
+	got, f, err := a.page(ctx, credentialReport, nil)
 	if f != nil {
-		return nil, nil, f
+		return nil, f
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	rows, err := readReport(got.text("Content"))
 	if err != nil {
-		return nil, nil, &refusal{call: credentialReport, where: a.scope(), reason: plain(err)}
+		return nil, &refusal{call: credentialReport, where: a.scope(), reason: plain(err)}
 	}
-	return rows, nil, nil
+	return rows, nil
 }
 
 // readReport makes objects of the report's rows: true and false are such, and what there is no value for is null. last_used is the

@@ -68,7 +68,8 @@ var networkLists = []list{
 			{name: "rules", calls: []*call{describeRules}, when: func(b map[string]any) bool { return b["Protocol"] == "HTTP" },
 				read: func(ctx context.Context, a *asking, body map[string]any) (any, error) {
 					out := []any{}
-					all, err := a.visit.every(ctx, a.kind, describeRules, body, "Rules")
+					all, told, err := a.visit.every(ctx, a.kind, describeRules, body, "Rules")
+					a.told(told)
 					for _, o := range all {
 						a.note(o)
 						out = append(out, o.value)

@@ -102,11 +102,11 @@ type visit struct {
 	mu    sync.Mutex
 	known map[string][]map[string]any // objects that others are read for, by kind
 	gaps  map[string]*refusal         // why not all of them are known
-	once  map[string]func() (any, []byte, error)
+	once  map[string]func() (any, said, error)
 }
 
 func (r *reader) visit(p place) *visit {
-	return &visit{reader: r, place: p, known: map[string][]map[string]any{}, gaps: map[string]*refusal{}, once: map[string]func() (any, []byte, error){}}
+	return &visit{reader: r, place: p, known: map[string][]map[string]any{}, gaps: map[string]*refusal{}, once: map[string]func() (any, said, error){}}
 }
 
 // miss reports a gap once.
@@ -208,7 +208,7 @@ func (v *visit) pages(ctx context.Context, l list, over map[string]any) (*refusa
 	tokens := map[string]bool{}
 	token := ""
 	for page := 1; ; page++ {
-		a, f, err := v.page(ctx, l.kind, l.call, v.place, over, token)
+		a, f, err := v.page(ctx, l.kind, l.call, v.place, over, token, page)
 		if f != nil || err != nil {
 			return cmp.Or(missing, f), err
 		}
@@ -253,8 +253,15 @@ func (v *visit) pages(ctx context.Context, l list, over map[string]any) (*refusa
 }
 
 // page asks for one page. A refusal is apart from what ends the read.
-func (v *visit) page(ctx context.Context, kind string, c *call, p place, from any, token string) (answer, *refusal, error) {
+func (v *visit) page(ctx context.Context, kind string, c *call, p place, from any, token string, page int) (answer, *refusal, error) {
 	q, err := v.question(c, p, from, token)
+	if err == nil && page > 1 { // its token is another one in each run
+		first, err := v.question(c, p, from, "")
+		if err != nil {
+			return answer{}, nil, err
+		}
+		q.always = fmt.Sprintf("%s, page %d", first, page)
+	}
 	if err == nil {
 		var a answer
 		if a, err = v.ask(ctx, kind, q); err == nil {
@@ -341,7 +348,7 @@ func (v *visit) batches(ctx context.Context, l list, over map[string]any, found 
 		}
 		from := map[string]any{"ids": ids}
 		maps.Copy(from, over)
-		a, f, err := v.page(ctx, l.kind, l.detail.call, v.place, from, "")
+		a, f, err := v.page(ctx, l.kind, l.detail.call, v.place, from, "", 1)
 		if err != nil {
 			return nil, err
 		}
@@ -353,7 +360,10 @@ func (v *visit) batches(ctx context.Context, l list, over map[string]any, found 
 			if err != nil {
 				f = &refusal{call: l.detail.call, where: v.scope(), reason: "the answer is not as expected: " + plain(err)}
 			}
-			out = append(out, details...)
+			for _, o := range details { // the list named them
+				o.from = append(slices.Clone(o.from), some[0].from...)
+				out = append(out, o)
+			}
 		}
 		if f != nil {
 			keep(f)
@@ -364,7 +374,7 @@ func (v *visit) batches(ctx context.Context, l list, over map[string]any, found 
 
 // more puts the detail of an object in its place; nothing when it has gone meanwhile.
 func (v *visit) more(ctx context.Context, l list, o *thing) (*refusal, error) {
-	a, f, err := v.page(ctx, l.kind, l.detail.call, v.place, o.value, "")
+	a, f, err := v.page(ctx, l.kind, l.detail.call, v.place, o.value, "", 1)
 	if f != nil || err != nil {
 		return f, err
 	}
@@ -386,7 +396,7 @@ func (v *visit) more(ctx context.Context, l list, o *thing) (*refusal, error) {
 			m[name] = x
 		}
 	}
-	o.raw, o.value = whole.raw, m
+	o.raw, o.value, o.from = whole.raw, m, slices.Concat(o.from, whole.from)
 	return nil, nil
 }
 
@@ -400,8 +410,11 @@ func (v *visit) item(ctx context.Context, l list, over map[string]any, o thing) 
 	if body["account_id"] = v.account; !v.home {
 		body["region"] = v.region
 	}
+	from := o.from
 	if l.ready != nil {
-		if err := l.ready(ctx, &asking{visit: v, kind: l.kind}, body); err != nil {
+		a := &asking{visit: v, kind: l.kind}
+		err := l.ready(ctx, a, body)
+		if from = append(slices.Clone(from), a.from...); err != nil {
 			var f *refusal
 			errors.As(err, &f)
 			if f != nil {
@@ -422,7 +435,7 @@ func (v *visit) item(ctx context.Context, l list, over map[string]any, o thing) 
 	if !ok || label == "" {
 		label = key
 	}
-	it := &connector.Item{Kind: l.kind, Key: key, Scope: v.scope(), Raw: o.raw, Label: label}
+	it := &connector.Item{Kind: l.kind, Key: key, Scope: v.scope(), Raw: o.raw, Label: label, From: from}
 	for _, p := range l.parts {
 		if p.when != nil && !p.when(body) {
 			continue
@@ -471,7 +484,8 @@ func (v *visit) hold(kind string, body map[string]any) {
 // part asks one further question about an object.
 func (v *visit) part(ctx context.Context, kind string, p part, body map[string]any) (connector.Part, error) {
 	out := connector.Part{Name: p.name}
-	value, raw, err := v.partly(ctx, kind, p, body)
+	value, said, err := v.partly(ctx, kind, p, body)
+	out.From = said.from
 	var f *refusal
 	if errors.As(err, &f) {
 		if f.nowhere && v.elsewhere(ctx) { // no such service here: there is none
@@ -496,8 +510,8 @@ func (v *visit) part(ctx context.Context, kind string, p part, body map[string]a
 	typed(named, v.kinds[kind].Fields)
 	value = named[p.name]
 	out.JSON, err = marshal(value)
-	if !bytes.Equal(raw, out.JSON) {
-		out.Raw = raw
+	if !bytes.Equal(said.raw, out.JSON) {
+		out.Raw = said.raw
 	}
 	return out, err
 }
@@ -521,66 +535,74 @@ func clone(v any) any {
 	return v
 }
 
-// partly is what a part says, nil for nothing, and the bytes it was said in.
-func (v *visit) partly(ctx context.Context, kind string, p part, body map[string]any) (any, []byte, error) {
+// said is in what bytes something was said, and by which answers.
+type said struct {
+	raw  []byte
+	from []connector.Answer
+}
+
+// partly is what a part says, nil for nothing, and how.
+func (v *visit) partly(ctx context.Context, kind string, p part, body map[string]any) (any, said, error) {
 	if p.read != nil {
 		a := &asking{visit: v, kind: kind}
 		value, err := p.read(ctx, a, body)
-		return value, bytes.Join(a.said, []byte("\n")), err
+		return value, said{bytes.Join(a.said, []byte("\n")), a.from}, err
 	}
 	where := v.place
 	if p.region != "" {
 		where.region = cmp.Or(text(body, p.region), where.region)
 	}
-	ask := func() (any, []byte, error) {
-		a, f, err := v.page(ctx, kind, p.calls[0], where, body, "")
+	ask := func() (any, said, error) {
+		a, f, err := v.page(ctx, kind, p.calls[0], where, body, "", 1)
 		if f != nil {
-			return nil, nil, f
+			return nil, said{}, f
 		}
+		by := said{from: a.from}
 		if err != nil || a.absent {
-			return nil, nil, err
+			return nil, by, err
 		}
 		o, err := a.whole()
 		if err != nil {
-			return nil, nil, err
+			return nil, by, err
 		}
+		by.raw = o.raw
 		got := o.value
 		if p.at != "." {
 			if got = at(got, p.at); got == nil && p.some {
-				return nil, o.raw, nil
+				return nil, by, nil
 			} else if got == nil {
-				return nil, nil, &refusal{call: p.calls[0], where: v.scope(), reason: "the answer is not as expected: it has no " + p.at}
+				return nil, by, &refusal{call: p.calls[0], where: v.scope(), reason: "the answer is not as expected: it has no " + p.at}
 			}
 		}
 		if p.as != nil {
 			if got, err = p.as(got); err != nil {
-				return nil, nil, &refusal{call: p.calls[0], where: v.scope(), reason: "the answer is not as expected: " + plain(err)}
+				return nil, by, &refusal{call: p.calls[0], where: v.scope(), reason: "the answer is not as expected: " + plain(err)}
 			}
 		}
-		return got, o.raw, nil
+		return got, by, nil
 	}
 	if !p.shared {
 		return ask()
 	}
 	q, err := v.question(p.calls[0], where, body, "")
 	if err != nil {
-		return nil, nil, err
+		return nil, said{}, err
 	}
 	return v.share(q.String(), ask)
 }
 
 // share asks a question once for a place. What it answers must not be changed.
-func (v *visit) share(name string, ask func() (any, []byte, error)) (any, []byte, error) {
+func (v *visit) share(name string, ask func() (any, said, error)) (any, said, error) {
 	v.mu.Lock()
 	once := v.once[name]
 	if once == nil {
 		var do sync.Once
 		var value any
-		var raw []byte
+		var by said
 		var err error
-		once = func() (any, []byte, error) {
-			do.Do(func() { value, raw, err = ask() })
-			return value, raw, err
+		once = func() (any, said, error) {
+			do.Do(func() { value, by, err = ask() })
+			return value, by, err
 		}
 		v.once[name] = once
 	}
@@ -588,14 +610,34 @@ func (v *visit) share(name string, ask func() (any, []byte, error)) (any, []byte
 	return once()
 }
 
-// asking is the reading of one part that takes more than one question. It notes the bytes that the part was said in.
+// asking is the reading of one part that takes more than one question. It notes the bytes that the part was said in, and all answers
+// that it was told by, also by saying that there is nothing.
 type asking struct {
 	*visit
 	kind string
 	said [][]byte
+	from []connector.Answer
 }
 
-func (a *asking) note(o thing) { a.said = append(a.said, o.raw) }
+func (a *asking) note(o thing) {
+	a.said = append(a.said, o.raw)
+	a.told(o.from)
+}
+
+func (a *asking) told(from []connector.Answer) {
+	for _, x := range from {
+		if !slices.Contains(a.from, x) {
+			a.from = append(a.from, x)
+		}
+	}
+}
+
+// page asks for the first page of a call.
+func (a *asking) page(ctx context.Context, c *call, from any) (answer, *refusal, error) {
+	got, f, err := a.visit.page(ctx, a.kind, c, a.place, from, "", 1)
+	a.told(got.from)
+	return got, f, err
+}
 
 // every is all objects of a call's list, over its pages, asked once for a place. They must not be changed.
 func (a *asking) every(ctx context.Context, c *call, from any, items string) ([]thing, error) {
@@ -603,39 +645,41 @@ func (a *asking) every(ctx context.Context, c *call, from any, items string) ([]
 	if err != nil {
 		return nil, err
 	}
-	v, _, err := a.share(q.String(), func() (any, []byte, error) {
-		out, err := a.visit.every(ctx, a.kind, c, from, items)
-		return out, nil, err
+	v, by, err := a.share(q.String(), func() (any, said, error) {
+		out, told, err := a.visit.every(ctx, a.kind, c, from, items)
+		return out, said{from: told}, err
 	})
+	a.told(by.from)
 	out, _ := v.([]thing)
 	return out, err
 }
 
-func (v *visit) every(ctx context.Context, kind string, c *call, from any, items string) ([]thing, error) {
-	var out []thing
+// every is all objects of a call's list, over its pages, and the answers that had them.
+func (v *visit) every(ctx context.Context, kind string, c *call, from any, items string) (out []thing, told []connector.Answer, err error) {
 	token := ""
 	for page := 1; ; page++ {
-		a, f, err := v.page(ctx, kind, c, v.place, from, token)
+		a, f, err := v.page(ctx, kind, c, v.place, from, token, page)
 		if f != nil {
-			return nil, f
+			return nil, told, f
 		}
+		told = append(told, a.from...)
 		if err != nil || a.absent {
-			return out, err
+			return out, told, err
 		}
 		found, err := a.items(items)
 		if err != nil {
-			return nil, &refusal{call: c, where: v.scope(), reason: "the answer is not as expected: " + plain(err)}
+			return nil, told, &refusal{call: c, where: v.scope(), reason: "the answer is not as expected: " + plain(err)}
 		}
 		out = append(out, found...)
 		if c.out == "" {
-			return out, nil
+			return out, told, nil
 		}
 		next := a.text(c.out)
 		if next == "" || next == "null" {
-			return out, nil
+			return out, told, nil
 		}
 		if next == token || page >= maxPages {
-			return nil, &refusal{call: c, where: v.scope(), reason: "its pages do not end"}
+			return nil, told, &refusal{call: c, where: v.scope(), reason: "its pages do not end"}
 		}
 		token = next
 	}
@@ -643,7 +687,7 @@ func (v *visit) every(ctx context.Context, kind string, c *call, from any, items
 
 // single is the whole answer of a call; no value when there is none.
 func (a *asking) single(ctx context.Context, c *call, from any) (thing, error) {
-	got, f, err := a.page(ctx, a.kind, c, a.place, from, "")
+	got, f, err := a.page(ctx, c, from)
 	if f != nil {
 		return thing{}, f
 	}

@@ -59,7 +59,7 @@ func bucketRegion(ctx context.Context, a *asking, body map[string]any) error {
 		body["region"] = name
 		return nil
 	}
-	got, f, err := a.page(ctx, a.kind, bucketLocation, a.place, body, "")
+	got, f, err := a.page(ctx, bucketLocation, body)
 	if f != nil {
 		return f
 	}

@@ -52,7 +52,8 @@ var watchLists = []list{
 		{name: "subscriptions", calls: []*call{subscriptions}, when: func(b map[string]any) bool { return b["retentionInDays"] != nil },
 			read: func(ctx context.Context, a *asking, body map[string]any) (any, error) {
 				out := []any{}
-				all, err := a.visit.every(ctx, a.kind, subscriptions, body, "subscriptionFilters")
+				all, told, err := a.visit.every(ctx, a.kind, subscriptions, body, "subscriptionFilters")
+				a.told(told)
 				for _, o := range all {
 					a.note(o)
 					out = append(out, o.value)

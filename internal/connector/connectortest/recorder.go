@@ -5,6 +5,7 @@ package connectortest
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -35,6 +36,7 @@ type Recorder struct {
 	through   map[place]time.Time
 	gaps      []connector.Gap
 	exchanges []connector.Exchange
+	untraced  []string // what names no answer that it was made of
 	seen      map[string]int
 	progress  map[string]int
 	state     []byte
@@ -65,6 +67,7 @@ func (r *Recorder) Item(it connector.Item) error {
 		}
 	}
 	r.inspect(it)
+	r.trace(it)
 	r.hold(place{it.Kind, it.Scope}, it.Key)
 	if _, twice := r.at[[2]string{it.Kind, it.Key}]; twice {
 		r.problem("%s %q was handed over twice in one run", it.Kind, it.Key)
@@ -79,6 +82,39 @@ func (r *Recorder) Item(it connector.Item) error {
 	it.Parts = slices.Clone(it.Parts)
 	r.items = append(r.items, it)
 	return nil
+}
+
+// Untraced are the connectors whose records name no answer, each with the reason; docs/decisions/0011-answers.md says more.
+var Untraced = map[string]string{
+	"git":       "An object is its own unedited answer: its key is the hash of its bytes, and the body is made of them.",
+	"host":      "",
+	"endpoint":  "",
+	"ldap":      "",
+	"postgres":  "",
+	"steampipe": "",
+}
+
+// trace looks for the answers that an object was made of: each is of this run, and its bytes are handed over, or it is said why not.
+func (r *Recorder) trace(it connector.Item) {
+	from := slices.Clone(it.From)
+	for _, p := range it.Parts {
+		from = append(from, p.From...) // one without any was made of what the object was
+	}
+	if len(it.From) == 0 {
+		r.untraced = append(r.untraced, fmt.Sprintf("%s %q names no answer that it was made of", it.Kind, it.Key))
+	}
+	for _, a := range from {
+		x, ok := a.(*connector.Exchange)
+		switch {
+		case a == nil && r.Light:
+		case !ok:
+			r.problem("%s %q names as its answer what this run did not give", it.Kind, it.Key)
+		case x.Body == nil && x.Unkept == "" && x.Bytes > 0:
+			r.problem("%s %q names the answer to %s, whose bytes were not handed over, and not why", it.Kind, it.Key, x.Request)
+		case x.Body != nil && sha256.Sum256(x.Body) != x.SHA256:
+			r.problem("%s %q names the answer to %s, whose bytes have another SHA-256", it.Kind, it.Key, x.Request)
+		}
+	}
 }
 
 // Seen is true for a key that stood after the run before.
@@ -392,6 +428,9 @@ func (r *Recorder) Problems(c connector.Connector) []string {
 		if !spoken[k.Name] {
 			out = append(out, fmt.Sprintf("%s is neither complete nor unchanged nor missing", k.Name))
 		}
+	}
+	if Untraced[c.Name] == "" {
+		out = append(out, r.untraced...)
 	}
 	slices.Sort(out)
 	return out

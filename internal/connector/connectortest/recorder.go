@@ -86,12 +86,7 @@ func (r *Recorder) Item(it connector.Item) error {
 
 // Untraced are the connectors whose records name no answer, each with the reason; docs/decisions/0011-answers.md says more.
 var Untraced = map[string]string{
-	"git":       "An object is its own unedited answer: its key is the hash of its bytes, and the body is made of them.",
-	"host":      "",
-	"endpoint":  "",
-	"ldap":      "",
-	"postgres":  "",
-	"steampipe": "",
+	"git": "An object is its own unedited answer: its key is the hash of its bytes, and the body is made of them.",
 }
 
 // trace looks for the answers that an object was made of: each is of this run, and its bytes are handed over, or it is said why not.

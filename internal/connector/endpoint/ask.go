@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"tickmark/internal/connector"
@@ -74,10 +75,13 @@ type asker struct {
 	roots   *x509.CertPool // nil: this machine's
 	trusts  bool           // some authority is trusted
 	private bool
+
+	mu   sync.Mutex
+	from map[place][]connector.Answer // what each endpoint said
 }
 
 func newAsker(v connector.Values, out connector.Sink) (*asker, error) {
-	a := &asker{out: out, trusts: true}
+	a := &asker{out: out, trusts: true, from: map[place][]connector.Answer{}}
 	switch v["private"] {
 	case "", "no":
 	case "yes":
@@ -103,28 +107,43 @@ func newAsker(v connector.Values, out connector.Sink) (*asker, error) {
 }
 
 // exchange notes a question and what came back.
-func (a *asker) exchange(request, status string, answer []byte, began time.Time) {
-	a.out.Exchange(connector.Exchange{Kind: Kind, Request: request, Status: status, Bytes: int64(len(answer)), SHA256: sha256.Sum256(answer), At: began, Took: a.out.Now().Sub(began)})
+func (a *asker) exchange(p place, request, status string, answer []byte, began time.Time) {
+	if answer == nil {
+		answer = []byte{}
+	}
+	x := a.out.Exchange(connector.Exchange{Kind: Kind, Request: request, Status: status, Bytes: int64(len(answer)), SHA256: sha256.Sum256(answer), Body: answer, At: began, Took: a.out.Now().Sub(began)})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.from[p] = append(a.from[p], x)
+}
+
+// told are the answers of an endpoint.
+func (a *asker) told(p place) []connector.Answer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.from[p]
 }
 
 // ask returns what an endpoint said, and its own words: the versions it took and the certificates it showed.
 func (a *asker) ask(ctx context.Context, p place) (said, []byte) {
 	s := said{Endpoint: p.String(), Host: p.host, Port: p.port}
 	var raw bytes.Buffer
+	began := a.out.Now()
 	where, err := a.resolve(ctx, p)
 	if err != nil {
 		s.Reason = err.Error()
+		a.exchange(p, "look up "+p.host, "not asked", []byte(s.Reason), began)
 		fmt.Fprintln(&raw, s.Reason)
 		return s, raw.Bytes()
 	}
-	began := a.out.Now()
+	began = a.out.Now()
 	state, conn, err := a.handshake(ctx, p, where)
 	if err != nil {
 		s.Reason = "It did not speak TLS: " + plainWords(err) + "."
 		if state == nil && isDial(err) {
 			s.Reason = "It could not be reached: " + plainWords(err) + "."
 		}
-		a.exchange("connect "+p.String(), "failed", nil, began)
+		a.exchange(p, "connect "+p.String(), "failed", nil, began)
 		fmt.Fprintln(&raw, s.Reason)
 		return s, raw.Bytes()
 	}
@@ -133,7 +152,7 @@ func (a *asker) ask(ctx context.Context, p place) (said, []byte) {
 	for _, c := range state.PeerCertificates {
 		pem.Encode(&chain, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 	}
-	a.exchange("connect "+p.String(), tls.VersionName(state.Version), chain.Bytes(), began)
+	a.exchange(p, "connect "+p.String(), tls.VersionName(state.Version), chain.Bytes(), began)
 	a.judge(&s, p, state)
 	a.page(&s, p, conn)
 	conn.Close()
@@ -279,7 +298,7 @@ func (a *asker) page(s *said, p place, conn net.Conn) {
 	if err != nil {
 		return
 	}
-	a.exchange("GET https://"+p.String()+"/", strconv.Itoa(answer.StatusCode), nil, began)
+	a.exchange(p, "GET https://"+p.String()+"/", strconv.Itoa(answer.StatusCode), nil, began)
 	for _, name := range watched {
 		if answer.Header.Get(name) != "" {
 			s.Headers = append(s.Headers, strings.ToLower(name))
@@ -337,7 +356,7 @@ func (a *asker) plain(ctx context.Context, p place, where string) string {
 	if err != nil {
 		return ""
 	}
-	a.exchange("GET http://"+p.host+"/", strconv.Itoa(answer.StatusCode), nil, began)
+	a.exchange(p, "GET http://"+p.host+"/", strconv.Itoa(answer.StatusCode), nil, began)
 	if to := answer.Header.Get("Location"); answer.StatusCode >= 300 && answer.StatusCode < 400 && strings.HasPrefix(strings.ToLower(to), "https://") {
 		return plainRedirects
 	}

@@ -145,7 +145,7 @@ func Read(ctx context.Context, v connector.Values, out connector.Sink) error {
 			done++
 			out.Progress(Kind, done, len(list))
 			mu.Unlock()
-			return out.Item(connector.Item{Kind: Kind, Key: p.String(), Label: p.String(), Raw: raw, Body: body})
+			return out.Item(connector.Item{Kind: Kind, Key: p.String(), Label: p.String(), Raw: raw, Body: body, From: a.told(p)})
 		})
 	}
 	if err := group.Wait(); err != nil {

@@ -63,7 +63,7 @@ func (a *asker) version(ctx context.Context, p place, where string, v version) a
 	if err != nil && got == untold {
 		status = "failed"
 	}
-	a.exchange("connect "+p.String()+" "+v.name, status, nil, began)
+	a.exchange(p, "connect "+p.String()+" "+v.name, status, nil, began)
 	return got
 }
 

@@ -13,7 +13,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tickmark/internal/connector"
@@ -40,6 +42,9 @@ type machine struct {
 	given string // an id for a machine that has none
 	user  int    // the number of the user this runs as
 	kernel
+
+	mu   sync.Mutex
+	from map[string][]connector.Answer // by kind: what was answered so far
 
 	whole struct{ encrypted, firewall, updated, lock verdict } // what the sections found out about the machine as a whole; each has one writer
 }
@@ -176,10 +181,30 @@ func (m *machine) command(name string) string {
 }
 
 func (m *machine) record(kind, request, status string, reply []byte, begun time.Time) {
-	m.out.Exchange(connector.Exchange{
-		Kind: kind, Request: request, Status: status, Bytes: int64(len(reply)), SHA256: sha256.Sum256(reply),
+	x := connector.Exchange{
+		Kind: kind, Request: request, Status: status, Bytes: int64(len(reply)), SHA256: sha256.Sum256(reply), Body: append([]byte{}, reply...),
 		At: begun.UTC(), Took: time.Since(begun),
-	})
+	}
+	switch {
+	case strings.HasSuffix(request, "machine-id"), strings.Contains(request, "ioreg"), strings.Contains(request, "MachineGuid"):
+		x.Body, x.Unkept = nil, "It is the id of this machine, of which only a digest is given away."
+	case strings.HasPrefix(request, "read ") && strings.Contains(request, "shadow"):
+		x.Body, x.Unkept = nil, "It holds the hashes of passwords."
+	}
+	a := m.out.Exchange(x)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.from == nil {
+		m.from = map[string][]connector.Answer{}
+	}
+	m.from[kind] = append(m.from[kind], a)
+}
+
+// answersTo are the answers that an object of a kind was made of: all that were given for the kind until now.
+func (m *machine) answersTo(kind string) []connector.Answer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.from[kind])
 }
 
 // perform runs a command of this machine.
@@ -292,7 +317,7 @@ func keyed(key string) string {
 // put hands over one object.
 func (m *machine) put(kind, key, label string, raw []byte, body any, parts ...connector.Part) error {
 	return m.out.Item(connector.Item{
-		Kind: kind, Key: keyed(key), Label: clean(label), Raw: raw, Body: encode(body), Parts: parts,
+		Kind: kind, Key: keyed(key), Label: clean(label), Raw: raw, Body: encode(body), Parts: parts, From: m.answersTo(kind),
 	})
 }
 

@@ -84,6 +84,8 @@ func (m *machine) baseline() error {
 	m.finish(kindKernelSetting, problems)
 
 	names, begun := m.names(), time.Now()
+	var found []criticalFile
+	var said []byte
 	for _, path := range criticalFiles {
 		f := criticalFile{Path: path}
 		info, err := os.Stat(m.path(path))
@@ -98,11 +100,14 @@ func (m *machine) baseline() error {
 			m.missing(kindFile, "", plain(err, path))
 			return nil
 		}
-		if err := m.put(kindFile, path, path, encode(f), f); err != nil {
+		found, said = append(found, f), append(append(said, encode(f)...), '\n')
+	}
+	m.record(kindFile, "stat "+strings.Join(criticalFiles, " "), "ok", said, begun)
+	for _, f := range found {
+		if err := m.put(kindFile, f.Path, f.Path, encode(f), f); err != nil {
 			return err
 		}
 	}
-	m.record(kindFile, "stat "+strings.Join(criticalFiles, " "), "ok", nil, begun)
 	m.out.Complete(kindFile, "")
 	return nil
 }

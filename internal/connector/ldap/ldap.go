@@ -60,10 +60,12 @@ type directory struct {
 	out    connector.Sink
 	v      connector.Values
 	active bool // it is Active Directory
+
+	from map[*ldap.Entry][]connector.Answer // what each entry was told by
 }
 
 func read(ctx context.Context, v connector.Values, out connector.Sink) error {
-	d := &directory{out: out, v: v}
+	d := &directory{out: out, v: v, from: map[*ldap.Entry][]connector.Answer{}}
 	if err := d.dial(ctx); err != nil {
 		return err
 	}
@@ -162,7 +164,7 @@ func (d *directory) read(ctx context.Context) error {
 		}
 		if gap == nil && len(domain) == 1 {
 			top = domain[0]
-			if err := d.out.Item(item(kindDomain, d.v["base"], top, domainBody(top, d.active))); err != nil {
+			if err := d.give(kindDomain, d.v["base"], top, domainBody(top, d.active)); err != nil {
 				return err
 			}
 		}
@@ -182,7 +184,7 @@ func (d *directory) read(ctx context.Context) error {
 			return err
 		}
 		lost = cmp.Or(lost, more)
-		if err := d.out.Item(item(kindGroup, idOf(g), g, groupBody(g))); err != nil {
+		if err := d.give(kindGroup, idOf(g), g, groupBody(g)); err != nil {
 			return err
 		}
 	}
@@ -201,7 +203,7 @@ func (d *directory) read(ctx context.Context) error {
 		if lost == nil && (admins.known || d.active) {
 			body["admin"] = admins.holds(u)
 		}
-		if err := d.out.Item(item(kindUser, idOf(u), u, body)); err != nil {
+		if err := d.give(kindUser, idOf(u), u, body); err != nil {
 			return err
 		}
 	}
@@ -222,6 +224,12 @@ func (d *directory) filter(name string) string {
 		}
 	}
 	return ""
+}
+
+func (d *directory) give(kind, key string, e *ldap.Entry, body map[string]any) error {
+	it := item(kind, key, e, body)
+	it.From = d.from[e]
+	return d.out.Item(it)
 }
 
 func (d *directory) done(kind string, gap *connector.Gap) {
@@ -253,23 +261,25 @@ func (d *directory) search(ctx context.Context, kind, base string, scope int, fi
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
 		}
-		status, sum, size := "0 success", sha256.New(), int64(0)
+		status, text := "0 success", []byte{}
+		var new []*ldap.Entry
 		if res != nil {
 			for _, e := range res.Entries {
-				text := ldif(e)
-				sum.Write(text)
-				size += int64(len(text))
-				if id := strings.ToLower(e.DN); !seen[id] { // a directory that changes while it is paged may show an entry twice
+				text = append(append(text, ldif(e)...), '\n') // as RFC 2849 parts entries
+				if id := strings.ToLower(e.DN); !seen[id] {   // a directory that changes while it is paged may show an entry twice
 					seen[id] = true
-					all = append(all, e)
+					new = append(new, e)
 				}
 			}
 		}
 		if err != nil {
 			status = d.hide(err)
 		}
-		d.out.Exchange(connector.Exchange{Kind: kind, Request: fmt.Sprintf("search %q %s, page %d", base, filter, page), Status: status, Bytes: size, SHA256: [32]byte(sum.Sum(nil)),
-			At: began, Took: d.out.Now().Sub(began)})
+		from := d.out.Exchange(connector.Exchange{Kind: kind, Page: scope != ldap.ScopeBaseObject, Request: fmt.Sprintf("search %q %s, page %d", base, filter, page), Status: status,
+			Bytes: int64(len(text)), SHA256: sha256.Sum256(text), Body: text, At: began, Took: d.out.Now().Sub(began)})
+		for _, e := range new {
+			all, d.from[e] = append(all, e), []connector.Answer{from}
+		}
 		d.out.Progress(kind, len(all), 0)
 		switch {
 		case ldap.IsErrorWithCode(err, ldap.LDAPResultInsufficientAccessRights):
@@ -348,6 +358,7 @@ func (d *directory) members(ctx context.Context, g *ldap.Entry) (*connector.Gap,
 		for _, a := range more[0].Attributes {
 			if strings.HasPrefix(strings.ToLower(a.Name), "member;range=") {
 				g.Attributes = append(g.Attributes, a)
+				d.from[g] = append(d.from[g], d.from[more[0]]...)
 			}
 		}
 	}

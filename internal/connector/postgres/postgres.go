@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	_ "embed"
@@ -190,8 +191,15 @@ func (r *reader) ask(q question) error {
 	if _, err := r.conn.Exec(r.ctx, "SAVEPOINT list"); err != nil { // a refusal would end the transaction
 		return said(err)
 	}
-	var answers [][]byte
-	n, err := r.query(q.kind, q.sql, nil, func(raw []byte) error { answers = append(answers, raw); return nil })
+	type answer struct {
+		raw  []byte
+		from connector.Answer
+	}
+	var answers []answer
+	n, err := r.query(q.kind, q.sql, func(raw []byte, from connector.Answer) error {
+		answers = append(answers, answer{raw, from})
+		return nil
+	})
 	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
 		if _, err := r.conn.Exec(r.ctx, "ROLLBACK TO SAVEPOINT list"); err != nil {
 			return said(err)
@@ -202,13 +210,13 @@ func (r *reader) ask(q question) error {
 	if err != nil {
 		return err
 	}
-	for _, raw := range answers {
+	for _, a := range answers {
 		var m map[string]any
-		if err := json.Unmarshal(raw, &m); err != nil {
+		if err := json.Unmarshal(a.raw, &m); err != nil {
 			return err
 		}
 		key := fmt.Sprint(m[q.key])
-		if err := r.out.Item(connector.Item{Kind: q.kind, Key: key, Label: key, Raw: raw}); err != nil {
+		if err := r.out.Item(connector.Item{Kind: q.kind, Key: key, Label: key, Raw: a.raw, From: []connector.Answer{a.from}}); err != nil {
 			return err
 		}
 	}
@@ -217,24 +225,51 @@ func (r *reader) ask(q question) error {
 	return nil
 }
 
-// query hands over each row's only column and records the question.
-func (r *reader) query(kind, sql string, args []any, row func([]byte) error) (int, error) {
+// mostAtOnce is how many bytes of rows are one answer: more come in several, each of rows that follow each other.
+const mostAtOnce = 4 << 20
+
+// query hands over each row's only column, as the server wrote it, with the answer that it is in: the rows, one a line.
+func (r *reader) query(kind, sql string, row func(raw []byte, from connector.Answer) error) (n int, err error) {
 	begun := r.out.Now()
-	e := connector.Exchange{Kind: kind, Request: "SQL " + strings.Join(strings.Fields(sql), " "), Status: "ok", At: begun}
-	h, n := sha256.New(), 0
-	rows, err := r.conn.Query(r.ctx, sql, args...)
+	statement := "SQL " + strings.Join(strings.Fields(sql), " ")
+	var list [][]byte
+	size, part := 0, 0
+	record := func(status string) connector.Answer {
+		body := append(bytes.Join(list, []byte("\n")), '\n')
+		if len(list) == 0 {
+			body = []byte{}
+		}
+		e := connector.Exchange{Kind: kind, Page: true, Request: statement, Status: status, At: begun, Took: r.out.Now().Sub(begun), Bytes: int64(len(body)), SHA256: sha256.Sum256(body), Body: body}
+		if part++; part > 1 {
+			e.Request += fmt.Sprintf(", part %d of its rows", part)
+		}
+		return r.out.Exchange(e)
+	}
+	give := func() error {
+		from := record("ok")
+		for _, raw := range list {
+			if err := row(raw, from); err != nil {
+				return err
+			}
+		}
+		list, size, begun = nil, 0, r.out.Now()
+		return nil
+	}
+	rows, err := r.conn.Query(r.ctx, sql)
 	if err == nil {
 		for rows.Next() {
 			var raw []byte
 			if err = rows.Scan(&raw); err != nil {
 				break
 			}
-			raw = slices.Clone(raw)
-			h.Write(raw)
-			e.Bytes += int64(len(raw))
 			n++
-			if err = row(raw); err != nil {
-				break
+			list, size = append(list, slices.Clone(raw)), size+len(raw)+1
+			if size < mostAtOnce {
+				continue
+			}
+			if err := give(); err != nil {
+				rows.Close()
+				return n, err
 			}
 		}
 		rows.Close()
@@ -242,14 +277,15 @@ func (r *reader) query(kind, sql string, args []any, row func([]byte) error) (in
 			err = rows.Err()
 		}
 	}
-	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
-		e.Status = "refused " + pg.Code
-	} else if err != nil {
-		e.Status = "broken off"
+	pg := (*pgconn.PgError)(nil)
+	switch {
+	case errors.As(err, &pg):
+		record("refused " + pg.Code)
+	case err != nil:
+		record("broken off")
+	case len(list) > 0 || part == 0:
+		err = give()
 	}
-	h.Sum(e.SHA256[:0])
-	e.Took = r.out.Now().Sub(begun)
-	r.out.Exchange(e)
 	return n, err
 }
 
@@ -263,7 +299,7 @@ func (r *reader) rows(v connector.Values) error {
 	}
 	keys := strings.FieldsFunc(v["key"], func(r rune) bool { return r == ',' || r == ' ' })
 	seen := 0
-	_, err := r.query(Row, "SELECT to_jsonb(answer)::text FROM ("+query+"\n) answer", nil, func(raw []byte) error {
+	_, err := r.query(Row, "SELECT to_jsonb(answer)::text FROM ("+query+"\n) answer", func(raw []byte, from connector.Answer) error {
 		if seen++; seen > mostRows {
 			return fault.New(fault.TooLarge, "The query answers more than %d rows.", mostRows).WithNext("Ask for less.")
 		}
@@ -288,7 +324,7 @@ func (r *reader) rows(v connector.Values) error {
 		if err != nil {
 			return err
 		}
-		return r.out.Item(connector.Item{Kind: Row, Key: v["name"] + "/" + strings.Join(key, "/"), Label: strings.Join(key, "/"), Raw: raw, Body: b})
+		return r.out.Item(connector.Item{Kind: Row, Key: v["name"] + "/" + strings.Join(key, "/"), Label: strings.Join(key, "/"), Raw: raw, Body: b, From: []connector.Answer{from}})
 	})
 	if err != nil {
 		return said(err)

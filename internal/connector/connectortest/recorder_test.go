@@ -25,13 +25,29 @@ func TestBreachesOfTheContractAreNamed(t *testing.T) {
 			r.Complete("thing", "")
 			r.Missing(connector.Gap{Kind: "thing", Reason: "x"})
 		}, "both complete and missing"},
-		"kind not declared":       {func(r *connectortest.Recorder) { r.Complete("stranger", "") }, `"stranger" is not declared`},
-		"item twice":              {func(r *connectortest.Recorder) { r.Item(item("a")); r.Item(item("a")) }, "twice"},
-		"item without key":        {func(r *connectortest.Recorder) { r.Item(item("")) }, "no key"},
-		"key that is not text":    {func(r *connectortest.Recorder) { r.Item(item("\xff")) }, "cannot hold"},
-		"body that is no object":  {func(r *connectortest.Recorder) { it := item("a"); it.Raw = []byte("[]"); r.Item(it) }, "not a JSON object"},
-		"part that says nothing":  {func(r *connectortest.Recorder) { it := item("a"); it.Parts = []connector.Part{{Name: "p"}}; r.Item(it) }, "not exactly one"},
-		"gap without a reason":    {func(r *connectortest.Recorder) { r.Missing(connector.Gap{Kind: "thing"}) }, "no reason"},
+		"kind not declared":      {func(r *connectortest.Recorder) { r.Complete("stranger", "") }, `"stranger" is not declared`},
+		"item twice":             {func(r *connectortest.Recorder) { r.Item(item("a")); r.Item(item("a")) }, "twice"},
+		"item without key":       {func(r *connectortest.Recorder) { r.Item(item("")) }, "no key"},
+		"key that is not text":   {func(r *connectortest.Recorder) { r.Item(item("\xff")) }, "cannot hold"},
+		"body that is no object": {func(r *connectortest.Recorder) { it := item("a"); it.Raw = []byte("[]"); r.Item(it) }, "not a JSON object"},
+		"part that says nothing": {func(r *connectortest.Recorder) { it := item("a"); it.Parts = []connector.Part{{Name: "p"}}; r.Item(it) }, "not exactly one"},
+		"gap without a reason":   {func(r *connectortest.Recorder) { r.Missing(connector.Gap{Kind: "thing"}) }, "no reason"},
+		"object of no answer":    {func(r *connectortest.Recorder) { r.Item(item("a")) }, `thing "a" names no answer that it was made of`},
+		"answer of no run": {func(r *connectortest.Recorder) {
+			it := item("a")
+			it.From = []connector.Answer{"an answer"}
+			r.Item(it)
+		}, "what this run did not give"},
+		"answer without its bytes": {func(r *connectortest.Recorder) {
+			it := item("a")
+			it.From = []connector.Answer{r.Exchange(connector.Exchange{Request: "GET /", Status: "200", At: time.Now(), Bytes: 3})}
+			r.Item(it)
+		}, "whose bytes were not handed over, and not why"},
+		"answer with other bytes": {func(r *connectortest.Recorder) {
+			it := item("a")
+			it.From = []connector.Answer{r.Exchange(connector.Exchange{Request: "GET /", Status: "200", At: time.Now(), Bytes: 3, Body: []byte("abc")})}
+			r.Item(it)
+		}, "have another SHA-256"},
 		"exchange without status": {func(r *connectortest.Recorder) { r.Exchange(connector.Exchange{Request: "x", At: time.Now()}) }, "lacks"},
 	} {
 		r := &connectortest.Recorder{}

@@ -68,7 +68,7 @@ func read(ctx context.Context, v connector.Values, out connector.Sink) error {
 	if err != nil {
 		return err
 	}
-	r := &reader{Sink: out, glimpse: connector.Glimpsed(ctx), wanted: strings.FieldsFunc(v["projects"], func(c rune) bool { return c == ',' }), above: map[string]*folder{}}
+	r := &reader{Sink: out, glimpse: connector.Glimpsed(ctx), wanted: strings.FieldsFunc(v["projects"], func(c rune) bool { return c == ',' }), above: map[string]*folder{}, told: map[string][]connector.Answer{}}
 	if err := service(projects(v)...).Read(ctx, v, r); err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ type reader struct {
 	ungiven  *connector.Gap // why not all of who may do what is known
 	lost     []string       // listed projects that could not be read
 	grants   []granting
+	told     map[string][]connector.Answer // by member: what grants it something, or denies it
 }
 
 // held is a project, with what it names above it.
@@ -43,6 +44,7 @@ type folder struct {
 	policy policy
 	sinks  json.RawMessage
 	gap    *connector.Gap // why not all of it is known
+	from   []connector.Answer
 }
 
 // granting is a grant, and on what.
@@ -126,15 +128,25 @@ func (r *reader) project(it connector.Item, p *policy) error {
 	defer r.mu.Unlock()
 	r.projects = append(r.projects, held{it, of.Ancestors})
 	if p != nil {
-		r.give("projects/"+it.Key, *p)
+		r.give("projects/"+it.Key, *p, it)
 	}
 	return nil
 }
 
-func (r *reader) give(resource string, p policy) {
+func (r *reader) give(resource string, p policy, it connector.Item) {
 	for _, g := range p.Grants {
 		r.grants = append(r.grants, granting{g, resource})
+		r.told[person(g.Member)] = append(r.told[person(g.Member)], toldBy(it)...)
 	}
+}
+
+// toldBy are the answers that an object and its parts were made of.
+func toldBy(it connector.Item) []connector.Answer {
+	out := slices.Clone(it.From)
+	for _, p := range it.Parts {
+		out = append(out, p.From...)
+	}
+	return out
 }
 
 // folder notes what a folder says for what is below it.
@@ -154,7 +166,8 @@ func (r *reader) folder(it connector.Item, p *policy) {
 			f.sinks = part.JSON
 		}
 	}
-	r.give(it.Key, f.policy)
+	f.from = toldBy(it)
+	r.give(it.Key, f.policy, it)
 }
 
 // rules hands over the rules of a firewall policy one by one, each with the policy it is of.
@@ -179,7 +192,7 @@ func (r *reader) rules(it connector.Item) error {
 		if err != nil {
 			return fmt.Errorf("write a rule of %s: %w", it.Key, err)
 		}
-		one := connector.Item{Kind: it.Kind, Key: cmp.Or(short, it.Key) + "/" + string(rule["priority"]), Scope: it.Scope, Raw: raw, Body: body, Label: it.Label + " " + string(rule["priority"])}
+		one := connector.Item{Kind: it.Kind, Key: cmp.Or(short, it.Key) + "/" + string(rule["priority"]), Scope: it.Scope, Raw: raw, Body: body, Label: it.Label + " " + string(rule["priority"]), From: toldBy(it)}
 		if err := r.Sink.Item(one); err != nil {
 			return err
 		}
@@ -314,6 +327,7 @@ func (r *reader) inherit(p *held) {
 		Sinks    []json.RawMessage `json:"sinks"`
 	}
 	all.Names, all.Audited, all.Exempted, all.Sinks = []string{}, []string{}, []string{}, []json.RawMessage{}
+	part := connector.Part{Name: "above"}
 	gap := &connector.Gap{Reason: "Google does not say what is above the project."}
 	if len(p.ancestors) > 0 {
 		gap = nil
@@ -344,10 +358,10 @@ func (r *reader) inherit(p *held) {
 			}
 		}
 		all.Names = append(all.Names, name)
+		part.From = append(part.From, f.from...)
 		all.Audited = append(all.Audited, f.policy.Audited...)
 		all.Exempted = append(all.Exempted, f.policy.Exempted...)
 	}
-	part := connector.Part{Name: "above"}
 	var err error
 	if part.JSON, err = json.Marshal(all); err != nil {
 		gap = cmp.Or(gap, &connector.Gap{Reason: "A sink above the project is not as expected."})
@@ -372,6 +386,7 @@ func (r *reader) rights(it connector.Item, by map[string][]granting) connector.P
 	}
 	grants := slices.Clone(by["serviceAccount:"+strings.ToLower(it.Key)])
 	part.JSON, _ = json.Marshal(sorted(grants)) // texts always encode
+	part.From = r.told["serviceAccount:"+strings.ToLower(it.Key)]
 	return part
 }
 
@@ -422,7 +437,7 @@ func (r *reader) principals(by map[string][]granting) error {
 		if err != nil {
 			return fmt.Errorf("write who %s is: %w", member, err)
 		}
-		if err := r.Sink.Item(connector.Item{Kind: kindPrincipal, Key: member, Raw: body, Label: cmp.Or(name, member)}); err != nil {
+		if err := r.Sink.Item(connector.Item{Kind: kindPrincipal, Key: member, Raw: body, Label: cmp.Or(name, member), From: r.told[member]}); err != nil {
 			return err
 		}
 	}

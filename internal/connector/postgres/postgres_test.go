@@ -64,6 +64,9 @@ func TestAServerIsReadWithTheGrantsAndNoMore(t *testing.T) {
 	if err := Connector().Read(context.Background(), v, rec); err != nil {
 		t.Fatal(err)
 	}
+	for _, p := range rec.Problems(Connector()) {
+		t.Error(p)
+	}
 	quiet(t, rec, v["password"], nil)
 	if !rec.Whole() {
 		t.Errorf("gaps: %v", rec.Gaps())

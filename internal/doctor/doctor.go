@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -129,23 +130,29 @@ func keys(_ context.Context, w *workspace.Workspace) ([]Line, error) {
 // files compares what is kept with what records name. The bytes are not read: each reading of one verifies it.
 func files(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 	named := map[blob.Hash]string{} // by which record
-	for _, k := range w.Book.Kinds.All() {
-		if !verify.NamesFile(k.Name) {
-			continue
-		}
+	name := func(k *record.Kind, of func(body []byte) []string) error {
 		q := record.Query{Kind: k.Name, During: [2]store.Moment{-1, store.Forever - 1}, Limit: 1000, Room: k.Room}
 		for {
 			page, err := w.Book.List(record.AsProgram(ctx), q)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			for _, v := range page.Versions {
-				if h, err := blob.Parse(verify.FileOf(v.Body)); err == nil { // or it names none, or was erased
-					named[h] = k.Name + " " + v.Key
+				for _, sum := range of(v.Body) {
+					if h, err := blob.Parse(sum); err == nil { // or it names none, or was erased
+						named[h] = k.Name + " " + v.Key
+					}
 				}
 			}
 			if q.After = page.Next; q.After == "" {
-				break
+				return nil
+			}
+		}
+	}
+	for _, k := range w.Book.Kinds.All() {
+		if verify.NamesFile(k.Name) {
+			if err := name(k, func(body []byte) []string { return []string{verify.FileOf(body)} }); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -172,6 +179,22 @@ func files(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 		slices.Sort(lost)
 		out = one("files", Bad, "Restore them into "+w.Blobs.String()+" from the backup that belongs to the database.", "%d that records name are missing: %s", len(lost), some(lost))
 	}
+	// Others tell a file's hash as well, such as a scan or a parcel that of the file it came in: such a file is needed where it is kept.
+	if len(orphans) > 0 {
+		clear(named)
+		for _, k := range w.Book.Kinds.All() {
+			if verify.NamesFile(k.Name) || !slices.ContainsFunc(k.Fields, func(f record.Field) bool { return f.Type == record.Text && (f.Name == "sha256" || f.Name == "file") }) {
+				continue
+			}
+			if err := name(k, hashes); err != nil {
+				return nil, err
+			}
+		}
+		orphans = slices.DeleteFunc(orphans, func(o string) bool {
+			h, err := blob.Parse(o)
+			return err == nil && named[h] != ""
+		})
+	}
 	if len(orphans) > 0 {
 		out = append(out, Line{What: "files", State: Warn, Said: fmt.Sprintf("%d that no record names are kept: %s", len(orphans), some(orphans)),
 			Next: "They are uploads that were not ended, or that a kill cut off before their record; none is needed, and what is uploaded again takes its place."})
@@ -180,6 +203,20 @@ func files(ctx context.Context, w *workspace.Workspace) ([]Line, error) {
 		out = one("files", Good, "", "All that records name are kept: %d with %s in %s", kept, Bytes(size), w.Blobs)
 	}
 	return out, nil
+}
+
+// hashes are what a body says that may be that of a file.
+func hashes(body []byte) []string {
+	var b struct {
+		SHA256 any `json:"sha256"`
+		File   any `json:"file"`
+	}
+	if json.Unmarshal(body, &b) != nil {
+		return nil
+	}
+	sum, _ := b.SHA256.(string)
+	file, _ := b.File.(string)
+	return []string{sum, file}
 }
 
 // some is the first few of a list, and how many more there are.

@@ -239,6 +239,40 @@ func TestYesterdaysClockTakesNothingBack(t *testing.T) {
 	})
 }
 
+// The file of an imported scan is proof of what it said: nobody may be told that it is not needed.
+func TestTheFileOfAScanIsNamedByItsScan(t *testing.T) {
+	w, err := workspace.Open(t.Context(), workspace.Options{Data: t.TempDir(), Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	const file = "[]"
+	h, _, err := w.Blobs.Put(t.Context(), strings.NewReader(file), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Collect.Add(t.Context(), record.Job("person:ada"), collect.Connection{Name: "results", Connector: "results"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	body := fmt.Sprintf(`{"id":"s","tool":"gitleaks","target":"web","format":"SARIF","at":"2026-01-02T00:00:00Z","sha256":%q,"size":%d}`, h, len(file))
+	if _, err := w.Collect.Take(t.Context(), record.Job("person:ada"), "results", collect.Handed{Kinds: []string{"tool_scan"}, Origin: record.Uploaded, Read: func(_ context.Context, out connector.Sink) error {
+		err := out.Item(connector.Item{Kind: "tool_scan", Key: "s", Raw: []byte(body)})
+		out.Complete("tool_scan", "")
+		return err
+	}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := doctor.Look(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lines {
+		if l.What == "files" && l.State != doctor.Good {
+			t.Errorf("%+v", l)
+		}
+	}
+}
+
 func TestFilesThatAreMissingOrThatNoRecordNamesAreSaid(t *testing.T) {
 	w, err := workspace.Open(t.Context(), workspace.Options{Data: t.TempDir(), Create: true})
 	if err != nil {

@@ -19,7 +19,7 @@ func rooms() []string {
 		internal/collect internal/agent internal/check internal/access internal/anchor
 		internal/calendar internal/approval internal/framework internal/control
 		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/policy internal/description
-		internal/population internal/engagement internal/workpaper internal/opinion internal/issue internal/fieldwork internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/savedview
+		internal/population internal/engagement internal/workpaper internal/opinion internal/issue internal/fieldwork internal/request internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/task internal/savedview
 		internal/standing internal/gap internal/guide internal/work internal/notice internal/programme internal/report internal/exchange internal/retention
 		internal/corpus
 		internal/workspace internal/backup internal/doctor internal/job internal/demo internal/api internal/web internal/server internal/cli

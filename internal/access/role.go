@@ -70,6 +70,8 @@ const (
 	machinery                // what Tickmark writes about itself
 	users                    // who may come in
 	papers                   // the auditor's room
+	asked                    // what the firm asks the company: the company may only act on it, and the kind's own rules leave that to its contacts
+	replies                  // what the company writes in answer
 	trust                    // what customers see
 	groups
 )
@@ -78,6 +80,10 @@ func groupOf(k *record.Kind) group {
 	switch {
 	case k == nil:
 		return workspace
+	case k.Room == record.Auditor && (k.Name == "evidence_request" || k.Name == "questionnaire"):
+		return asked
+	case k.Room == record.Auditor && k.Name == "questionnaire_answer":
+		return replies
 	case k.Room == record.Auditor:
 		return papers
 	case k.Room == record.Trust:
@@ -110,25 +116,26 @@ func (r Role) grants() [groups]verbs {
 			workspace: read | write | act | approve | connect | admin, everyone: read | write | act | erase | approve,
 			program: read | write | act | erase | approve, duty: read | write | act | erase | approve, work: read | write | act | erase | approve, collected: read | erase,
 			connections: read | write | act | erase | connect, machinery: read, users: read | write | erase | admin,
-			trust: read | write | act | erase | approve,
+			trust: read | write | act | erase | approve, asked: act, replies: write | act,
 		}
 	case Lead:
 		return [groups]verbs{
 			workspace: read | write | act | approve | connect, everyone: read | write | act | approve,
 			program: read | write | act | approve, duty: read | write | act | approve, work: read | write | act | approve, collected: read,
 			connections: read | write | act | connect, machinery: read, users: read, trust: read | write | act | approve,
+			asked: act, replies: write | act,
 		}
 	case Engineer:
 		return [groups]verbs{
 			workspace: read | act | connect, everyone: read, program: read, duty: read | act, work: read | write | act, collected: read,
-			connections: read | write | act | connect, machinery: read, trust: read,
+			connections: read | write | act | connect, machinery: read, trust: read, asked: act, replies: write | act,
 		}
 	case Employee:
-		return [groups]verbs{everyone: read, duty: act, trust: read}
+		return [groups]verbs{everyone: read, duty: act, trust: read, asked: act, replies: write | act}
 	case Auditor:
 		return [groups]verbs{
 			workspace: read, everyone: read, program: read, duty: read, work: read, collected: read, connections: read, machinery: read,
-			users: read, papers: read | write | act | approve, trust: read,
+			users: read, papers: read | write | act | approve, trust: read, asked: read | write | act | approve, replies: read,
 		}
 	case Viewer:
 		return [groups]verbs{

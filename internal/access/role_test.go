@@ -12,14 +12,14 @@ import (
 // The whole of who may do what, one line a role, written out apart from the code: r read, w write, a act, e erase,
 // p approve, c connect, A admin; a dot is nothing.
 const matrix = `
-          workspace everyone program duty   work   collected connections machinery users  papers trust  strange
-owner     rwapcA    rwaep    rwaep   rwaep  rwaep  re        rwaec       r         rweA   .      rwaep  .
-lead      rwapc     rwap     rwap    rwap   rwap   r         rwac        r         r      .      rwap   .
-engineer  rac       r        r       ra     rwa    r         rwac        r         .      .      r      .
-employee  .         r        .       a      .      .         .           .         .      .      r      .
-auditor   r         r        r       r      r      r         r           r         r      rwap   r      .
-viewer    r         r        r       ra     r      r         r           r         .      .      r      .
-nobody    .         .        .       .      .      .         .           .         .      .      .      .
+          workspace everyone program duty   work   collected connections machinery users  papers trust  strange asked replies
+owner     rwapcA    rwaep    rwaep   rwaep  rwaep  re        rwaec       r         rweA   .      rwaep  .       a     wa
+lead      rwapc     rwap     rwap    rwap   rwap   r         rwac        r         r      .      rwap   .       a     wa
+engineer  rac       r        r       ra     rwa    r         rwac        r         .      .      r      .       a     wa
+employee  .         r        .       a      .      .         .           .         .      .      r      .       a     wa
+auditor   r         r        r       r      r      r         r           r         r      rwap   r      .       rwap     r
+viewer    r         r        r       ra     r      r         r           r         .      .      r      .       .     .
+nobody    .         .        .       .      .      .         .           .         .      .      .      .       .     .
 `
 
 func TestRoleMatrix(t *testing.T) {
@@ -35,6 +35,8 @@ func TestRoleMatrix(t *testing.T) {
 		"machinery":   {{Name: "run", System: true}},
 		"users":       {&user},
 		"papers":      {{Name: "workpaper", Room: record.Auditor}, {Name: "evidence", Room: record.Auditor}, {Name: "user", Room: record.Auditor}},
+		"asked":       {{Name: "evidence_request", Room: record.Auditor}, {Name: "questionnaire", Room: record.Auditor}},
+		"replies":     {{Name: "questionnaire_answer", Room: record.Auditor}},
 		"trust":       {{Name: "trust_page", Room: record.Trust}},
 		"strange":     {{Name: "control", Room: "cellar"}},
 	}

@@ -67,6 +67,7 @@ func Kind() record.Kind {
 			{Name: "role", Type: record.Choice, Required: true, Choices: Roles()},
 			{Name: "credential", Type: record.Text, Required: true, Help: "What shows that the person can do the work, such as a licence or training with its date."},
 		}},
+		{Name: "contacts", Title: "Contacts of the company", Type: record.Ref, Refers: "person", List: true, Hidden: true, Help: "People of the company who answer requests here. Nobody of the team is one."},
 		{Name: "firm", Title: "The firm", Type: record.Object, Required: true, Hidden: true, Help: "Only an independent, licensed CPA firm that is peer reviewed may issue the report.", Fields: []record.Field{
 			{Name: "name", Type: record.Text, Required: true},
 			{Name: "licence", Type: record.Text, Help: "Number of its licence or registration."},

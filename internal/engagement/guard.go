@@ -1,6 +1,8 @@
 package engagement
 
 import (
+	"cmp"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -226,7 +228,7 @@ func concluded(look record.Look, b map[string]any) error {
 		return err
 	}
 	if open, err := each(look, "sample", id, "name", "concluded", "voided"); err != nil || len(open) > 0 {
-		return still(err, "samples", open)
+		return unfinished(err, "samples", open)
 	}
 	papers, err := byControl(look, id)
 	if err != nil {
@@ -240,7 +242,7 @@ func concluded(look record.Look, b map[string]any) error {
 		}
 	}
 	if len(open) > 0 {
-		return still(nil, "papers of controls", open)
+		return unfinished(nil, "papers of controls", open)
 	}
 	if b["type"] == Readiness {
 		return nil
@@ -274,13 +276,13 @@ func concluded(look record.Look, b map[string]any) error {
 		}
 	}
 	if len(open) > 0 {
-		return still(nil, "criteria", open)
+		return unfinished(nil, "criteria", open)
 	}
 	return nil
 }
 
-// still refuses for what is not concluded.
-func still(err error, what string, open []string) error {
+// unfinished refuses for what is not concluded.
+func unfinished(err error, what string, open []string) error {
 	if err != nil {
 		return err
 	}
@@ -290,7 +292,7 @@ func still(err error, what string, open []string) error {
 // disposed asks that each deviation was decided on and that the company was asked, and that subsequent events were asked about.
 func disposed(look record.Look, b map[string]any) error {
 	if open, err := each(look, "deviation", Text(b, "id"), "name", "disposition_set", "response_received", "reported", "not_a_deviation"); err != nil || len(open) > 0 {
-		return still(err, "deviations", open)
+		return unfinished(err, "deviations", open)
 	}
 	if b["type"] == Readiness {
 		return nil
@@ -307,7 +309,7 @@ func described(look record.Look, b map[string]any) error {
 		return fault.New(fault.Invalid, "description must be the 64 hexadecimal digits of the description's SHA-256.")
 	}
 	if open, err := each(look, "deviation", Text(b, "id"), "name", "response_received", "reported", "not_a_deviation"); err != nil || len(open) > 0 {
-		return still(err, "deviations", open)
+		return unfinished(err, "deviations", open)
 	}
 	return nil
 }
@@ -315,35 +317,101 @@ func described(look record.Look, b map[string]any) error {
 // Issuable refuses an engagement whose report may not be issued with what is on record at the moment looked at.
 func Issuable(look record.Look, body map[string]any) error { return issuable(look, body) }
 
+// Guard is one thing that a report may not be issued without, and why it is not there; a nil refusal says that it is.
+type Guard struct {
+	What    string
+	Refused error
+}
+
+// IssueGuards are all of them as the records stand, were the report dated a day, written as 2026-12-31.
+func IssueGuards(look record.Look, b map[string]any, day string) []Guard {
+	b = maps.Clone(b)
+	b["report_date"] = day
+	var out []Guard
+	for _, c := range issuing(look, b) {
+		out = append(out, Guard{c.what, c.holds()})
+	}
+	return out
+}
+
+type condition struct {
+	what  string
+	holds func() error
+}
+
 // issuable holds what a report may not be issued without: rules.md 1, 6, 7 and 20, audit.md 16 and 26.
 func issuable(look record.Look, b map[string]any) error {
-	id, day := Text(b, "id"), Text(b, "report_date")
-	_, end, err := Window(b)
-	if err != nil {
-		return err
+	for _, c := range issuing(look, b) {
+		if err := c.holds(); err != nil {
+			return err
+		}
 	}
-	switch {
-	case b["type"] == Readiness:
-		return fault.New(fault.Conflict, "A readiness assessment issues no report of an examination.").WithNext("Hand over its observations, and withdraw or archive it.")
-	case b["operator"] == "firm_or_network":
-		return fault.New(fault.Conflict, "The firm or its network runs the company's workspace.").WithNext("Withdraw.")
-	case !IsSum(Text(b, "report_file")):
+	if !IsSum(Text(b, "report_file")) {
 		return fault.New(fault.Invalid, "report_file must be the 64 hexadecimal digits of the report's SHA-256.")
+	}
+	return nil
+}
+
+func issuing(look record.Look, b map[string]any) []condition {
+	id, day := Text(b, "id"), Text(b, "report_date")
+	none := func(kind, label, what string, states ...string) func() error {
+		return func() error {
+			if open, err := each(look, kind, id, label, states...); err != nil || len(open) > 0 {
+				return unfinished(err, what, open)
+			}
+			return nil
+		}
+	}
+	return []condition{
+		{"It is an examination by a firm that does not run the company's workspace", func() error {
+			switch {
+			case b["type"] == Readiness:
+				return fault.New(fault.Conflict, "A readiness assessment issues no report of an examination.").WithNext("Hand over its observations, and withdraw or archive it.")
+			case b["operator"] == "firm_or_network":
+				return fault.New(fault.Conflict, "The firm or its network runs the company's workspace.").WithNext("Withdraw.")
+			}
+			return nil
+		}},
+		{"The report's date lies after the window and has come", func() error { return dated(look, b, day) }},
+		{"Each member confirmed independence again", func() error { return confirmed(look, b, BeforeIssue) }},
+		{"Review notes are closed", none("review_note", "note", "review notes", "closed")},
+		{"Papers are reviewed", none("workpaper", "reference", "papers", "reviewed", "partner_signed")},
+		{"The opinion is signed, and the report not dated before", func() error { return opined(look, b, day) }},
+		{"Management asserted in writing, not after the report", func() error {
+			if at, err := lettered(look, id, "assertion"); err != nil || at == "" || at > day {
+				return cmp.Or(err, error(fault.New(fault.Conflict, "There is no written assertion of management dated %s or before.", day).WithNext("Without one the firm withdraws.")))
+			}
+			return nil
+		}},
+		{"Management's representations are dated the day of the report", func() error {
+			if at, err := lettered(look, id, "representations"); err != nil || at != day {
+				return cmp.Or(err, error(fault.New(fault.Conflict, "The written representations are dated %q and the report %s.", at, day).WithNext("They are dated the day of the report; let them be dated anew, and extend the inquiry to that day.")))
+			}
+			return nil
+		}},
+		{"Events after the window were asked about up to that day", func() error { return inquired(look, id, day) }},
+	}
+}
+
+func dated(look record.Look, b map[string]any, day string) error {
+	_, end, err := Window(b)
+	switch {
+	case err != nil:
+		return err
 	case day < end.Format(time.DateOnly):
 		return fault.New(fault.Conflict, "The report is dated %s, and the window ends with %s.", day, Text(b, "to"))
 	case day > look.At.In(end.Location()).Format(time.DateOnly):
 		return fault.New(fault.Conflict, "The report is dated %s, which has not come yet.", day).WithNext("Date it the day on which it is signed.")
 	}
-	if err := confirmed(look, b, BeforeIssue); err != nil {
+	return nil
+}
+
+func opined(look record.Look, b map[string]any, day string) error {
+	_, end, err := Window(b)
+	if err != nil {
 		return err
 	}
-	if open, err := each(look, "review_note", id, "note", "closed"); err != nil || len(open) > 0 {
-		return still(err, "review notes", open)
-	}
-	if open, err := each(look, "workpaper", id, "reference", "reviewed", "partner_signed"); err != nil || len(open) > 0 {
-		return still(err, "papers", open)
-	}
-	signed, err := look.Find("opinion", Name, id)
+	signed, err := look.Find("opinion", Name, Text(b, "id"))
 	if err != nil {
 		return err
 	}
@@ -363,26 +431,29 @@ func issuable(look record.Look, b map[string]any) error {
 	if at, err := time.Parse(time.RFC3339Nano, last); err != nil || day < at.In(end.Location()).Format(time.DateOnly) {
 		return fault.New(fault.Conflict, "The report is dated %s, before the opinion was signed.", day).WithNext("A report is not dated before its last sign-off.")
 	}
+	return nil
+}
+
+// lettered is the date of the letter of a sort that stands; empty when there is none.
+func lettered(look record.Look, id, sort string) (string, error) {
 	letters, err := look.Find("letter", Name, id)
 	if err != nil {
-		return err
+		return "", err
 	}
-	dated := map[string]string{}
+	at := ""
 	for _, v := range letters {
 		l, err := Body(v)
 		if err != nil {
-			return err
+			return "", err
 		}
-		if l[record.StateField] == "received" {
-			dated[Text(l, "sort")] = Text(l, "dated")
+		if l[record.StateField] == "received" && l["sort"] == sort {
+			at = Text(l, "dated")
 		}
 	}
-	switch {
-	case dated["assertion"] == "" || dated["assertion"] > day:
-		return fault.New(fault.Conflict, "There is no written assertion of management dated %s or before.", day).WithNext("Without one the firm withdraws.")
-	case dated["representations"] != day:
-		return fault.New(fault.Conflict, "The written representations are dated %q and the report %s.", dated["representations"], day).WithNext("They are dated the day of the report; let them be dated anew, and extend the inquiry to that day.")
-	}
+	return at, nil
+}
+
+func inquired(look record.Look, id, day string) error {
 	asked, err := look.Find("subsequent_inquiry", Name, id)
 	if err != nil {
 		return err

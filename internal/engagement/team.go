@@ -43,12 +43,12 @@ func RoleOf(body map[string]any, person string) Role {
 }
 
 // Sight is what somebody may do with an engagement and everything that belongs to it: its team works on it, a peer reviewer reads,
-// and to everybody else it is not there. Who proposed it sees it until it is accepted.
+// the company's contacts answer what they are asked, which is all that their roles let them do, and to everybody else it is not there. Who proposed it sees it until it is accepted.
 func Sight(body map[string]any, actor record.Actor) record.Sight {
 	switch role := RoleOf(body, actor.Person); {
 	case role == PeerReviewer:
 		return record.Reads
-	case role != "":
+	case role != "", IsContact(body, actor.Person):
 		return record.Writes
 	case actor.Person != "" && body[record.StateField] == "proposed" && Text(body, "proposed_by") == actor.Person:
 		return record.Writes
@@ -79,7 +79,7 @@ func Member(look record.Look, id string, actor record.Actor, act string, roles .
 	if err != nil {
 		return nil, err
 	}
-	if slices.Contains([]string{"proposed", "declined", "withdrawn", "suspended", "issued", "archived"}, Text(body, record.StateField)) {
+	if still(body) {
 		return nil, fault.New(fault.Conflict, "%s is %s, and its papers stand still.", named(body), Text(body, record.StateField))
 	}
 	return body, Requires(body, actor, act, roles...)
@@ -102,6 +102,9 @@ func composed(body map[string]any) error {
 			return fault.New(fault.Invalid, "%s stands in the team twice.", p).WithNext("Give each person one role: who reviews quality does no other work, and a partner may do all of the rest.")
 		}
 		seen[p], partner = true, partner || m["role"] == Partner
+	}
+	if err := answering(body); err != nil {
+		return err
 	}
 	if !partner {
 		return fault.New(fault.Invalid, "The team has no partner, who alone can accept it and sign.").WithNext("Add a member whose role is partner.")

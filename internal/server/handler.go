@@ -15,7 +15,7 @@ import (
 // handler is everything a workspace answers: pages, the API, and the ledger for anyone to read.
 func (s *Server) handler() (http.Handler, error) {
 	w := s.w
-	pages, err := web.New(web.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect,
+	pages, err := web.New(web.Deps{Book: w.Book, Blobs: w.Blobs, Keys: w.Keys, Firm: w.Firm, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect,
 		Jobs: s.queue, Paper: w.Paper, BaseURL: w.BaseURL, Release: workspace.Release(), Behind: func(what string, do func(context.Context) error) {
 			s.under.Go(func() { s.try(s.life, what, do) })
 		}})

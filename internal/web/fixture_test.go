@@ -198,7 +198,7 @@ func fixtures() []fixture {
 		startFixtures(),
 		guideFixtures(),
 		workFixtures(),
-		systemFixtures(),
+		systemFixtures(), roomFixtures(),
 		controlFixtures(),
 		evidenceFixtures(),
 	} {

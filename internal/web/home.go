@@ -21,7 +21,9 @@ import (
 
 func (s *site) home(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if to := landing(reader(ctx, session(ctx)), s.has); to != "/" && r.URL.Query().Get("home") == "" {
+	me := reader(ctx, session(ctx))
+	me.Firm = s.Firm
+	if to := landing(me, s.has); to != "/" && r.URL.Query().Get("home") == "" {
 		http.Redirect(w, r, string(part.To(ctx, to)), http.StatusSeeOther)
 		return nil
 	}
@@ -350,6 +352,8 @@ func pageOf(kind, key string) string {
 		return part.Path("sources", key)
 	case "system":
 		return part.Path("systems", key)
+	case "engagement":
+		return part.Path("engagements", key)
 	case "user":
 		return "/settings/users"
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"tickmark/internal/web/part"
+	"tickmark/internal/web/room"
 )
 
 // Page is what surrounds every page.
@@ -13,6 +14,7 @@ type Page struct {
 	Title   string
 	Section string // the address of the sidebar's entry that is current
 	Crumbs  []part.Crumb
+	Loads   []string // files that this page alone loads: room.css, grid.js
 	Frame   Frame
 }
 
@@ -43,6 +45,9 @@ type Reader struct {
 	Nobody      bool // is linked to no person, so that nothing can be approved
 	Portal      bool // is an employee only: sees the own duties and nothing else
 	Engineer    bool // works on checks and findings; the sidebar is cut to that
+	Examiner    bool // may enter the rooms of an examination
+	Asked       bool // answers requests of an examination for the company
+	Firm        bool // the workspace is a firm's: there is no programme of a company in it
 }
 
 // group is a heading of the sidebar with its pages.
@@ -77,6 +82,8 @@ func sidebar() []group {
 			{"Records", "/records", "database", ""},
 		}},
 		{"Assurance", []item{
+			{"Engagements", "/engagements", "scale", ""},
+			{"Requests", "/requests", "inbox", ""},
 			{"Reports", "/reports", "book-open", ""},
 			{"Ledger", "/ledger", "stamp", ""},
 		}},
@@ -102,13 +109,16 @@ func settingPages() []item {
 // ofEngineers are the pages that an engineer works with; everything else is found by its name and by links.
 var ofEngineers = []string{"/work", "/controls", "/checks", "/evidence", "/findings", "/sources", "/records"}
 
+// ofFirms are the pages that there is something on in the workspace of a firm that examines.
+var ofFirms = []string{"/work", room.Section, room.AskedSection, "/people", "/records", "/ledger"}
+
 // existing puts the pages that there are in place of those that are planned, and leaves out what the reader has no use for.
 func existing(groups []group, r Reader, has func(path string) bool) []group {
 	var out []group
 	for _, g := range groups {
 		n := group{Title: g.Title}
 		for _, it := range g.Items {
-			if r.Engineer && !contains(ofEngineers, it.Href) {
+			if r.Engineer && !contains(ofEngineers, it.Href) || r.Firm && !contains(ofFirms, it.Href) || it.Href == room.Section && !r.Examiner || it.Href == room.AskedSection && !r.Asked {
 				continue
 			}
 			if !has(it.Href) {
@@ -132,6 +142,8 @@ func landing(r Reader, has func(path string) bool) string {
 		return "/me"
 	case r.Portal:
 		return "/settings/me"
+	case r.Firm && r.Examiner:
+		return room.Section
 	case r.Engineer && has("/work"):
 		return "/work"
 	}

@@ -189,15 +189,8 @@ type Attachment struct {
 	At                           time.Time
 }
 
-// Move is a step of the life cycle that may be taken now, with what the person must say.
-type Move struct {
-	Name, Title string
-	Form        form.Form
-	Blocked     string // why this reader cannot take it
-	Who         string // who can, when it is blocked
-	Unlinked    bool   // it is blocked because the reader is linked to no person
-	Seen        string // the version that the reader looks at; empty: not bound to one
-}
+// Move is a step of the life cycle as a page offers it.
+type Move = form.Move
 
 // RecordForm makes or edits a record.
 type RecordForm struct {

@@ -11,7 +11,7 @@ type route struct {
 
 // routes is every address there is. Pages are read with GET; what changes something is a POST that redirects to a page.
 func (s *site) routes() []route {
-	return []route{
+	all := []route{
 		{"GET /{$}", s.home, false},
 		{"GET /criteria", s.criteria, false},
 		{"GET /criteria/{id}", s.criterion, false},
@@ -159,6 +159,10 @@ func (s *site) routes() []route {
 
 		{"GET /", s.nothing, false},
 	}
+	for _, r := range s.room.Routes() {
+		all = append(all, route{r.Pattern, r.Do, false})
+	}
+	return all
 }
 
 // nothing answers addresses that are none.

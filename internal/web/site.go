@@ -26,10 +26,12 @@ import (
 	"tickmark/internal/organisation"
 	"tickmark/internal/record"
 	"tickmark/internal/report/document"
+	"tickmark/internal/secret"
 	stands "tickmark/internal/standing"
 	"tickmark/internal/store"
 	"tickmark/internal/web/asset"
 	"tickmark/internal/web/part"
+	"tickmark/internal/web/room"
 )
 
 // Deps are what the pages stand on.
@@ -41,6 +43,9 @@ type Deps struct {
 	Collector *collect.Collector
 
 	Jobs Jobs // what servers are asked for; nil where this process asks for nothing
+
+	Keys *secret.Keys // seal what the firm commits to
+	Firm bool         // the workspace is a firm's that examines
 
 	Paper   *document.Renderer // nil where this process makes no PDFs
 	BaseURL string             // where browsers find these pages, for files that link to them
@@ -54,6 +59,7 @@ type site struct {
 	files *asset.Set
 	log   *slog.Logger
 	cross *http.CrossOriginProtection
+	room  *room.Site
 	pages map[string]bool // the addresses that are read with GET
 
 	mu       sync.Mutex
@@ -84,6 +90,7 @@ func newSite(d Deps) (http.Handler, *site, error) {
 	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}, past: map[time.Time]Point{}, waitCounts: map[string]waitCount{}, undos: map[string]undo{}}
 	mux := http.NewServeMux()
 	s.pages = map[string]bool{}
+	s.room = s.examination()
 	for _, r := range s.routes() {
 		mux.Handle(r.pattern, s.page(r))
 		if path, ok := strings.CutPrefix(r.pattern, "GET "); ok {
@@ -199,6 +206,7 @@ func (s *site) frame(r *http.Request) Frame {
 	}
 	f.Organisation = company.Name
 	f.Reader = reader(ctx, who)
+	f.Reader.Firm, f.Reader.Asked = s.Firm, s.room.Contact(ctx)
 	f.Side = existing(sidebar(), f.Reader, s.has)
 	for _, it := range settingPages() {
 		if s.has(it.Href) && (f.Reader.Admin || it.Href != "/settings/users") {
@@ -231,6 +239,7 @@ func (s *site) has(path string) bool { return s.pages[path] }
 func reader(ctx context.Context, who access.Session) Reader {
 	r := Reader{Login: who.User.Email, Name: who.User.Name, Admin: who.May(ctx, access.Admin, nil) == nil, Unenrolled: who.Unenrolled, Nobody: who.User.Person == ""}
 	r.Portal = who.May(ctx, access.Read, nil) != nil
+	r.Examiner = who.May(ctx, access.Read, &record.Kind{Room: record.Auditor}) == nil
 	r.Engineer = slices.Contains(who.User.Roles, access.Engineer) && !slices.Contains(who.User.Roles, access.Owner) && !slices.Contains(who.User.Roles, access.Lead)
 	return r
 }

@@ -109,7 +109,7 @@ func emptyWorld(t testing.TB) *world {
 	if w.by, err = w.Local(ctx); err != nil {
 		t.Fatal(err)
 	}
-	h, site, err := newSite(Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Workspace.Collect, Jobs: &w.jobs, Paper: paper(), BaseURL: w.URL, Release: "test", Behind: func(what string, do func(context.Context) error) {
+	h, site, err := newSite(Deps{Book: w.Book, Blobs: w.Blobs, Keys: w.Keys, Firm: w.Firm, Access: w.Gate, Monitor: w.Monitor, Collector: w.Workspace.Collect, Jobs: &w.jobs, Paper: paper(), BaseURL: w.URL, Release: "test", Behind: func(what string, do func(context.Context) error) {
 		if err := do(ctx); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}

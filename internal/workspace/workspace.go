@@ -75,6 +75,7 @@ import (
 	"tickmark/internal/record"
 	"tickmark/internal/report"
 	"tickmark/internal/report/document"
+	"tickmark/internal/request"
 	"tickmark/internal/requirement"
 	"tickmark/internal/retention"
 	"tickmark/internal/savedview"
@@ -199,6 +200,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
 	list = append(list, exchange.Kinds()...)
+	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), request.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {
 		if !c.Demonstration && !c.Borrows { // whose kinds are those of others

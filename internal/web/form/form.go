@@ -351,3 +351,15 @@ func (in Input) Called() string {
 	}
 	return ""
 }
+
+// Move is a step of a record's life cycle that may be taken now, with what the person must say, or what stands against it.
+type Move struct {
+	ID          string // before its elements' ids, where several records stand on a page
+	Name, Title string
+	Form        Form
+	Blocked     string // why this reader cannot take it
+	Who         string // who can, when it is blocked
+	Unlinked    bool   // it is blocked because the reader is linked to no person
+	Seen        string // the version that the reader looks at; empty: not bound to one
+	Open        bool   // it was just tried and refused: its form stands open with what was typed
+}

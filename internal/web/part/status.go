@@ -67,6 +67,17 @@ var looks = map[Status]look{
 	// Performances of controls.
 	"scheduled": {"Scheduled", "calendar-clock", Info}, "performed": {"Done", "circle-check", OK}, "missed": {"Missed", "circle-x", Bad}, "performed_late": {"Done late", "circle-alert", Warn}, "not_applicable": {"Not applicable", "circle-minus", Idle},
 	"approved_by_author": {"Approved by its author", "circle-alert", Warn},
+	// Examinations: stages, papers, lists, conclusions.
+	"offered": {"Proposed", "pencil", Idle}, "planning": {"Planning", "map", Info}, "fieldwork_interim": {"Interim fieldwork", "search", Info}, "fieldwork_final": {"Final fieldwork", "search", Info}, "wrap_up": {"Wrap-up", "list-checks", Info}, "draft_report": {"Draft report", "file-text", Info},
+	"quality_review": {"Quality review", "eye", Info}, "issued": {"Issued", "stamp", OK}, "archived": {"Archived", "archive", Idle}, "declined": {"Declined", "ban", Idle}, "suspended": {"Suspended", "clock", Warn},
+	"not_started": {"Not begun", "circle-dashed", Idle}, "prepared": {"Prepared", "pencil", Info}, "partner_signed": {"Signed by partner", "stamp", OK}, "frozen": {"Frozen", "lock", OK}, "delivered": {"Delivered", "inbox", Info}, "ipe_evaluated": {"Evaluated", "eye", Info}, "dropped": {"Dropped", "archive", Idle},
+	"committed": {"Committed", "lock", Info}, "revealed": {"Revealed", "eye", OK}, "designed": {"Designed", "pencil", Idle}, "drawn": {"Drawn", "target", Info}, "sent": {"Released", "send", Info}, "testing": {"Testing", "search", Info}, "concluded": {"Concluded", "circle-check", OK}, "voided": {"Void", "circle-minus", Idle},
+	"effective": {"Effective", "circle-check", OK}, "effective_with_deviation": {"Effective with deviation", "circle-alert", Warn}, "not_effective": {"Not effective", "circle-x", Bad}, "not_operated": {"Did not operate", "circle-minus", Idle}, "not_tested": {"Not tested", "circle-dashed", Idle},
+	"met": {"Met", "circle-check", OK}, "not_met": {"Not met", "circle-x", Bad}, "not_concluded": {"Not concluded", "circle-question-mark", Unsure}, "answered": {"Answered", "message-square", Info}, "agreed": {"Agreed to", "circle-check", Info}, "signed": {"Signed", "stamp", OK}, "replaced": {"Replaced", "archive", Idle},
+	"identified": {"Identified", "flag", Warn}, "fact_confirmed": {"Facts confirmed", "flag", Warn}, "cause_assessed": {"Cause recorded", "flag", Warn}, "disposition_set": {"Decided", "scale", Info}, "response_received": {"Response received", "message-square", Info}, "reported": {"Reported", "book-open", Idle}, "not_a_deviation": {"No deviation", "circle-minus", Idle}, "doubted": {"Doubted", "circle-question-mark", Info}, "suspected_fraud": {"Fraud is suspected", "triangle-alert", Bad},
+	"imported": {"Draft", "pencil", Idle}, "answering": {"Being answered", "pencil", Info}, "internal_review": {"Being checked", "eye", Info}, "clarifying": {"To be made clear", "message-square", Warn},
+	"reply_yes": {"Yes", "check", OK}, "reply_no": {"No", "x", Warn}, "reply_partly": {"Partly", "circle-alert", Warn}, "reply_not_applicable": {"Not applicable", "circle-minus", Idle}, "reply_unknown": {"Unknown", "circle-question-mark", Unsure},
+	"in_auditor_review": {"In review", "eye", Info}, "not_available": {"Not available", "ban", Bad},
 	// Severities.
 	"critical": {"Critical", "triangle-alert", Bad}, "high": {"High", "arrow-up", Warn}, "medium": {"Medium", "circle", Info}, "low": {"Low", "arrow-down", Idle},
 }

@@ -1,0 +1,48 @@
+package engagement
+
+import (
+	"slices"
+
+	"tickmark/internal/fault"
+	"tickmark/internal/record"
+)
+
+// IsContact reports whether a person answers for the company in an engagement.
+func IsContact(body map[string]any, person string) bool {
+	return person != "" && slices.Contains(List(body, "contacts"), person) && RoleOf(body, person) == ""
+}
+
+// Contact refuses an act for the company by anybody whom the engagement does not name as one of its contacts, and any act on
+// what belongs to an engagement that stands still. It returns the engagement's body.
+func Contact(look record.Look, id string, actor record.Actor, act string) (map[string]any, error) {
+	v, err := look.Get(Name, id)
+	if err != nil {
+		return nil, err
+	}
+	body, err := Body(v)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case still(body):
+		return nil, fault.New(fault.Conflict, "%s is %s, and nothing more is answered in it.", named(body), Text(body, record.StateField))
+	case !IsContact(body, actor.Person):
+		return nil, fault.New(fault.Denied, "Only a contact of the company can %s, and %s is none in %s.", act, actor.Stamp(), named(body)).WithNext("Let the firm name the person under contacts of the engagement. Nobody of its team can be one.")
+	}
+	return body, nil
+}
+
+// still reports whether what belongs to an engagement stands still.
+func still(body map[string]any) bool {
+	return slices.Contains([]string{"proposed", "declined", "withdrawn", "suspended", "issued", "archived"}, Text(body, record.StateField))
+}
+
+// answering refuses contacts who are on the team: nobody asks and answers.
+func answering(body map[string]any) error {
+	for _, p := range List(body, "contacts") {
+		if RoleOf(body, p) != "" {
+			return fault.New(fault.Invalid, "%s is on the team and named as a contact of the company, and nobody asks and answers.", p).WithNext("Take the person out of one of them.")
+		}
+	}
+	return nil
+}

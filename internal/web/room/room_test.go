@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,8 +148,19 @@ func TestARefusalStandsOnItsPageBesideItsStep(t *testing.T) {
 	if status, _ := f.post("pete", "/engagements/acme-26/records/sample/s1/move/begin_test", url.Values{}); status != http.StatusConflict {
 		t.Errorf("a step that is over answers %d", status)
 	}
-	if status, _ := f.post("pete", "/engagements/other/records/sample/s1/move/conclude", url.Values{}); status != http.StatusNotFound {
+	other := f.get("engagement", "acme-26")
+	for name := range other {
+		if !slices.Contains([]string{"name", "company", "operator", "type", "categories", "system", "from", "to", "zone", "team", "firm"}, name) {
+			delete(other, name)
+		}
+	}
+	other["id"] = "other-26"
+	f.put("mara", "engagement", "other-26", other)
+	if status, _ := f.post("pete", "/engagements/other-26/records/sample/s1/move/conclude", url.Values{}); status != http.StatusNotFound {
 		t.Errorf("a record was reached through another engagement: %d", status)
+	}
+	if status, _ := f.page("pete", "/engagements/other-26/samples/s1/file"); status != http.StatusNotFound {
+		t.Errorf("a file was reached through another engagement: %d", status)
 	}
 }
 

@@ -22,6 +22,9 @@ type auditCommand struct {
 	Invite      auditInvite      `cmd:"" help:"In the company's workspace: invite a firm to an engagement, as a file for the firm."`
 	Accept      auditAccept      `cmd:"" help:"In the firm's workspace: accept a company's invitation, as a file for the company."`
 	Confirm     auditConfirm     `cmd:"" help:"In the company's workspace: confirm the firm's answer to an invitation."`
+	File        auditFile        `cmd:"" help:"Write the firm's file of an engagement, from which everything is performed again without a workspace; tickmark verify reads it."`
+	Key         auditKey         `cmd:"" help:"Auditors' own keys: make one, put its public half on record."`
+	Sign        auditSign        `cmd:"" help:"Sign a sign-off, an opinion, a commitment or an issue with your own key."`
 	Parcel      auditParcel      `cmd:"" help:"Parcels, signed and numbered, from one workspace to the other: make, take, list, as files or over HTTPS."`
 }
 

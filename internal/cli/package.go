@@ -39,7 +39,7 @@ func (c *packageCommand) Run(s *session) error {
 }
 
 type verifyCommand struct {
-	File      string   `arg:"" type:"path" help:"A package or the proof of one record."`
+	File      string   `arg:"" type:"path" help:"A package, the file of a firm, or the proof of one record."`
 	Key       string   `placeholder:"VKEY" help:"The verifier key, from somebody other than the package."`
 	Authority []string `type:"existingfile" placeholder:"FILE" help:"Root certificates in PEM of a time-stamp authority that you trust: the stamps must lead to them."`
 	Witness   []string `placeholder:"VKEY" help:"The verifier key of a C2SP witness that you trust: it must have cosigned the log."`
@@ -77,7 +77,10 @@ func (c *verifyCommand) Run(s *session) error {
 		}
 		o.Witnesses = append(o.Witnesses, w)
 	}
-	v, err := verify.File(s, c.File, o)
+	v, ours, err := c.firmFile()
+	if err == nil && !ours {
+		v, err = verify.File(s, c.File, o)
+	}
 	if err != nil {
 		return err
 	}

@@ -80,6 +80,7 @@ import (
 	"tickmark/internal/retention"
 	"tickmark/internal/savedview"
 	"tickmark/internal/secret"
+	"tickmark/internal/signature"
 	"tickmark/internal/store"
 	"tickmark/internal/system"
 	"tickmark/internal/task"
@@ -201,6 +202,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
 	list = append(list, exchange.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), request.Kinds()...)
+	list = append(append(list, exchange.Kinds()...), signature.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {
 		if !c.Demonstration && !c.Borrows { // whose kinds are those of others

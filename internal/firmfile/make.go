@@ -264,7 +264,7 @@ func naming(kind string) []string {
 		return []string{"file"}
 	case "company_item":
 		return []string{"sha256"}
-	case "company_parcel":
+	case "company_parcel", "issued_report", "report_text":
 		return []string{"file"}
 	}
 	return nil

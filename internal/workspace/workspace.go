@@ -203,6 +203,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	list = append(list, exchange.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), request.Kinds()...)
 	list = append(append(list, exchange.Kinds()...), signature.Kinds()...)
+	list = append(list, request.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {
 		if !c.Demonstration && !c.Borrows { // whose kinds are those of others

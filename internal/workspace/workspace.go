@@ -199,10 +199,8 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(), retention.Kind(), file.MappingKind(),
 	}
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
-	list = append(append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...), request.Kinds()...)
-	list = append(list, exchange.Kinds()...)
-	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), request.Kinds()...)
-	list = append(append(list, exchange.Kinds()...), signature.Kinds()...)
+	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
+	list = append(append(append(list, request.Kinds()...), exchange.Kinds()...), signature.Kinds()...)
 	list = append(list, request.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {

@@ -201,7 +201,6 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
 	list = append(append(append(list, request.Kinds()...), exchange.Kinds()...), signature.Kinds()...)
-	list = append(list, request.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {
 		if !c.Demonstration && !c.Borrows { // whose kinds are those of others

@@ -43,7 +43,7 @@ func TestEveryMoveThatIsNotDeclaredIsRefused(t *testing.T) {
 						"approved_by": "p1", "approved_at": "2026-02-01T12:00:00Z", "review_due": "2026-06-01", "person": "p1", "from": days["from"], "due": days["due"], "start": days["start"], "expiry": days["expiry"],
 						"beneficiary": "p1", "owner": "p1", "frequency": "annual", "evidence": []any{"e1"}, "text": "# Access\n\nNobody shares an account.", "title": "Access", "number": "1.0", "change": "major", "policy": "access",
 						"to": "2026-12-31", "commitment": commitment, "reliable": "yes", "method": "stratified", "size": 1.0, "runs": []any{map[string]any{"items": []any{1.0}, "reserves": []any{2.0}}},
-						"design": "suitable", "design_reason": "Covers it.", "procedures": []any{map[string]any{"sort": "inspection", "aim": "both"}}}, m.Name, said(m), a, noon)
+						"files": []any{map[string]any{"sha256": commitment, "round": 1.0}}, "design": "suitable", "design_reason": "Covers it.", "procedures": []any{map[string]any{"sort": "inspection", "aim": "both"}}}, m.Name, said(m), a, noon)
 					what := fmt.Sprintf("%s: %s from %s by %s", k.Name, m.Name, state, a.Stamp())
 					switch {
 					case !slices.Contains(m.From, state):
@@ -95,6 +95,10 @@ func said(m record.Move) map[string]any {
 	out := map[string]any{}
 	for _, f := range m.Fields {
 		switch out[f.Name] = any("Because."); {
+		case f.Name == "new_files":
+			out[f.Name] = []any{map[string]any{"sha256": commitment, "name": "minutes.pdf"}}
+		case f.Name == "drop":
+			out[f.Name] = commitment
 		case f.List:
 			out[f.Name] = []any{"e1"}
 		case f.Name == "nonce":

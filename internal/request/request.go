@@ -135,9 +135,9 @@ func attached(obtained bool) func(before, after map[string]any, actor record.Act
 			item := engagement.Text(f, "item")
 			switch {
 			case !engagement.IsSum(engagement.Text(f, "sha256")):
-				return fault.New(fault.Invalid, "%s has no SHA-256.", engagement.Text(f, "name"))
+				return fault.New(fault.Invalid, "%s has no SHA-256.", engagement.Text(f, "name")).WithNext("Give the 64 hexadecimal digits, or attach it on the request's page.")
 			case item != "" && !known[item]:
-				return fault.New(fault.Invalid, "Item %s is not asked about.", item)
+				return fault.New(fault.Invalid, "Item %s is not asked about.", item).WithNext("Name one of the request's items.")
 			}
 			list = append(list, map[string]any{"sha256": f["sha256"], "name": f["name"], "size": f["size"], "media_type": f["media_type"], "item": item, "round": float64(Round(before)), "by": actor.Stamp(), "at": after[stampOf(obtained)], "obtained": obtained})
 		}
@@ -169,7 +169,7 @@ func detached(before, after map[string]any, _ record.Actor) error {
 		out = append(out, f)
 	}
 	if len(out) == len(list) {
-		return fault.New(fault.Conflict, "No file of that hash can be taken back; what was handed in stays.")
+		return fault.New(fault.Conflict, "No file of that hash can be taken back; what was handed in stays.").WithNext("Attach what is better; both stay on record.")
 	}
 	after["files"] = out
 	return nil

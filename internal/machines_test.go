@@ -11,6 +11,7 @@ import (
 	"tickmark/internal/approval"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
+	"tickmark/internal/risk"
 	"tickmark/internal/workspace"
 )
 
@@ -43,7 +44,8 @@ func TestEveryMoveThatIsNotDeclaredIsRefused(t *testing.T) {
 						"approved_by": "p1", "approved_at": "2026-02-01T12:00:00Z", "review_due": "2026-06-01", "person": "p1", "from": days["from"], "due": days["due"], "start": days["start"], "expiry": days["expiry"],
 						"beneficiary": "p1", "owner": "p1", "frequency": "annual", "evidence": []any{"e1"}, "text": "# Access\n\nNobody shares an account.", "title": "Access", "number": "1.0", "change": "major", "policy": "access",
 						"to": "2026-12-31", "commitment": commitment, "reliable": "yes", "method": "stratified", "size": 1.0, "runs": []any{map[string]any{"items": []any{1.0}, "reserves": []any{2.0}}},
-						"files": []any{map[string]any{"sha256": commitment, "round": 1.0}}, "design": "suitable", "design_reason": "Covers it.", "procedures": []any{map[string]any{"sort": "inspection", "aim": "both"}}}, m.Name, said(m), a, noon)
+						"response": responseFor(m.Name), "accepted_until": "2026-02-20", "cause": "c", "assets": []any{"a"}, "threats": []any{"t"}, "weaknesses": []any{"w"}, "affects": []any{"integrity"}, "likelihood": 4.0, "impact": 5.0, "inherent": 20.0,
+						"participants": []any{"p1", "p2"}, "growth": "g", "changes": "c", "fraud": frauds, "files": []any{map[string]any{"sha256": commitment, "round": 1.0}}, "design": "suitable", "design_reason": "Covers it.", "procedures": []any{map[string]any{"sort": "inspection", "aim": "both"}}}, m.Name, said(m), a, noon)
 					what := fmt.Sprintf("%s: %s from %s by %s", k.Name, m.Name, state, a.Stamp())
 					switch {
 					case !slices.Contains(m.From, state):
@@ -86,6 +88,19 @@ func TestEveryMoveThatIsNotDeclaredIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// responseFor is the response to a risk that a move is for.
+func responseFor(move string) string {
+	return map[string]string{"transfer": "share", "avoid": "avoid"}[move]
+}
+
+// frauds are what an assessment of risks must have looked at.
+var frauds = func() (out []any) {
+	for _, s := range risk.Scenarios {
+		out = append(out, map[string]any{"scenario": s})
+	}
+	return out
+}()
 
 // commitment is SHA-256 of 32 bytes that are zero, which said gives as a nonce.
 const commitment = "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925"

@@ -25,6 +25,7 @@ func steps() []step {
 		{"occurrences", occurrences},
 		{"what was missed", missed},
 		{"tasks", tasks},
+		{"risks", risks},
 	}
 }
 

@@ -22,6 +22,7 @@ func Kind() record.Kind {
 			{Name: "control", Type: record.Ref, Refers: "control", Indexed: true},
 			{Name: "finding", Type: record.Ref, Refers: "finding", Indexed: true, Hidden: true},
 			{Name: "policy", Type: record.Ref, Refers: "policy", Indexed: true, Hidden: true},
+			{Name: "risk", Type: record.Ref, Refers: "risk", Indexed: true, Hidden: true, Help: "The risk that it treats."},
 			{Name: "owner", Type: record.Ref, Refers: "person", Indexed: true},
 			{Name: "due", Type: record.Date, Indexed: true},
 			{Name: "overdue_since", Type: record.Date, Fixed: true, Indexed: true, Hidden: true, Help: "Set when the due date passes, and stays."},

@@ -198,7 +198,9 @@ func fixtures() []fixture {
 		startFixtures(),
 		guideFixtures(),
 		workFixtures(),
-		systemFixtures(), roomFixtures(),
+		systemFixtures(),
+		riskFixtures(),
+		roomFixtures(),
 		controlFixtures(),
 		evidenceFixtures(),
 	} {

@@ -71,6 +71,7 @@ func sidebar() []group {
 			{"Policies", "/policies", "file-text", "/records/policy"},
 			{"Plan", "/plan", "map", ""},
 			{"Findings", "/findings", "flag", ""},
+			{"Risks", "/risks", "scale", "/records/risk"},
 			{"Commitments", "/commitments", "scroll-text", "/records/commitment"},
 		}},
 		{"Company", []item{

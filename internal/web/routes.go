@@ -34,6 +34,8 @@ func (s *site) routes() []route {
 		{"GET /checks/{id}", s.check, false},
 		{"GET /checks/{id}/{tab}", s.check, false},
 		{"GET /commitments", s.commitments, false},
+		{"GET /risks", s.risks, false},
+		{"GET /risks/{tab}", s.risks, false},
 		{"GET /systems", s.systems, false},
 		{"GET /systems/{id}", s.system, false},
 		{"GET /start", s.start, false},

@@ -78,6 +78,7 @@ import (
 	"tickmark/internal/request"
 	"tickmark/internal/requirement"
 	"tickmark/internal/retention"
+	"tickmark/internal/risk"
 	"tickmark/internal/savedview"
 	"tickmark/internal/secret"
 	"tickmark/internal/signature"
@@ -198,6 +199,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(), retention.Kind(), file.MappingKind(),
 	}
+	list = append(list, risk.Kinds()...)
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
 	list = append(append(append(list, request.Kinds()...), exchange.Kinds()...), signature.Kinds()...)

@@ -53,6 +53,7 @@ var looks = map[Status]look{
 	"draft": {"Draft", "pencil", Idle}, "in_review": {"In review", "eye", Info}, "approved": {"Approved", "circle-check", OK}, "retired": {"Retired", "archive", Idle},
 	"pending_approval": {"Needs approval", "stamp", Warn}, "published": {"In force", "circle-check", OK}, "superseded": {"Superseded", "archive", Idle}, "proposed": {"Needs approval", "stamp", Warn},
 	"acknowledged": {"Acknowledged", "circle-check", OK}, "unassigned": {"Not assigned yet", "circle-dashed", Idle}, "void": {"Void", "circle-minus", Idle},
+	"analysed": {"Analysed", "eye", Info}, "response_chosen": {"Response chosen", "scale", Info}, "treating": {"In treatment", "clock", Info}, "treated": {"Treated", "circle-check", OK}, "transferred": {"Shared", "send", Idle}, "avoided": {"Avoided", "ban", Idle},
 	// Findings and exceptions.
 	"closed": {"Closed", "circle-check", OK}, "fixed": {"Fixed", "circle-check", OK}, "resolved": {"Resolved", "circle-check", OK}, "in_progress": {"In progress", "clock", Info},
 	"overdue": {"Overdue", "circle-x", Bad}, "due_soon": {"Due soon", "clock", Warn}, "escalated": {"Escalated", "triangle-alert", Bad}, "due": {"Due", "clock", Warn}, "expired": {"Expired", "circle-minus", Idle}, "requested": {"Requested", "send", Info}, "rejected": {"Rejected", "ban", Bad}, "active": {"In operation", "circle-check", OK},

@@ -72,7 +72,7 @@ func Verify(r io.ReaderAt, size int64, key string) (verify.Verdict, error) {
 		{"The file is whole, and signed with the firm's key.", func() ([]string, string) { return f.whole(r, size, key) }},
 		{"Every version of every record stands in the firm's log, and no history has a gap.", f.logged},
 		{"Every file that a record rests on is here.", f.complete},
-		{"Each population that was delivered is here as it was recorded, and its rows give its hash.", f.populations},
+		{"Each population that a sample was drawn of is here as it was recorded, and its rows give its hash.", f.populations},
 		{"Each released sample is drawn again: its seed follows from the committed nonce and the population's hash.", f.samples},
 		{"Each reviewed paper has every cell marked, and was reviewed by somebody who had no part in it.", f.papers},
 		{"The opinion is not milder than the partner's own answers lead to.", f.opinions},
@@ -258,7 +258,7 @@ func (f *reading) member(name string) *bufio.Reader {
 // secret, the rows that give its hash stand in the file of its sample.
 func (f *reading) populations() ([]string, string) {
 	var problems []string
-	frozen, later := 0, 0
+	frozen, later, untold := 0, 0, 0
 	for _, l := range f.of(workpaper.PopulationName) {
 		b := f.body(l)
 		file := engagement.Text(b, "file")
@@ -270,6 +270,8 @@ func (f *reading) populations() ([]string, string) {
 				later++
 			} else if workpaper.Whole(b["row_count"]) > 0 && f.sampled(l.Key) {
 				problems = append(problems, fmt.Sprintf("Nothing shows that the rows of the population %s give its hash.", l.Key))
+			} else {
+				untold++ // its rows are salted by a key that only the firm has, and no sample reveals the salts
 			}
 			continue
 		}
@@ -288,7 +290,11 @@ func (f *reading) populations() ([]string, string) {
 			frozen++
 		}
 	}
-	return problems, fmt.Sprintf("%d lists were frozen again; the rows of %d stand in the files of their samples.", frozen, later)
+	detail := fmt.Sprintf("%d lists were frozen again; the rows of %d stand in the files of their samples.", frozen, later)
+	if untold > 0 {
+		detail += fmt.Sprintf(" %d lists were delivered as tables and no sample was drawn of them: that their rows give the recorded hash is not shown here.", untold)
+	}
+	return problems, detail
 }
 
 func (f *reading) sampled(population string) bool {

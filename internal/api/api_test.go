@@ -31,7 +31,7 @@ import (
 
 // The kinds that only tests have: a workpaper in the auditor's room, and what secret and volatile fields need.
 var (
-	paper = record.Kind{Name: "paper", Title: "Workpaper", Group: "Audit", Room: record.Auditor, Label: "title", Fields: []record.Field{
+	paper = record.Kind{Common: true, Name: "paper", Title: "Workpaper", Group: "Audit", Room: record.Auditor, Label: "title", Fields: []record.Field{
 		{Name: "title", Type: record.Text, Required: true}, {Name: "sha256", Type: record.Text, Indexed: true}}}
 	safe = record.Kind{Name: "safe", Title: "Safe", Group: "Program", Label: "name", Fields: []record.Field{
 		{Name: "name", Type: record.Text, Required: true, Indexed: true},

@@ -238,15 +238,42 @@ func (s screen) judge(t *testing.T, ctx context.Context, seen map[string]bool) [
 	if s.scheme == "light" { // all else is the same in every colour
 		wrong = append(wrong, axeSays(t, ctx, "document", "{rules:{'color-contrast':{enabled:false}},resultTypes:['violations']}")...)
 	}
-	wide, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth-document.documentElement.clientWidth`))
+	return append(wrong, s.fits(t, ctx)...)
+}
+
+// fits says what does not fit this screen: a page wider than the window, and what scrolls sideways by itself and cannot be reached by keyboard.
+func (s screen) fits(t *testing.T, ctx context.Context) []string {
+	t.Helper()
+	wrong, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`(() => {
+		const out = [], wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+		if (wide > 0) out.push('the page is ' + wide + ' pixels wider than the window');
+		for (const e of document.querySelectorAll('main *')) {
+			if (e.scrollWidth <= e.clientWidth + 1 || !['auto', 'scroll'].includes(getComputedStyle(e).overflowX) || !e.checkVisibility()) continue;
+			if (e.tabIndex < 0 && !e.querySelector('a[href],button,input,select,textarea,summary,[tabindex="0"]')) out.push(e.tagName + '.' + e.className + ' scrolls sideways, and nobody can do that by keyboard');
+		}
+		return out;
+	})()`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if wide > 0 {
-		wrong = append(wrong, fmt.Sprintf("the page is %d pixels wider than the window", wide))
+	return wrong
+}
+
+// fresh says what axe finds wrong with what is seen on this screen and was not on the one before it: remember notes what is seen.
+func (s screen) fresh(t *testing.T, ctx context.Context, seen map[string]bool) []string {
+	t.Helper()
+	wrong := append(axeColours(t, ctx, seen), s.fits(t, ctx)...)
+	n, err := chromedp.Run(ctx, chromedp.Evaluate[int](`(window.fresh = [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !window.before.has(e))).length`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n > 0 {
+		wrong = append(wrong, axeSays(t, ctx, `{include:window.fresh.map(e=>[e])}`, "{rules:{'color-contrast':{enabled:false}},resultTypes:['violations']}")...)
 	}
 	return wrong
 }
+
+const remember = `(window.before = new Set([...document.querySelectorAll('body *')].filter(e => e.checkVisibility()))).size`
 
 // screens are two colours, for what can be read, and two widths, for what fits.
 var screens = []screen{
@@ -257,6 +284,7 @@ var screens = []screen{
 
 // Each page is loaded once, and then seen as on each screen.
 func TestEveryPageIsAccessibleAtEverySizeAndColour(t *testing.T) {
+	t.Parallel()
 	ctx, heard := browser(t)
 	site := fixtureSite(t)
 	if _, err := chromedp.Run(ctx, func(ctx context.Context, t *chromedp.Target) (page.AddScriptToEvaluateOnNewDocumentResult, error) {
@@ -276,7 +304,17 @@ func TestEveryPageIsAccessibleAtEverySizeAndColour(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				for _, w := range append(s.judge(t, ctx, seen[s.scheme]), heard.take()...) {
+				judge := s.judge
+				if i == 2 { // a narrow window shows little that a wide one does not
+					judge = s.fresh
+				}
+				wrong := judge(t, ctx, seen[s.scheme])
+				if i == 0 {
+					if _, err := chromedp.Run(ctx, chromedp.Evaluate[int](remember)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, w := range append(wrong, heard.take()...) {
 					t.Errorf("%s: %s", s.name, w)
 				}
 				picture(t, ctx, s.name+strings.NewReplacer("/", "_", "?", "_").Replace(f.path))

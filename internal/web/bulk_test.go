@@ -26,6 +26,7 @@ func picks(t *testing.T, page string) map[string]string {
 }
 
 func TestManyRecordsChangeTogetherOrNotAtAll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	for _, id := range []string{"t1", "t2", "t3"} {
@@ -82,6 +83,7 @@ func TestManyRecordsChangeTogetherOrNotAtAll(t *testing.T) {
 }
 
 func TestASavedViewIsItsKeepersUntilItIsShared(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	save := url.Values{"name": {"Past due with ssh"}, "path": {"/findings"}, "query": {"state=past&q=ssh&as_of=2026-01-01T00:00:00Z"}}
@@ -117,6 +119,7 @@ func TestASavedViewIsItsKeepersUntilItIsShared(t *testing.T) {
 }
 
 func TestControlsEvidenceAndFindingsChangeTogether(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	w.put(t, "evidence", "e1", map[string]any{"title": "Minutes", "sort": "document", "link": "https://example.org/minutes", "controls": []string{"AC-01"}})
@@ -174,6 +177,7 @@ func TestControlsEvidenceAndFindingsChangeTogether(t *testing.T) {
 }
 
 func TestWhatWasJustDoneCanBeUndoneUnlessItChangedSince(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	for _, id := range []string{"t1", "t2"} {
@@ -255,6 +259,7 @@ func undoOf(t *testing.T, page string) string {
 }
 
 func TestFindingsAreReadPageByPageWithinTheFilter(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	for i := range findingsShown + 3 {

@@ -29,6 +29,7 @@ func field(t *testing.T, page, name string) string {
 }
 
 func TestChangesThroughForms(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	says := func(t *testing.T, status, want int, page string, words ...string) {
@@ -313,6 +314,7 @@ func TestChangesThroughForms(t *testing.T) {
 }
 
 func TestSeveralControlsAreAdoptedTogetherOrNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	_, page := w.get(t, "/catalogue?adopted=no")

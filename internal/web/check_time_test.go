@@ -9,6 +9,7 @@ import (
 )
 
 func TestACheckOverTimeSaysHowLongWhatFailedAndWhereItCouldNotSpeak(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	later := w.Log.Clock().AddDate(0, 0, 3)
 	w.Log.Clock = func() time.Time { return later }

@@ -56,6 +56,7 @@ func filled(t *testing.T, page, action string) url.Values {
 }
 
 func TestTwoWhoEditAtOnceLoseNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	const edit = "/records/person/ada/edit"
@@ -97,6 +98,7 @@ func TestTwoWhoEditAtOnceLoseNothing(t *testing.T) {
 }
 
 func TestNobodyActsOnAVersionTheyDidNotSee(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	v := w.put(t, "task", "t1", map[string]any{"title": "Write it down", "sort": "document"})
@@ -119,6 +121,7 @@ func TestNobodyActsOnAVersionTheyDidNotSee(t *testing.T) {
 }
 
 func TestAMoveThatIsRefusedSaysWhyAndWhoCan(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	w.put(t, "task", "t1", map[string]any{"title": "Write it down", "sort": "document"})
@@ -135,6 +138,7 @@ func TestAMoveThatIsRefusedSaysWhyAndWhoCan(t *testing.T) {
 }
 
 func TestTheFirstUserSaysWhoTheyAreInOneStep(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	_, page := w.get(t, "/")
@@ -154,6 +158,7 @@ func TestTheFirstUserSaysWhoTheyAreInOneStep(t *testing.T) {
 }
 
 func TestAStaleTabCannotOverwrite(t *testing.T) {
+	t.Parallel()
 	ctx, heard := browser(t)
 	w := newWorld(t)
 	one, two := ctx, ctx

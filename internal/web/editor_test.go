@@ -13,6 +13,7 @@ import (
 // TestTheRichEditorKeepsEveryTemplate lets a real browser, under the product's content policy, read every template into the
 // rich editor and write it again: what readers see must be the same, and names and clauses must mean the same.
 func TestTheRichEditorKeepsEveryTemplate(t *testing.T) {
+	t.Parallel()
 	ctx, heard := browser(t)
 	site := fixtureSite(t)
 	library, err := policy.Templates()
@@ -53,6 +54,7 @@ func firstDifference(a, b string) string {
 }
 
 func TestWhatIsWrittenInTheRichEditorIsWhatIsSaved(t *testing.T) {
+	t.Parallel()
 	ctx, heard := browser(t)
 	site := fixtureSite(t)
 	text := func() string {

@@ -28,6 +28,7 @@ func demoFixtures() []fixture {
 }
 
 func TestEveryPageOfADemonstrationSaysSo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	look := func(says bool, paths ...string) {
 		t.Helper()

@@ -13,6 +13,7 @@ import (
 )
 
 func TestTheManualIsServedAndLeadsNowhereThatIsNot(t *testing.T) {
+	t.Parallel()
 	pages, err := manual()
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +48,7 @@ func TestTheManualIsServedAndLeadsNowhereThatIsNot(t *testing.T) {
 }
 
 func TestTheManualIsFoundFromWhereItIsNeeded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	status, page := w.get(t, "/manual")
@@ -89,6 +91,7 @@ func TestTheManualIsFoundFromWhereItIsNeeded(t *testing.T) {
 }
 
 func TestOnlyPlainStructureComesOutOfTheManual(t *testing.T) {
+	t.Parallel()
 	pages, err := readManual(fstest.MapFS{"a.md": {Data: []byte("# A <b>title\n\nSee [b](b.md#some-part), [outside](../SECURITY.md), ![picture](x.png) and [site](https://example.org/x.md).\n\n```\n## no heading\n```\n\n## `Some` part\n\n<script>alert(1)</script>[x](javascript:alert(1))\n")}, "b.md": {Data: []byte("# B\n")}})
 	if err != nil || len(pages) != 2 {
 		t.Fatal(err, len(pages))

@@ -35,6 +35,7 @@ func (w *world) act(t *testing.T, by record.Authority, kind, key, move string) {
 }
 
 func TestAControlIsPerformedOnItsPageAndThenPasses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.put(t, "person", "bob", map[string]any{"id": "bob", "name": "Bob", "email": "bob@example.org", "start": "2024-01-01"})
 	body, err := json.Marshal(map[string]any{"id": "X-01", "title": "Rights are reviewed", "statement": "Each day.", "criteria": []any{"CC6.1"}, "type": "manual", "owner": "ada", "frequency": "daily", "grace_days": 3, "evidence": []any{"Signed list", "Minutes"}})
@@ -133,6 +134,7 @@ func (w *world) zoneOf(t *testing.T) *time.Location {
 }
 
 func TestWhatIsLateIsToldUntilItIsSeen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ada, bob, eve := w.as(t, "lead", access.Lead), w.as(t, "bob", access.Lead), w.as(t, "vera", access.Viewer)
 	w.put(t, "person", "lead", map[string]any{"id": "lead", "name": "Lead", "email": "lead@example.org", "start": "2024-01-01", "employment": "employee", "manager": "bob"})

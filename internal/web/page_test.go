@@ -45,6 +45,7 @@ func render(t *testing.T, f fixture, v part.View) []byte {
 }
 
 func TestPagesHoldNothingThatTheContentPolicyRefuses(t *testing.T) {
+	t.Parallel()
 	for _, f := range fixtures() {
 		t.Run(f.path, func(t *testing.T) {
 			walk(t, render(t, f, part.View{Now: noon}), func(n *html.Node, a map[string]string) {
@@ -65,6 +66,7 @@ func TestPagesHoldNothingThatTheContentPolicyRefuses(t *testing.T) {
 }
 
 func TestIdsAreUniqueAndNamedThingsExist(t *testing.T) {
+	t.Parallel()
 	for _, f := range fixtures() {
 		t.Run(f.path, func(t *testing.T) {
 			ids, wanted := map[string]int{}, map[string]string{}
@@ -94,6 +96,7 @@ func TestIdsAreUniqueAndNamedThingsExist(t *testing.T) {
 
 // The one control that turns the whole site must not be lost by any link or form.
 func TestEveryLinkKeepsThePastMoment(t *testing.T) {
+	t.Parallel()
 	past := part.View{Now: noon, AsOf: ago(3 * day)}
 	for _, f := range fixtures() {
 		if f.alone || strings.HasPrefix(f.path, "/new/") || strings.HasPrefix(f.path, "/import/") || f.path == "/policies/new" || f.path == "/policies/conflict" || strings.HasSuffix(f.path, "/edit") || strings.HasSuffix(f.path, "/secret") || strings.HasPrefix(f.path, "/trials/") { // nobody gets a form at a past moment
@@ -147,6 +150,7 @@ func hasMoment(form *html.Node) bool {
 }
 
 func TestStatusAlwaysHasItsWord(t *testing.T) {
+	t.Parallel()
 	for _, f := range fixtures() {
 		t.Run(f.path, func(t *testing.T) {
 			walk(t, render(t, f, part.View{Now: noon}), func(n *html.Node, a map[string]string) {
@@ -170,6 +174,7 @@ func text(n *html.Node) string {
 }
 
 func TestRedirectsStayOnTheSite(t *testing.T) {
+	t.Parallel()
 	for to, want := range map[string]string{
 		"/checks?status=failing": "/checks?status=failing", "//evil.example": "/", "https://evil.example/": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "": "/", "/a\r\nb": "/",
 	} {
@@ -180,6 +185,7 @@ func TestRedirectsStayOnTheSite(t *testing.T) {
 }
 
 func TestChecksOfServicesThatAreNotConnectedAreCountedApart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	states, err := w.Monitor.Summary(t.Context(), 0)

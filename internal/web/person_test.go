@@ -44,6 +44,7 @@ func (w *world) uploadAs(t *testing.T, path string, form url.Values, field, name
 }
 
 func TestAFileOfPeopleIsLookedAtThenTakenWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	w.put(t, "person", "ada", map[string]any{"id": "ada", "name": "Ada", "email": "ada@example.org", "start": "2024-01-01", "employment": "employee", "accounts": []string{"adm-ada"}})
@@ -116,6 +117,7 @@ func TestAFileOfPeopleIsLookedAtThenTakenWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestAccountsOfNobodyAreLinkedToWhomTheyBelong(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	_, page := w.get(t, "/people/unresolved?enabled=all&q=root")
@@ -139,6 +141,7 @@ func TestAccountsOfNobodyAreLinkedToWhomTheyBelong(t *testing.T) {
 }
 
 func TestTheCardsOfPeopleLeadToListsOfThatMany(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	now := time.Now()

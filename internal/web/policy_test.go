@@ -63,6 +63,7 @@ func seenIn(t *testing.T, page string) string {
 }
 
 func TestAPolicyFromItsTemplateToItsAcknowledgement(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ada, bob, cleo := w.as(t, "lead", access.Lead), w.as(t, "bob", access.Lead), w.as(t, "cleo", access.Owner)
 	eve := w.as(t, "eve", access.Employee)
@@ -189,6 +190,7 @@ func TestAPolicyFromItsTemplateToItsAcknowledgement(t *testing.T) {
 }
 
 func TestAnAuthorWhoIsAloneApprovesAndThePageSaysSo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ada, bob := w.as(t, "lead", access.Lead), w.as(t, "bob", access.Lead)
 	w.put(t, "policy", "own", map[string]any{"id": "own", "title": "Own policy", "sort": "policy", "audience": "contractors"})
@@ -232,6 +234,7 @@ func TestAnAuthorWhoIsAloneApprovesAndThePageSaysSo(t *testing.T) {
 }
 
 func TestWrongWordsAreSaidWhenSomethingIsSaved(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	form := url.Values{"id": {"SC-01"}, "title": {"Security"}, "sort": {"service_commitment"}, "category": {"security"}, "statement": {"We are SOC 2 certified."}, "made_in": {"Terms"}}
@@ -241,12 +244,14 @@ func TestWrongWordsAreSaidWhenSomethingIsSaved(t *testing.T) {
 }
 
 func TestAnAccountOfNobodyIsToldWhatToDo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	w.says(t, "/me", "belongs to nobody yet", "Ask whoever invited you")
 }
 
 func TestBlocksPairWhatChanged(t *testing.T) {
+	t.Parallel()
 	got := blockDiff("# A\n\none two three\n\nsame\n\nsame 2\n\nsame 3\n\ngone away\n", "# A\n\none two four\n\nsame\n\nsame 2\n\nsame 3\n")
 	b, _ := json.Marshal(got)
 	var kinds string

@@ -16,6 +16,7 @@ import (
 )
 
 func TestAReportIsReadMadeKeptAndDownloadedAsItWas(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ada := w.as(t, "lead", access.Lead)
 	ada.says(t, "/reports", "No report was kept yet", "the last 90 days")
@@ -50,6 +51,7 @@ func TestAReportIsReadMadeKeptAndDownloadedAsItWas(t *testing.T) {
 }
 
 func TestWhoMayNotReadEverythingGetsNoReport(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	eve, ann := w.as(t, "eve", access.Employee), w.as(t, "ann", access.Auditor)
 	for _, path := range []string{"/reports", "/reports/readiness", "/reports/readiness.json"} {
@@ -73,6 +75,7 @@ func TestWhoMayNotReadEverythingGetsNoReport(t *testing.T) {
 }
 
 func TestAPolicyIsAPDFThatSaysWhetherItIsApproved(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ada := w.as(t, "lead", access.Lead)
 	w.put(t, "policy", "access-control", map[string]any{"id": "access-control", "title": "Access control policy", "sort": "policy", "audience": "everyone"})

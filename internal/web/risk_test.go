@@ -7,6 +7,7 @@ import (
 
 // What is on record stands in the map, the register and the matrix, by what remains once that is known.
 func TestRisksAreMappedByWhatIsOnRecord(t *testing.T) {
+	t.Parallel()
 	w := emptyWorld(t)
 	w.put(t, "organisation", "organisation", map[string]any{"name": "Example Ltd"})
 	w.signIn(t)

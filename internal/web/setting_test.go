@@ -13,6 +13,7 @@ import (
 )
 
 func TestACheckIsTurnedOffOnlyWithAReasonAndSetOnlyToWhatItTakes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	var with *check.Check
@@ -97,6 +98,7 @@ func TestACheckIsTurnedOffOnlyWithAReasonAndSetOnlyToWhatItTakes(t *testing.T) {
 }
 
 func TestARuleOfRetentionIsSeenBeforeItIsSet(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	const path = "/settings/retention"

@@ -11,6 +11,7 @@ import (
 )
 
 func TestSignInByPasswordWithACode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	status, page := w.get(t, "/sign-in/enrol/password")
@@ -63,6 +64,7 @@ func TestSignInByPasswordWithACode(t *testing.T) {
 }
 
 func TestALinkSignsInOnceAndNotByLooking(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	link, err := url.Parse(w.link(t))
 	if err != nil {

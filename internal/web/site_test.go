@@ -96,6 +96,7 @@ func plainText(page string) string {
 }
 
 func TestEveryLinkOnTheSiteLeadsSomewhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	w.crawl(t, "/", func(path string, page []byte) {
@@ -117,12 +118,14 @@ func TestEveryLinkOnTheSiteLeadsSomewhere(t *testing.T) {
 }
 
 func TestEveryLinkOfAnEmptyWorkspaceLeadsSomewhere(t *testing.T) {
+	t.Parallel()
 	w := emptyWorld(t)
 	w.signIn(t)
 	w.crawl(t, "/", func(path string, page []byte) {})
 }
 
 func TestThePastIsReadOnlyOnEveryPage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	w.put(t, "requirement", "r1", map[string]any{"control": "AC-01", "title": "Signed list", "frequency": "quarterly", "from": "2026-01-01"})
@@ -170,6 +173,7 @@ func TestThePastIsReadOnlyOnEveryPage(t *testing.T) {
 }
 
 func TestNumbersOnHomeLeadToListsOfThatMany(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	if _, err := w.Monitor.Evaluate(t.Context(), check.Options{}); err != nil {
@@ -279,6 +283,7 @@ func numbersIn(s string) string {
 func fmtInt(n int) string { return strconv.Itoa(n) }
 
 func TestNobodySeesAPageWithoutSigningIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &site{}
@@ -308,6 +313,7 @@ func TestNobodySeesAPageWithoutSigningIn(t *testing.T) {
 }
 
 func TestAPageOfAnotherSiteChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	req, err := http.NewRequestWithContext(t.Context(), "POST", w.URL+"/sign-out", nil)
@@ -329,6 +335,7 @@ func TestAPageOfAnotherSiteChangesNothing(t *testing.T) {
 }
 
 func TestPastDaysAreSummedUpBehindTheReader(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	later := time.Now().AddDate(0, 0, 3)
 	w.Log.Clock = func() time.Time { return later }
@@ -375,6 +382,7 @@ func (w *world) columnsLead(t *testing.T, page string) {
 }
 
 func TestNumbersOfACriterionLeadToListsOfThatMany(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	w.put(t, "person", "bob", map[string]any{"id": "bob", "name": "Bob", "email": "bob@example.org", "start": "2024-01-01"})

@@ -13,6 +13,7 @@ import (
 )
 
 func TestASourceIsConnectedChangedAndRemovedOnItsPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var given connector.Values
 	w.Collect.Connectors = append(w.Collect.Connectors, connector.Connector{Name: "shop", Title: "Shop", Help: "Reads a shop.", Hook: connector.SharedHook("X-Shop", "Enter both in the shop."), Kinds: []record.Kind{{Name: "git_commit"}},

@@ -55,6 +55,7 @@ func valueOf(o *html.Node) string {
 }
 
 func TestTheGuidedStartCanBeLeftAndContinuedAndEndsWithAPlan(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	say := map[string]url.Values{
@@ -125,6 +126,7 @@ func TestTheGuidedStartCanBeLeftAndContinuedAndEndsWithAPlan(t *testing.T) {
 }
 
 func TestTasksAreMadeOfChosenGapsOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.signIn(t)
 	gaps := url.Values{"gap": {"owner:AC-01", "criterion:CC6.1"}, "owner": {"ada"}, "due": {"2099-01-01"}, "back": {"/plan?sort=owner"}}

@@ -42,6 +42,7 @@ func till(began chan<- bool) connector.Connector {
 }
 
 func TestASourceIsTriedAndGetsANewSecretOnItsPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	began := make(chan bool, 1)
 	w.Collect.Connectors = append(w.Collect.Connectors, till(began))

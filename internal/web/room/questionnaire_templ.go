@@ -335,7 +335,7 @@ func QuestionnaireView(q Questionnaire) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			if x.Form == "" {
+			if x.Form == "" || part.Past(ctx) {
 				if x.Answer != "" {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<p class=\"wrap answer-text\">")
 					if templ_7745c5c3_Err != nil {

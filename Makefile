@@ -16,6 +16,7 @@ test-race: # every test again under the race detector; needs a C compiler and pa
 
 test-heavy: # what is too dear for every run: a million records, killed processes, 100,000 commits
 	TICKMARK_TEST_HEAVY=1 scripts/test -timeout 120m ./...
+	cd interop && TICKMARK_TEST_HEAVY=1 go test -timeout 120m -run Cloud ./...
 
 bench: # Tickmark beside what else could judge the same records; writes its part of docs/performance.md
 	cd bench && CGO_ENABLED=0 go run -mod=mod . -write ../docs/performance.md

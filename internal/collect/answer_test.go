@@ -453,26 +453,35 @@ func TestVerifyingNamesTheAnswerOrRunThatIsWrong(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		const answer, first = "WHERE id = 16777216 + 5", "WHERE id = (SELECT min(id) FROM version WHERE answers IS NOT NULL)" // about a member; of run 1
+		number := func(request string) int64 { // of an answer of run 1, which come in any order
+			n, err := store.One[int64](ctx, db, "SELECT n FROM exchange WHERE run = 1 AND request LIKE $1", "%"+request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		n, other := number("/keys/7"), number("/keys/8")
+		const first = "WHERE id = (SELECT min(id) FROM version WHERE answers IS NOT NULL)" // of run 1
+		answer, named, asked := fmt.Sprintf("WHERE id = 16777216 + %d", n), fmt.Sprintf("answer %d of run 1", n), fmt.Sprintf("WHERE run = 1 AND n = %d", n)
 		for name, x := range map[string]struct {
 			spoil string
 			with  any
 			says  string
 		}{
-			"other bytes":        {"UPDATE answer SET body = $1 " + answer, []byte("\x00other"), "answer 5 of run 1 (GET "},
-			"bytes in no order":  {"UPDATE answer SET body = $1 " + answer, []byte{9, 9}, "answer 5 of run 1"},
-			"bytes removed":      {"UPDATE answer SET body = NULL WHERE id = 16777216 + $1", 5, "answer 5 of run 1 (GET "},
+			"other bytes":        {"UPDATE answer SET body = $1 " + answer, []byte("\x00other"), named + " (GET "},
+			"bytes in no order":  {"UPDATE answer SET body = $1 " + answer, []byte{9, 9}, named},
+			"bytes removed":      {"UPDATE answer SET body = NULL WHERE id = 16777216 + $1", n, named + " (GET "},
 			"said to be erased":  {"UPDATE answer SET body = NULL, gone = $1 " + answer, gone, "which destroyed others"},
 			"erased by nothing":  {"UPDATE answer SET body = NULL, gone = $1 " + answer, 1, "which destroyed nothing"},
 			"said to be unkept":  {"UPDATE answer SET body = NULL, why = $1 " + answer, "It is long.", "the answers of run 1"},
-			"another request":    {"UPDATE exchange SET request = $1 WHERE run = 1 AND n = 5", "GET /members", "the answers of run 1"},
-			"another status":     {"UPDATE exchange SET status = $1 WHERE run = 1 AND n = 5", "204", "the answers of run 1"},
-			"another hash":       {"UPDATE exchange SET sha256 = $1 WHERE run = 1 AND n = 5", make([]byte, 32), "the answers of run 1"},
+			"another request":    {"UPDATE exchange SET request = $1 " + asked, "GET /members", "the answers of run 1"},
+			"another status":     {"UPDATE exchange SET status = $1 " + asked, "204", "the answers of run 1"},
+			"another hash":       {"UPDATE exchange SET sha256 = $1 " + asked, make([]byte, 32), "the answers of run 1"},
 			"traced to another":  {"UPDATE version SET answers = $1 " + first, []byte{2, 4}, "the answers of run 1"},
 			"traced to none":     {"UPDATE version SET answers = NULL WHERE $1 = 1 AND id = (SELECT min(id) FROM version WHERE answers IS NOT NULL)", 1, "the answers of run 1"},
 			"traced to nothing":  {"UPDATE version SET answers = $1 " + first, []byte{127}, "answer 127 of run 1, which is not on record"},
-			"an answer removed":  {"DELETE FROM answer WHERE id = 16777216 + $1", 5, "run 1"},
-			"a question removed": {"DELETE FROM exchange WHERE run = 1 AND n = $1", 6, "answer 6 of run 1"},
+			"an answer removed":  {"DELETE FROM answer WHERE id = 16777216 + $1", n, "run 1"},
+			"a question removed": {"DELETE FROM exchange WHERE run = 1 AND n = $1", other, fmt.Sprintf("answer %d of run 1", other)},
 			"a run removed":      {"UPDATE answer SET id = id + $1 WHERE id > 33554432", 16777216, "run 3"},
 		} {
 			var said error

@@ -143,7 +143,7 @@ func machine() *record.Machine {
 	}
 	return &record.Machine{
 		Initial: "identified", By: "identified_by", At: "identified_at", Frozen: []string{"treated", "accepted", "transferred", "avoided"},
-		Revises: []string{"cause", "system", "assets", "threats", "weaknesses", "affects", "likelihood", "impact"},
+		Revises: []string{"owner", "cause", "system", "assets", "threats", "weaknesses", "affects", "likelihood", "impact"},
 		Moves: []record.Move{
 			{Name: "analyse", Title: "Finish the analysis", From: []string{"identified"}, To: "analysed", By: "analysed_by", At: "analysed_at", Guard: analyse},
 			{Name: "choose", Title: "Choose the response", From: []string{"analysed"}, To: "response_chosen", By: "chosen_by", At: "chosen_at", Guard: choose,

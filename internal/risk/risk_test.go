@@ -289,6 +289,12 @@ func TestAChangedRiskIsAnalysedAnew(t *testing.T) {
 	r.is("risk", "R-01", body{"state": "response_chosen"})
 	r.put(other, "risk", "R-01", theft(body{"likelihood": 5}))
 	r.is("risk", "R-01", body{"state": "identified", "inherent": 25.0, "response": nil, "target": nil})
+
+	// Who names another owner cannot accept in the next step what was theirs: the new one analyses it first.
+	r.put(other, "risk", "R-02", theft(body{"id": "R-02", "owner": "lead"}))
+	r.act(lead, "risk", "R-02", "analyse", nil)
+	r.put(lead, "risk", "R-02", theft(body{"id": "R-02", "owner": "other"}))
+	r.not(r.move(lead, "risk", "R-02", "accept", body{"accepted_reason": "x", "accepted_until": "2026-06-30"}), "possible only from")
 }
 
 func fraud(n int) []body {

@@ -5,16 +5,18 @@ import (
 
 	"github.com/a-h/templ"
 
-	"tickmark/internal/fieldwork"
-	"tickmark/internal/web/room"
+	"tickmark/internal/web/shell"
 )
 
-// examination is the room of those who examine, within the pages of this site.
-func (s *site) examination() *room.Site {
-	return &room.Site{
-		Desk: &fieldwork.Desk{Book: s.Book, Keys: s.Keys, Blobs: s.Blobs},
-		Show: func(w http.ResponseWriter, r *http.Request, status int, p room.Page, body templ.Component) error {
-			return s.showAs(w, r, status, roomFrame(p), func(p Page) templ.Component { return roomPage(p, body) })
+// rooms are the addresses of the pages that stand in rooms of their own.
+func (s *site) rooms() []shell.Routes { return []shell.Routes{s.room.Routes()} }
+
+// around is this site as a room sees it; its pages load these files.
+func (s *site) around(loads ...string) shell.Site {
+	return shell.Site{
+		Show: func(w http.ResponseWriter, r *http.Request, status int, p shell.Page, body templ.Component) error {
+			framed := Page{Title: p.Title, Section: p.Section, Crumbs: p.Crumbs, Loads: loads}
+			return s.showAs(w, r, status, framed, func(p Page) templ.Component { return roomPage(p, body) })
 		},
 		Who:     session,
 		Done:    done,
@@ -22,9 +24,4 @@ func (s *site) examination() *room.Site {
 		Options: s.options,
 		Read:    submitted,
 	}
-}
-
-// roomFrame is a page of the room as the site knows pages.
-func roomFrame(p room.Page) Page {
-	return Page{Title: p.Title, Section: p.Section, Crumbs: p.Crumbs, Loads: []string{"room.css", "grid.js"}}
 }

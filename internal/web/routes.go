@@ -161,8 +161,10 @@ func (s *site) routes() []route {
 
 		{"GET /", s.nothing, false},
 	}
-	for _, r := range s.room.Routes() {
-		all = append(all, route{r.Pattern, r.Do, false})
+	for _, room := range s.rooms() {
+		for pattern, do := range room {
+			all = append(all, route{pattern, do, false})
+		}
 	}
 	return all
 }

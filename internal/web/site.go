@@ -23,6 +23,7 @@ import (
 	"tickmark/internal/check"
 	"tickmark/internal/collect"
 	"tickmark/internal/fault"
+	"tickmark/internal/fieldwork"
 	"tickmark/internal/organisation"
 	"tickmark/internal/record"
 	"tickmark/internal/report/document"
@@ -90,7 +91,7 @@ func newSite(d Deps) (http.Handler, *site, error) {
 	s := &site{Deps: d, files: files, log: slog.Default(), cross: http.NewCrossOriginProtection(), standing: map[store.Moment]*standing{}, past: map[time.Time]Point{}, waitCounts: map[string]waitCount{}, undos: map[string]undo{}}
 	mux := http.NewServeMux()
 	s.pages = map[string]bool{}
-	s.room = s.examination()
+	s.room = &room.Site{Site: s.around("room.css", "grid.js"), Desk: &fieldwork.Desk{Book: s.Book, Keys: s.Keys, Blobs: s.Blobs}}
 	for _, r := range s.routes() {
 		mux.Handle(r.pattern, s.page(r))
 		if path, ok := strings.CutPrefix(r.pattern, "GET "); ok {

@@ -18,6 +18,7 @@ import (
 	"tickmark/internal/store"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
+	"tickmark/internal/web/shell"
 	"tickmark/internal/workpaper"
 )
 
@@ -238,7 +239,7 @@ func (s *Site) formPage(w http.ResponseWriter, r *http.Request, status int, f *f
 	if sec, ok := sections[r.URL.Query().Get("part")]; ok && k.Name == workpaper.Name {
 		shown.Title = sec.title
 	}
-	return s.Show(w, r, status, Page{Title: shown.Title, Section: Section, Crumbs: f.crumbs(part.Crumb{Text: shown.Title})}, formView(shown))
+	return s.Show(w, r, status, shell.Page{Title: shown.Title, Section: Section, Crumbs: f.crumbs(part.Crumb{Text: shown.Title})}, formView(shown))
 }
 
 // page is where a record of the engagement is shown.

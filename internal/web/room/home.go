@@ -17,6 +17,7 @@ import (
 	"tickmark/internal/request"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
+	"tickmark/internal/web/shell"
 	"tickmark/internal/workpaper"
 )
 
@@ -83,7 +84,7 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) error {
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	return s.Show(w, r, http.StatusOK, Page{Title: "Engagements", Section: Section, Crumbs: []part.Crumb{{Text: "Engagements"}}}, HomeView(h))
+	return s.Show(w, r, http.StatusOK, shell.Page{Title: "Engagements", Section: Section, Crumbs: []part.Crumb{{Text: "Engagements"}}}, HomeView(h))
 }
 
 // row sums up an engagement.
@@ -300,7 +301,7 @@ func (s *Site) overview(w http.ResponseWriter, r *http.Request) error {
 		{Word: "Undecided deviations", Icon: "flag", N: int64(row.Deviations), Href: f.path() + "#papers"},
 	}
 	o.About = f.about(ctx, row)
-	return s.Show(w, r, status(ctx), Page{Title: o.Name, Section: Section, Crumbs: f.crumbs()}, OverviewView(o))
+	return s.Show(w, r, status(ctx), shell.Page{Title: o.Name, Section: Section, Crumbs: f.crumbs()}, OverviewView(o))
 }
 
 // mayWrite says whether the reader may write in the room at all; the records' rules say the rest.

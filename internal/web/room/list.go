@@ -18,6 +18,7 @@ import (
 	"tickmark/internal/request"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
+	"tickmark/internal/web/shell"
 	"tickmark/internal/workpaper"
 )
 
@@ -105,7 +106,7 @@ func (s *Site) samples(w http.ResponseWriter, r *http.Request) error {
 	if why := refused(ctx); why.At == "commit" {
 		l.Wrong, l.Control, l.Again = why.Sentence, first(why.Typed["control"]), first(why.Typed["again"])
 	}
-	return s.Show(w, r, status(ctx), Page{Title: "Populations and samples", Section: Section, Crumbs: f.crumbs(part.Crumb{Text: "Populations and samples"})}, ListsView(l))
+	return s.Show(w, r, status(ctx), shell.Page{Title: "Populations and samples", Section: Section, Crumbs: f.crumbs(part.Crumb{Text: "Populations and samples"})}, ListsView(l))
 }
 
 func commitments(nonces []entry, control string) []Commitment {
@@ -251,7 +252,7 @@ func (s *Site) population(w http.ResponseWriter, r *http.Request) error {
 		p.Samples = append(p.Samples, x)
 	}
 	crumbs := f.crumbs(part.Crumb{Text: "Populations and samples", Href: f.path("samples")}, part.Crumb{Text: p.Name})
-	return s.Show(w, r, status(ctx), Page{Title: p.Name, Section: Section, Crumbs: crumbs}, PopulationView(p))
+	return s.Show(w, r, status(ctx), shell.Page{Title: p.Name, Section: Section, Crumbs: crumbs}, PopulationView(p))
 }
 
 func (s *Site) samplePage(ctx context.Context, f *file, d entry) (SamplePage, error) {

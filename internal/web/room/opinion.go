@@ -12,6 +12,7 @@ import (
 	"tickmark/internal/opinion"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
+	"tickmark/internal/web/shell"
 )
 
 // Opinion is the partner's page: what was concluded on each criterion, the matters with where each leads, the opinion, and
@@ -164,7 +165,7 @@ func (s *Site) opinion(w http.ResponseWriter, r *http.Request) error {
 			o.Steps = append(o.Steps, m)
 		}
 	}
-	return s.Show(w, r, status(ctx), Page{Title: "Opinion", Section: Section, Crumbs: f.crumbs(part.Crumb{Text: "Opinion"})}, OpinionView(o))
+	return s.Show(w, r, status(ctx), shell.Page{Title: "Opinion", Section: Section, Crumbs: f.crumbs(part.Crumb{Text: "Opinion"})}, OpinionView(o))
 }
 
 // criterionLines fills in what was concluded on each criterion in scope; what nobody concluded stands empty.

@@ -11,6 +11,7 @@ import (
 	"tickmark/internal/engagement"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
+	"tickmark/internal/web/shell"
 	"tickmark/internal/workpaper"
 )
 
@@ -105,7 +106,7 @@ func (s *Site) paper(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.Show(w, r, status(r.Context()), Page{Title: p.Control, Section: Section, Crumbs: f.crumbs(part.Crumb{Text: p.Control})}, PaperView(p))
+	return s.Show(w, r, status(r.Context()), shell.Page{Title: p.Control, Section: Section, Crumbs: f.crumbs(part.Crumb{Text: p.Control})}, PaperView(p))
 }
 
 func (s *Site) paperOf(ctx context.Context, f *file, control string) (p Paper, err error) {

@@ -13,6 +13,7 @@ import (
 	"tickmark/internal/request"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
+	"tickmark/internal/web/shell"
 )
 
 // Questionnaire is a list of questions with its answers, as either side sees it.
@@ -116,7 +117,7 @@ func (s *Site) questionnaire(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	crumbs := f.crumbs(part.Crumb{Text: "Requests", Href: f.path("requests")}, part.Crumb{Text: q.Name})
-	return s.Show(w, r, status(ctx), Page{Title: q.Name, Section: Section, Crumbs: crumbs}, QuestionnaireView(q))
+	return s.Show(w, r, status(ctx), shell.Page{Title: q.Name, Section: Section, Crumbs: crumbs}, QuestionnaireView(q))
 }
 
 // companySteps are the company's steps with a questionnaire, firmSteps the firm's.
@@ -194,7 +195,7 @@ func (s *Site) askedQuestionnaire(w http.ResponseWriter, r *http.Request) error 
 		q.Wrong, q.At, q.Typed = why.Sentence, strings.TrimPrefix(why.At, "question "), why.Typed
 	}
 	crumbs := []part.Crumb{{Text: "Requests", Href: AskedSection}, {Text: q.Name}}
-	return s.Show(w, r, status(ctx), Page{Title: q.Name, Section: AskedSection, Crumbs: crumbs}, QuestionnaireView(q))
+	return s.Show(w, r, status(ctx), shell.Page{Title: q.Name, Section: AskedSection, Crumbs: crumbs}, QuestionnaireView(q))
 }
 
 // askedAnswer writes the answer to one question.

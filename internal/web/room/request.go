@@ -22,6 +22,7 @@ import (
 	"tickmark/internal/request"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
+	"tickmark/internal/web/shell"
 	"tickmark/internal/workpaper"
 )
 
@@ -108,7 +109,7 @@ func (s *Site) requests(w http.ResponseWriter, r *http.Request) error {
 	if why := refused(ctx); why.At == "requests" {
 		l.Wrong = why.Sentence
 	}
-	return s.Show(w, r, status(ctx), Page{Title: "Requests", Section: Section, Crumbs: f.crumbs(part.Crumb{Text: "Requests"})}, RequestsView(l))
+	return s.Show(w, r, status(ctx), shell.Page{Title: "Requests", Section: Section, Crumbs: f.crumbs(part.Crumb{Text: "Requests"})}, RequestsView(l))
 }
 
 // requestsAct takes one step with every chosen request, or with none of them.
@@ -223,7 +224,7 @@ func (s *Site) request(w http.ResponseWriter, r *http.Request) error {
 		p.Wrong, p.Typed = why.Sentence, why.Typed
 	}
 	crumbs := f.crumbs(part.Crumb{Text: "Requests", Href: f.path("requests")}, part.Crumb{Text: p.Name})
-	return s.Show(w, r, status(ctx), Page{Title: p.Name, Section: Section, Crumbs: crumbs}, RequestView(p))
+	return s.Show(w, r, status(ctx), shell.Page{Title: p.Name, Section: Section, Crumbs: crumbs}, RequestView(p))
 }
 
 // requestPage is what both sides see of a request.
@@ -494,7 +495,7 @@ func (s *Site) asked(w http.ResponseWriter, r *http.Request) error {
 		}
 		return x.Due.Day.Compare(y.Due.Day)
 	})
-	return s.Show(w, r, http.StatusOK, Page{Title: "Requests", Section: AskedSection, Crumbs: []part.Crumb{{Text: "Requests"}}}, AskedView(a))
+	return s.Show(w, r, http.StatusOK, shell.Page{Title: "Requests", Section: AskedSection, Crumbs: []part.Crumb{{Text: "Requests"}}}, AskedView(a))
 }
 
 // AskedSection is the sidebar's entry of what the company was asked for.
@@ -569,7 +570,7 @@ func (s *Site) askedOne(w http.ResponseWriter, r *http.Request) error {
 		p.Wrong, p.Typed = why.Sentence, why.Typed
 	}
 	crumbs := []part.Crumb{{Text: "Requests", Href: AskedSection}, {Text: p.Name}}
-	return s.Show(w, r, status(ctx), Page{Title: p.Name, Section: AskedSection, Crumbs: crumbs}, RequestView(p))
+	return s.Show(w, r, status(ctx), shell.Page{Title: p.Name, Section: AskedSection, Crumbs: crumbs}, RequestView(p))
 }
 
 // askedAct takes a step of the company's with a request.

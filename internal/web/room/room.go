@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/a-h/templ"
-
 	"tickmark/internal/access"
 	"tickmark/internal/engagement"
 	"tickmark/internal/fault"
@@ -24,70 +22,54 @@ import (
 	"tickmark/internal/store"
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
+	"tickmark/internal/web/shell"
 )
 
-// Page is what the site puts around a page of the room.
-type Page struct {
-	Title, Section string
-	Crumbs         []part.Crumb
-}
-
-// Site is what the pages need of the site around them.
+// Site is the room's pages.
 type Site struct {
-	Desk    *fieldwork.Desk
-	Who     func(ctx context.Context) access.Session // who is signed in; every page of the room has somebody
-	Show    func(w http.ResponseWriter, r *http.Request, status int, p Page, body templ.Component) error
-	Done    func(w http.ResponseWriter, r *http.Request, to, said string) error
-	Moves   func(ctx context.Context, v record.Version) ([]form.Move, error) // steps of a life cycle, with what stands against each
-	Options func(r *http.Request, in []form.Input) error                     // what references may refer to
-	Read    func(w http.ResponseWriter, r *http.Request) error               // a form, with files or without, within its limits
+	shell.Site
+	Desk *fieldwork.Desk
 
 	mu    sync.Mutex
 	items map[string][]fieldwork.Item // of samples, by key and version: what was drawn does not change
 }
 
-// Route is one address.
-type Route struct {
-	Pattern string
-	Do      func(w http.ResponseWriter, r *http.Request) error
-}
-
 // Routes is every address of the room.
-func (s *Site) Routes() []Route {
-	return []Route{
-		{"GET /engagements", s.home},
-		{"GET /engagements/{id}", s.overview},
-		{"GET /engagements/{id}/papers/{control}", s.paper},
-		{"POST /engagements/{id}/papers/{control}/grid", s.gridSave},
-		{"GET /engagements/{id}/samples", s.samples},
-		{"POST /engagements/{id}/commit", s.commit},
-		{"GET /engagements/{id}/populations/{key}", s.population},
-		{"POST /engagements/{id}/populations/{key}/deliver", s.deliver},
-		{"POST /engagements/{id}/samples/{key}/draw", s.draw},
-		{"POST /engagements/{id}/samples/{key}/release", s.release},
-		{"GET /engagements/{id}/samples/{key}/file", s.sampleFile},
-		{"GET /engagements/{id}/opinion", s.opinion},
-		{"GET /engagements/{id}/requests", s.requests},
-		{"POST /engagements/{id}/requests", s.requestsAct},
-		{"GET /engagements/{id}/requests/{key}", s.request},
-		{"POST /engagements/{id}/requests/{key}/obtain", s.requestObtain},
-		{"GET /engagements/{id}/requests/{key}/files/{sum}", s.requestFile},
-		{"GET /engagements/{id}/questionnaires/{key}", s.questionnaire},
-		{"GET /questionnaires/{key}", s.askedQuestionnaire},
-		{"POST /questionnaires/{key}/answer", s.askedAnswer},
-		{"POST /questionnaires/{key}/move/{move}", s.askedStep},
-		{"GET /requests", s.asked},
-		{"GET /requests/{key}", s.askedOne},
-		{"POST /requests/{key}/attach", s.askedAttach},
-		{"POST /requests/{key}/detach", s.askedDetach},
-		{"POST /requests/{key}/submit", s.askedSubmit},
-		{"POST /requests/{key}/decline", s.askedDecline},
-		{"GET /requests/{key}/files/{sum}", s.askedFile},
-		{"GET /engagements/{id}/new/{kind}", s.begin},
-		{"POST /engagements/{id}/new/{kind}", s.create},
-		{"GET /engagements/{id}/edit/{kind}/{key}", s.edit},
-		{"POST /engagements/{id}/edit/{kind}/{key}", s.save},
-		{"POST /engagements/{id}/records/{kind}/{key}/move/{move}", s.move},
+func (s *Site) Routes() shell.Routes {
+	return shell.Routes{
+		"GET /engagements":                                        s.home,
+		"GET /engagements/{id}":                                   s.overview,
+		"GET /engagements/{id}/papers/{control}":                  s.paper,
+		"POST /engagements/{id}/papers/{control}/grid":            s.gridSave,
+		"GET /engagements/{id}/samples":                           s.samples,
+		"POST /engagements/{id}/commit":                           s.commit,
+		"GET /engagements/{id}/populations/{key}":                 s.population,
+		"POST /engagements/{id}/populations/{key}/deliver":        s.deliver,
+		"POST /engagements/{id}/samples/{key}/draw":               s.draw,
+		"POST /engagements/{id}/samples/{key}/release":            s.release,
+		"GET /engagements/{id}/samples/{key}/file":                s.sampleFile,
+		"GET /engagements/{id}/opinion":                           s.opinion,
+		"GET /engagements/{id}/requests":                          s.requests,
+		"POST /engagements/{id}/requests":                         s.requestsAct,
+		"GET /engagements/{id}/requests/{key}":                    s.request,
+		"POST /engagements/{id}/requests/{key}/obtain":            s.requestObtain,
+		"GET /engagements/{id}/requests/{key}/files/{sum}":        s.requestFile,
+		"GET /engagements/{id}/questionnaires/{key}":              s.questionnaire,
+		"GET /questionnaires/{key}":                               s.askedQuestionnaire,
+		"POST /questionnaires/{key}/answer":                       s.askedAnswer,
+		"POST /questionnaires/{key}/move/{move}":                  s.askedStep,
+		"GET /requests":                                           s.asked,
+		"GET /requests/{key}":                                     s.askedOne,
+		"POST /requests/{key}/attach":                             s.askedAttach,
+		"POST /requests/{key}/detach":                             s.askedDetach,
+		"POST /requests/{key}/submit":                             s.askedSubmit,
+		"POST /requests/{key}/decline":                            s.askedDecline,
+		"GET /requests/{key}/files/{sum}":                         s.askedFile,
+		"GET /engagements/{id}/new/{kind}":                        s.begin,
+		"POST /engagements/{id}/new/{kind}":                       s.create,
+		"GET /engagements/{id}/edit/{kind}/{key}":                 s.edit,
+		"POST /engagements/{id}/edit/{kind}/{key}":                s.save,
+		"POST /engagements/{id}/records/{kind}/{key}/move/{move}": s.move,
 	}
 }
 

@@ -35,6 +35,7 @@ import (
 	"tickmark/internal/web/form"
 	"tickmark/internal/web/part"
 	"tickmark/internal/web/room"
+	"tickmark/internal/web/shell"
 	"tickmark/internal/workpaper"
 )
 
@@ -97,10 +98,9 @@ func (f *firm) serve() {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.site = &room.Site{
-		Desk: f.desk,
-		Who:  func(ctx context.Context) access.Session { s, _ := ctx.Value(asKey{}).(access.Session); return s },
-		Show: func(w http.ResponseWriter, r *http.Request, status int, p room.Page, body templ.Component) error {
+	f.site = &room.Site{Desk: f.desk, Site: shell.Site{
+		Who: func(ctx context.Context) access.Session { s, _ := ctx.Value(asKey{}).(access.Session); return s },
+		Show: func(w http.ResponseWriter, r *http.Request, status int, p shell.Page, body templ.Component) error {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			w.WriteHeader(status)
 			fmt.Fprintf(w, `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>%s</title><link rel="stylesheet" href="%s"><link rel="stylesheet" href="%s"><script src="%s" type="module"></script></head><body><main id="main">`,
@@ -121,17 +121,17 @@ func (f *firm) serve() {
 			}
 			return r.ParseForm()
 		},
-	}
+	}}
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", files)
-	for _, route := range f.site.Routes() {
-		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) {
+	for pattern, do := range f.site.Routes() {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			name := "mara"
 			if c, err := r.Cookie("as"); err == nil {
 				name = c.Value
 			}
 			ctx := context.WithValue(part.With(r.Context(), part.View{Now: f.desk.Book.Log.Now(), Name: func(key string) string { return strings.ToUpper(key[:1]) + key[1:] }}), asKey{}, as(name))
-			if err := route.Do(w, r.WithContext(ctx)); err != nil {
+			if err := do(w, r.WithContext(ctx)); err != nil {
 				http.Error(w, err.Error(), fault.Status(err))
 			}
 		})

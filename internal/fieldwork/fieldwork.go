@@ -300,10 +300,13 @@ func (d *Desk) File(ctx context.Context, by record.Authority, key string) (redra
 	}
 	shown := map[int]bool{}
 	for _, of := range stages {
-		f.Stages = append(f.Stages, of)
 		for _, i := range of.Seen() {
 			shown[i] = true
 		}
+		if of.Plan.Method == sample.All { // nothing was drawn: the form has no runs, and nothing is left to replace a row
+			of.Runs, of.Plan.Reserves = nil, 0
+		}
+		f.Stages = append(f.Stages, of)
 	}
 	for i, r := range l.Rows {
 		f.Rows = append(f.Rows, redraw.RowOf(r))
@@ -354,6 +357,9 @@ func (d *Desk) secrets(look record.Look, s map[string]any, f *redraw.File) error
 		if v.Key != engagement.Text(p, "nonce") {
 			f.Earlier = append(f.Earlier, redraw.Earlier{What: "commitment", Hash: h, Reason: cmp.Or(engagement.Text(c, "again"), "the first commitment")})
 			continue
+		}
+		if !drawn(s) {
+			continue // where every row is tested nothing hangs on the nonce, and it stays sealed
 		}
 		f.Commitment = &h
 		var nonce sample.Nonce

@@ -45,7 +45,7 @@ var (
 type firm struct {
 	t     testing.TB
 	book  *record.Book
-	blobs *blob.Dir
+	blobs blob.Store
 	now   time.Time
 	kind  string // of the engagement
 }

@@ -26,6 +26,7 @@ func steps() []step {
 		{"what was missed", missed},
 		{"tasks", tasks},
 		{"risks", risks},
+		{"the programme", programme},
 	}
 }
 

@@ -50,7 +50,12 @@ func Kind() record.Kind {
 		},
 		States: machine(),
 		Guard:  written,
-		Check:  alone,
+		Check: func(look record.Look, before, after map[string]any, actor record.Actor) error {
+			if err := steady(look, before, after, actor); err != nil {
+				return err
+			}
+			return alone(look, before, after, actor)
+		},
 	}
 }
 

@@ -54,6 +54,7 @@ import (
 	"tickmark/internal/connector/result"
 	"tickmark/internal/connector/youtrack"
 	"tickmark/internal/control"
+	"tickmark/internal/cycle"
 	"tickmark/internal/description"
 	"tickmark/internal/engagement"
 	"tickmark/internal/evidence"
@@ -65,6 +66,7 @@ import (
 	"tickmark/internal/issue"
 	"tickmark/internal/ledger"
 	"tickmark/internal/notice"
+	"tickmark/internal/obligation"
 	"tickmark/internal/occurrence"
 	"tickmark/internal/opinion"
 	"tickmark/internal/organisation"
@@ -200,6 +202,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(), retention.Kind(), file.MappingKind(),
 	}
 	list = append(list, risk.Kinds()...)
+	list = append(append(list, cycle.Kinds()...), obligation.Kind(), period.ChangeKind())
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
 	list = append(append(append(list, request.Kinds()...), exchange.Kinds()...), signature.Kinds()...)

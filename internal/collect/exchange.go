@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bytes"
 	"cmp"
 	"maps"
 	"slices"
@@ -20,7 +21,8 @@ func (r *run) Exchange(e connector.Exchange) connector.Answer {
 	e.Request, e.Status = r.hide(e.Request), r.hide(e.Status)
 	r.ask(e)
 	r.answers = append(r.answers, e.SHA256[:]...)
-	x := &noted{row: []any{r.sum.Number, r.sum.Requests, e.Kind, e.Request, e.Status, e.Bytes, e.SHA256[:], store.At(e.At), e.Took.Microseconds()}}
+	sum := bytes.Clone(e.SHA256[:]) // a slice of e would hold its bytes as long as the row is held
+	x := &noted{row: []any{r.sum.Number, r.sum.Requests, e.Kind, e.Request, e.Status, e.Bytes, sum, store.At(e.At), e.Took.Microseconds()}}
 	if len(r.noted) < maxExchanges {
 		r.noted = append(r.noted, x)
 	}

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/klauspost/compress/zstd"
 
 	"tickmark/internal/connector"
@@ -257,7 +258,11 @@ func (c *Collector) batch(conn Connection, d Delivery) ([]byte, error) {
 
 // readSent reads one item strictly: a misspelt member would otherwise be lost without a word.
 func readSent(raw []byte) (Sent, error) {
-	var it Sent
+	var quick Sent
+	if jsonv2.Unmarshal(raw, &quick, jsonv2.RejectUnknownMembers(true)) == nil {
+		return quick, nil
+	}
+	var it Sent // what the other refuses may be right by the rules of before, or is told by them
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&it); err != nil {
@@ -416,8 +421,8 @@ func (c *Collector) hand(ctx context.Context, s Sending, st *Statement, out conn
 			if err != nil {
 				return err
 			}
-			var it Sent
-			if err := json.Unmarshal(line, &it); err != nil {
+			it, err := readSent(line)
+			if err != nil {
 				return fmt.Errorf("read an item of the sending %s: %w", s.ID, err)
 			}
 			if err := out.Item(c.item(it, from)); err != nil {
@@ -462,12 +467,8 @@ func (c *Collector) event(kind string) bool {
 // happened is when an item happened: as it says beside its body, or in it.
 func (c *Collector) happened(it Sent) time.Time {
 	if k, err := c.Book.Kinds.Named(it.Kind); err == nil && it.Occurred.IsZero() && k.Occurred != "" {
-		var body map[string]json.RawMessage
-		var s string
-		if json.Unmarshal(it.Body, &body) == nil && json.Unmarshal(body[k.Occurred], &s) == nil {
-			t, _ := time.Parse(time.RFC3339Nano, s)
-			return t
-		}
+		t, _ := time.Parse(time.RFC3339Nano, record.TextOf(it.Body, k.Occurred))
+		return t
 	}
 	return it.Occurred
 }

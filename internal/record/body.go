@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/zstd"
+	"github.com/valyala/fastjson"
 
 	"tickmark/internal/fault"
 )
@@ -36,13 +37,59 @@ func Canonical(body []byte) ([]byte, error) {
 
 // decode reads a canonical body into a map; numbers keep their digits.
 func decode(body []byte) (map[string]any, error) {
-	d := json.NewDecoder(bytes.NewReader(body))
+	p := parsers.Get()
+	defer parsers.Put(p)
+	if v, err := p.ParseBytes(body); err == nil && v.Type() == fastjson.TypeObject {
+		return treeOf(v).(map[string]any), nil
+	}
+	d := json.NewDecoder(bytes.NewReader(body)) // nested too deeply for the parser, or broken
 	d.UseNumber()
 	m := map[string]any{}
 	if err := d.Decode(&m); err != nil {
 		return nil, fmt.Errorf("decode a body: %w", err)
 	}
 	return m, nil
+}
+
+var parsers fastjson.ParserPool
+
+// TextOf is the text that a body has under a name; "" where it has none.
+func TextOf(body []byte, name string) string {
+	p := parsers.Get()
+	defer parsers.Put(p)
+	if v, err := p.ParseBytes(body); err == nil {
+		return string(v.GetStringBytes(name))
+	}
+	m, _ := decode(body) // nested too deeply for the parser
+	s, _ := m[name].(string)
+	return s
+}
+
+// treeOf is what encoding/json would make of a value, with none of the parser's bytes in it.
+func treeOf(v *fastjson.Value) any {
+	switch v.Type() {
+	case fastjson.TypeObject:
+		o := v.GetObject()
+		m := make(map[string]any, o.Len())
+		o.Visit(func(name []byte, v *fastjson.Value) { m[string(name)] = treeOf(v) })
+		return m
+	case fastjson.TypeArray:
+		list := v.GetArray()
+		out := make([]any, len(list))
+		for i, e := range list {
+			out[i] = treeOf(e)
+		}
+		return out
+	case fastjson.TypeString:
+		return string(v.GetStringBytes())
+	case fastjson.TypeNumber:
+		return json.Number(v.MarshalTo(nil))
+	case fastjson.TypeTrue:
+		return true
+	case fastjson.TypeFalse:
+		return false
+	}
+	return nil
 }
 
 func encode(m map[string]any) ([]byte, error) {

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -150,17 +151,44 @@ func (b *Book) Traced(ctx context.Context, q store.Q, run, above, below int64) (
 			kept++
 		}
 	}
-	var traces []merkle.Trace
-	err = store.Each(ctx, q, func(r traceRow) error {
-		t, err := r.trace()
-		traces = append(traces, t)
-		return err
-	}, "SELECT run, entry, answers FROM version WHERE id > $1 AND id < $2 AND run = $3 AND answers IS NOT NULL ORDER BY entry", above, below, run)
+	sum, err := b.traces(ctx, q, run, above, below, answers, "id")
+	if errors.Is(err, errUnordered) {
+		sum, err = b.traces(ctx, q, run, above, below, answers, "entry")
+	}
 	if err != nil {
 		return 0, "", fmt.Errorf("read what was made of the answers of run %d: %w", run, err)
 	}
-	sum := merkle.Traced(run, answers, traces)
 	return kept, hex.EncodeToString(sum[:]), nil
+}
+
+var errUnordered = errors.New("entries do not rise")
+
+// traces goes through the versions of a run by their numbers, which rise as their entries do and need no sorting, or, where somebody
+// numbered them otherwise, by their entries.
+func (b *Book) traces(ctx context.Context, q store.Q, run, above, below int64, answers [][32]byte, by string) (sum [32]byte, err error) {
+	rows, err := q.Query(ctx, "SELECT entry, answers FROM version WHERE id > $1 AND id < $2 AND run = $3 AND answers IS NOT NULL ORDER BY "+by, above, below, run)
+	if err != nil {
+		return sum, err
+	}
+	defer rows.Close()
+	t, last := merkle.Tracing(run, answers), int64(-1)
+	var packed sql.RawBytes
+	for rows.Next() {
+		r := traceRow{Run: run}
+		if err := rows.Scan(&r.Entry, &packed); err != nil {
+			return sum, err
+		}
+		if r.Entry < last {
+			return sum, errUnordered
+		}
+		r.Answers, last = packed, r.Entry
+		v, err := r.trace()
+		if err != nil {
+			return sum, err
+		}
+		t.Add(v)
+	}
+	return t.Sum(), rows.Err()
 }
 
 // EachAnswerBody hands over the kept bytes of answers, those to one question together and the oldest first, each unpacked once. Bytes

@@ -128,7 +128,7 @@ func (b *Book) write(ctx context.Context, tx *ledger.Tx, drafts []*draft) error 
 		return fmt.Errorf("number the new versions: %w", err)
 	}
 	var records, versions, values, volatiles [][]any
-	counts := map[[2]any]int64{}
+	counts := map[counted]int64{}
 	for _, d := range drafts {
 		var old []indexRow
 		previous := int64(-1)
@@ -225,18 +225,27 @@ func (b *Book) oldRows(d *draft) ([]indexRow, error) {
 	return d.kind.rows(old, body), nil
 }
 
+// counted is a value of a field of which the number of records is kept.
+type counted struct {
+	field int64
+	value string
+}
+
 // diffRows ends the index rows that no longer hold and collects those that begin.
-func (b *Book) diffRows(ctx context.Context, tx *ledger.Tx, d *draft, old, fresh []indexRow, values *[][]any, counts map[[2]any]int64) error {
-	had, has := map[indexRow]bool{}, map[indexRow]bool{}
-	for _, r := range old {
-		had[r] = true
-	}
-	for _, r := range fresh {
-		has[r] = true
+func (b *Book) diffRows(ctx context.Context, tx *ledger.Tx, d *draft, old, fresh []indexRow, values *[][]any, counts map[counted]int64) error {
+	var had, has map[indexRow]bool
+	if len(old) > 0 {
+		had, has = map[indexRow]bool{}, map[indexRow]bool{}
+		for _, r := range old {
+			had[r] = true
+		}
+		for _, r := range fresh {
+			has[r] = true
+		}
 	}
 	count := func(r indexRow, by int64) {
 		if d.kind.tallied[r.field] {
-			counts[[2]any{r.field, r.value}] += by
+			counts[counted{r.field, r.value}] += by
 		}
 	}
 	for _, r := range old {
@@ -257,7 +266,7 @@ func (b *Book) diffRows(ctx context.Context, tx *ledger.Tx, d *draft, old, fresh
 	return nil
 }
 
-func (b *Book) index(ctx context.Context, tx *ledger.Tx, values [][]any, counts map[[2]any]int64) error {
+func (b *Book) index(ctx context.Context, tx *ledger.Tx, values [][]any, counts map[counted]int64) error {
 	slices.SortFunc(values, func(a, b []any) int { // neighbours in the table are written one after the other
 		return cmp.Or(cmp.Compare(a[0].(int64), b[0].(int64)), cmp.Compare(a[1].(string), b[1].(string)), cmp.Compare(a[2].(string), b[2].(string)))
 	})
@@ -267,7 +276,7 @@ func (b *Book) index(ctx context.Context, tx *ledger.Tx, values [][]any, counts 
 	var rows [][]any
 	for k, n := range counts {
 		if n != 0 {
-			rows = append(rows, []any{k[0], k[1], n})
+			rows = append(rows, []any{k.field, k.value, n})
 		}
 	}
 	if err := store.InsertOr(ctx, tx, "tally", []string{"field", "value", "n"}, "ON CONFLICT (field, value) DO UPDATE SET n = tally.n + excluded.n", rows); err != nil {
@@ -294,7 +303,7 @@ func (b *Book) reindex(ctx context.Context, tx *store.Tx, ki *kindInfo) error {
 		To store.Moment `db:"valid_to"`
 	}
 	after := [2]int64{}
-	counts := map[[2]any]int64{}
+	counts := map[counted]int64{}
 	type key struct {
 		indexRow
 		record int64
@@ -338,7 +347,7 @@ func (b *Book) reindex(ctx context.Context, tx *store.Tx, ki *kindInfo) error {
 					values = append(values, []any{h.field, h.value, h.order, r.Record, r.From, r.To})
 				}
 				if r.To == store.Forever && ki.tallied[h.field] {
-					counts[[2]any{h.field, h.value}]++
+					counts[counted{h.field, h.value}]++
 				}
 			}
 		}
@@ -348,7 +357,7 @@ func (b *Book) reindex(ctx context.Context, tx *store.Tx, ki *kindInfo) error {
 	}
 	var rows [][]any
 	for k, n := range counts {
-		rows = append(rows, []any{k[0], k[1], n})
+		rows = append(rows, []any{k.field, k.value, n})
 	}
 	return store.Insert(ctx, tx, "tally", []string{"field", "value", "n"}, rows)
 }
@@ -745,7 +754,8 @@ func (k *Kind) labelOf(body []byte, key string) string {
 	if k.Label == "" {
 		return key
 	}
-	var p fastjson.Parser
+	p := parsers.Get()
+	defer parsers.Put(p)
 	v, err := p.ParseBytes(body)
 	if err != nil {
 		return key

@@ -3,6 +3,7 @@ package merkle
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 )
 
 // Answer is an answer of a source of which something was made, as the record of its run commits to it.
@@ -32,20 +33,40 @@ type Trace struct {
 // order of their entries: it is SHA-256("tickmark traces v1" 0x00 Int(run) Int(number of answers) the commitments, and for each
 // version Int(entry) Int(number of its answers) and Int of each).
 func Traced(run int64, answers [][32]byte, traces []Trace) [32]byte {
-	h := sha256.New()
-	h.Write([]byte("tickmark traces v1\x00"))
+	t := Tracing(run, answers)
+	for _, v := range traces {
+		t.Add(v)
+	}
+	return t.Sum()
+}
+
+// Traces makes what Traced does of versions that come one by one, so that a million need not be held.
+type Traces struct {
+	h hash.Hash
+	b []byte
+}
+
+// Tracing begins with the answers of a run.
+func Tracing(run int64, answers [][32]byte) *Traces {
+	t := &Traces{h: sha256.New()}
+	t.h.Write([]byte("tickmark traces v1\x00"))
 	b := append(Int(run), Int(int64(len(answers)))...)
 	for _, a := range answers {
 		b = append(b, a[:]...)
 	}
-	h.Write(b)
-	for _, t := range traces {
-		b = binary.BigEndian.AppendUint64(b[:0], uint64(t.Entry))
-		b = binary.BigEndian.AppendUint64(b, uint64(len(t.Answers)))
-		for _, n := range t.Answers {
-			b = binary.BigEndian.AppendUint64(b, uint64(n))
-		}
-		h.Write(b)
-	}
-	return [32]byte(h.Sum(nil))
+	t.h.Write(b)
+	return t
 }
+
+// Add is for each version, in order of their entries.
+func (t *Traces) Add(v Trace) {
+	t.b = binary.BigEndian.AppendUint64(t.b[:0], uint64(v.Entry))
+	t.b = binary.BigEndian.AppendUint64(t.b, uint64(len(v.Answers)))
+	for _, n := range v.Answers {
+		t.b = binary.BigEndian.AppendUint64(t.b, uint64(n))
+	}
+	t.h.Write(t.b)
+}
+
+// Sum is the digest.
+func (t *Traces) Sum() [32]byte { return [32]byte(t.h.Sum(nil)) }

@@ -136,12 +136,14 @@ func short(path string) ([]byte, error) {
 }
 
 type auditParcel struct {
-	Make parcelMake `cmd:"" help:"Make the next parcel. A firm's tells whatever the company is to know by now; a company's what it names."`
-	Take parcelTake `cmd:"" help:"Verify a parcel of the other side and take what it tells; refused, nothing is changed."`
-	List parcelList `cmd:"" help:"List the parcels that were sent and taken."`
-	File parcelFile `cmd:"" help:"Write the file of something that was told, such as a population."`
-	Copy parcelCopy `cmd:"" help:"Write a parcel that was made before, once more."`
-	Sync parcelSync `cmd:"" help:"In the firm's workspace: send and fetch parcels over HTTPS, going on where it broke off."`
+	Make    parcelMake    `cmd:"" help:"Make the next parcel. A firm's tells whatever the company is to know by now; a company's what it names."`
+	Take    parcelTake    `cmd:"" help:"Verify a parcel of the other side and take what it tells; refused, nothing is changed."`
+	List    parcelList    `cmd:"" help:"List the parcels that were sent and taken."`
+	File    parcelFile    `cmd:"" help:"Write the file of something that was told, such as a population."`
+	Copy    parcelCopy    `cmd:"" help:"Write a parcel that was made before, once more."`
+	Preview parcelPreview `cmd:"" help:"List what the next parcel would tell, with its content; nothing is sent."`
+	End     parcelEnd     `cmd:"" help:"End the exchange with its reason: nothing more is sent or taken."`
+	Sync    parcelSync    `cmd:"" help:"In the firm's workspace: send and fetch parcels over HTTPS, going on where it broke off."`
 }
 
 type parcelMake struct {
@@ -308,4 +310,55 @@ func numbers(list []int) string {
 		out += fmt.Sprintf(" %d", n)
 	}
 	return out
+}
+
+type parcelPreview struct {
+	Engagement string            `arg:"" help:"The id of the engagement."`
+	Population map[string]string `placeholder:"KEY=FILE" help:"Of a company: a list for the firm's population of that key."`
+	Record     []string          `placeholder:"KIND/KEY" help:"Of a company: a record."`
+	Kind       []string          `placeholder:"KIND" help:"Of a company: every record of a kind, such as control."`
+	File       map[string]string `placeholder:"NAME=FILE" help:"Of a company: a file."`
+}
+
+func (c *parcelPreview) Run(s *session) error {
+	return s.mail(func(w *workspace.Workspace, me access.Session, o *exchange.Office) error {
+		p, err := o.Next(s, me, c.Engagement, exchange.Deliver{Populations: c.Population, Records: c.Record, Kinds: c.Kind, Files: c.File})
+		if err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			return s.writeJSON(p)
+		}
+		var rows [][]string
+		for _, i := range p.Items {
+			rows = append(rows, []string{i.Sort, i.Key, i.Title, i.Name, i.File})
+		}
+		if p.Known > 0 {
+			s.say("%d things are known to the other side as they are, and do not go again.", p.Known)
+		}
+		if p.Wait > 0 {
+			s.say("%d answers do not fit and go with the parcel after.", p.Wait)
+		}
+		return s.table([]string{"sort", "key", "title", "file", "hash"}, rows)
+	})
+}
+
+type parcelEnd struct {
+	Engagement string `arg:"" help:"The id of the engagement."`
+	Reason     string `required:"" placeholder:"TEXT" help:"Why; the other side reads it."`
+	Distrust   bool   `help:"The other side's key is not to be trusted any more: it is never taken again."`
+}
+
+func (c *parcelEnd) Run(s *session) error {
+	return s.mail(func(_ *workspace.Workspace, me access.Session, o *exchange.Office) error {
+		l, err := o.End(s, me, c.Engagement, c.Reason, c.Distrust)
+		if err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			return s.writeJSON(map[string]string{"engagement": l.Engagement, "state": l.State, "reason": l.Reason})
+		}
+		s.fact("The exchange of %s with %s is ended.", l.Engagement, l.Name)
+		return nil
+	})
 }

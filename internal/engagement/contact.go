@@ -32,6 +32,19 @@ func Contact(look record.Look, id string, actor record.Actor, act string) (map[s
 	return body, nil
 }
 
+// Answerable refuses what comes for an engagement that stands still.
+func Answerable(look record.Look, id string) error {
+	v, err := look.Get(Name, id)
+	if err != nil {
+		return err
+	}
+	body, err := Body(v)
+	if err == nil && still(body) {
+		err = fault.New(fault.Conflict, "%s is %s, and nothing more is answered in it.", named(body), Text(body, record.StateField))
+	}
+	return err
+}
+
 // still reports whether what belongs to an engagement stands still.
 func still(body map[string]any) bool {
 	return slices.Contains([]string{"proposed", "declined", "withdrawn", "suspended", "issued", "archived"}, Text(body, record.StateField))

@@ -66,6 +66,10 @@ func (d *Desk) Handler() http.Handler {
 				answer(w, r, nil, err)
 				return
 			}
+			if l.Ended() {
+				answer(w, r, nil, l.over())
+				return
+			}
 			v, err := do(w, r.WithContext(ctx), l)
 			if v != nil || err != nil {
 				answer(w, r, v, err)

@@ -18,7 +18,7 @@ const (
 
 // Kinds are all kinds of this room.
 func Kinds() []record.Kind {
-	var out []record.Kind
+	out := []record.Kind{answerKind()}
 	for _, side := range []struct {
 		other, of string
 		room      record.Room
@@ -41,16 +41,23 @@ func Kinds() []record.Kind {
 			record.Field{Name: "address", Type: record.URL, Help: "Where the company's server takes and hands out parcels."},
 			record.Field{Name: "bearer", Title: "SHA-256 of the token for HTTPS", Type: record.Text, Hidden: true},
 			record.Field{Name: "sealed", Title: "The token, sealed for this workspace", Type: record.Text, Hidden: true},
-			record.Field{Name: "expires", Title: "The token ends", Type: record.Time})
+			record.Field{Name: "expires", Title: "The token ends", Type: record.Time},
+			record.Field{Name: "ended_by", Title: "Who ended it", Type: record.Text, Hidden: true},
+			record.Field{Name: "ended_at", Title: "When it was ended", Type: record.Time},
+			record.Field{Name: "reason", Title: "Why it was ended", Type: record.Long},
+			record.Field{Name: "distrusted", Title: "Keys that are never taken again", Type: record.Text, List: true, Hidden: true})
 		kind(1, "parcel", "parcels", "A parcel that was sent to the "+side.other+" or taken from it, with its place in the chain.", "name",
 			record.Field{Name: "name", Type: record.Text, Required: true},
-			record.Field{Name: "direction", Type: record.Choice, Choices: []string{"sent", "taken"}, Indexed: true},
+			record.Field{Name: "direction", Type: record.Choice, Choices: []string{"sent", "taken", "refused"}, Indexed: true},
 			record.Field{Name: "number", Type: record.Integer, Required: true, Indexed: true},
 			record.Field{Name: "hash", Title: "SHA-256 of its content", Type: record.Text, Required: true},
 			record.Field{Name: "previous", Title: "That of the one before", Type: record.Text, Hidden: true},
 			record.Field{Name: "file", Title: "SHA-256 of the file", Type: record.Text, Hidden: true},
 			record.Field{Name: "made", Type: record.Time},
 			record.Field{Name: "items", Type: record.Integer},
+			record.Field{Name: "why", Title: "Why it was refused", Type: record.Text, Hidden: true},
+			record.Field{Name: "detail", Title: "What was wrong with it", Type: record.Long, Hidden: true},
+			record.Field{Name: "by", Title: "Who brought or made it", Type: record.Text, Hidden: true},
 			record.Field{Name: "told", Title: "What it tells", Type: record.Text, List: true, Hidden: true, Help: "Each as sort, key and the first digits of its hash."})
 		kind(2, "item", "items", "What the "+side.other+" told in a parcel, as it was told. Nobody here changes it.", "title",
 			record.Field{Name: "sort", Type: record.Text, Required: true, Indexed: true},

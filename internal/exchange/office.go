@@ -126,7 +126,15 @@ type Link struct {
 	Bearer      string `json:"bearer,omitempty"`
 	Sealed      string `json:"sealed,omitempty"`
 	Expires     string `json:"expires,omitempty"`
+	EndedBy     string `json:"ended_by,omitempty"`
+	EndedAt     string `json:"ended_at,omitempty"`
+	Reason      string `json:"reason,omitempty"`
+
+	Distrusted []string `json:"distrusted,omitempty"` // keys that are never taken again
 }
+
+// Ended reports whether one side ended the exchange here.
+func (l Link) Ended() bool { return l.State == "ended" }
 
 // link is the exchange of an engagement; NotFound when there is none.
 func (o *Office) link(ctx context.Context, id string) (l Link, err error) {
@@ -171,6 +179,9 @@ func (o *Office) Invite(ctx context.Context, by record.Authority, id, company, f
 	}
 	in := Invitation{Format: invitationFormat, Engagement: id, Company: company, Key: o.Book.Log.VKey, Address: strings.TrimRight(address, "/")}
 	l.Engagement, l.Name, l.Address = id, firm, in.Address
+	if l.Ended() { // it begins anew: people compare the keys once more
+		l.State, l.Key, l.Fingerprint, l.ConfirmedBy, l.EndedBy, l.EndedAt, l.Reason = "", "", "", "", "", "", ""
+	}
 	l.State = cmp.Or(l.State, "invited")
 	l.Bearer, l.Expires = "", ""
 	if in.Address != "" {
@@ -241,7 +252,11 @@ func (o *Office) Accept(ctx context.Context, by record.Authority, signed []byte,
 		return nil, fault.New(fault.Conflict, "The invitation is signed by another key than the one on the engagement.").WithNext("Ask the company which key is its own, and correct company_key or refuse.")
 	}
 	l := Link{Engagement: in.Engagement, Name: in.Company, State: "confirmed", Key: in.Key, Fingerprint: Fingerprint(in.Key), ConfirmedBy: by.Actor().Name, Address: in.Address}
-	if old, err := o.link(ctx, in.Engagement); err == nil && old.Key != in.Key {
+	old, err := o.link(ctx, in.Engagement)
+	if err := trusted(old, in.Key, "company"); err != nil {
+		return nil, err
+	}
+	if l.Distrusted = old.Distrusted; err == nil && old.Key != in.Key && !old.Ended() {
 		return nil, fault.New(fault.Conflict, "The exchange of %s is confirmed with another key.", in.Engagement).WithNext("A key that changes is agreed between people: end the exchange first.")
 	} else if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
@@ -263,6 +278,50 @@ func (o *Office) Accept(ctx context.Context, by record.Authority, signed []byte,
 		return nil, err
 	}
 	return answer, o.Book.Log.Write(ctx, func(tx *ledger.Tx) error { return o.put(ctx, tx, by, l, "accepted") })
+}
+
+// trusted refuses a key that was ended as one that is not to be trusted any more.
+func trusted(l Link, key, whose string) error {
+	if slices.Contains(l.Distrusted, key) {
+		return fault.New(fault.Denied, "The exchange was ended because this key of the %s is not to be trusted any more (%s).", whose, Fingerprint(key)).WithNext("Only a workspace with another key can take it up again.")
+	}
+	return nil
+}
+
+// End ends an exchange on this side, with its reason. Nothing more is sent or taken until it is begun anew; a key that is distrusted is
+// never taken again. What was sent and taken stays.
+func (o *Office) End(ctx context.Context, by record.Authority, id, reason string, distrust bool) (Link, error) {
+	if err := o.may(ctx, by, id, "end its exchange of parcels"); err != nil {
+		return Link{}, err
+	}
+	l, err := o.link(ctx, id)
+	if err != nil {
+		return l, err
+	}
+	if reason = strings.TrimSpace(reason); reason == "" {
+		return l, fault.New(fault.Invalid, "An exchange is ended with a reason.").WithNext("Say why; the other side reads it.")
+	}
+	switch {
+	case l.Ended():
+		return l, fault.New(fault.Conflict, "The exchange of %s was ended on %s.", id, day(l.EndedAt)).WithNext("A new invitation begins it anew.")
+	case distrust && l.Key == "":
+		return l, fault.New(fault.Conflict, "No key of the other side is on record yet, so that none can be distrusted.").WithNext("End it without that.")
+	}
+	l.State, l.EndedBy, l.EndedAt, l.Reason = "ended", by.Actor().Name, o.Book.Log.Now().UTC().Format(time.RFC3339), reason
+	if distrust && !slices.Contains(l.Distrusted, l.Key) {
+		l.Distrusted = append(l.Distrusted, l.Key)
+	}
+	return l, o.Book.Log.Write(ctx, func(tx *ledger.Tx) error { return o.put(ctx, tx, by, l, "ended") })
+}
+
+func day(moment string) string {
+	day, _, _ := strings.Cut(moment, "T")
+	return day
+}
+
+// over is the refusal of an exchange that was ended.
+func (l Link) over() *Refused {
+	return refuse(WhyEnded, "The exchange of %s was ended on %s: %s", l.Engagement, day(l.EndedAt), l.Reason).with("A new invitation begins it anew.")
 }
 
 func compared(fingerprint, key, whose string) error {
@@ -299,6 +358,12 @@ func (o *Office) Confirm(ctx context.Context, by record.Authority, signed []byte
 	case l.Key != "" && l.Key != a.Key:
 		return l, fault.New(fault.Conflict, "The exchange of %s is confirmed with another key.", a.Engagement).WithNext("A key that changes is agreed between people: end the exchange first.")
 	}
+	if l.Ended() {
+		return l, asFault(l.over())
+	}
+	if err := trusted(l, a.Key, "firm"); err != nil {
+		return l, err
+	}
 	if err := compared(fingerprint, a.Key, "firm"); err != nil {
 		return l, err
 	}
@@ -327,6 +392,9 @@ type noted struct {
 	Made       string   `json:"made"`
 	Items      int      `json:"items"`
 	Told       []string `json:"told,omitempty"`
+	Why        string   `json:"why,omitempty"`
+	Detail     string   `json:"detail,omitempty"`
+	By         string   `json:"by,omitempty"`
 }
 
 // parcels are those of one direction, in order of their numbers.
@@ -371,9 +439,29 @@ func sum(b []byte) string {
 
 // make writes the next parcel of items that were not sent as they are, keeps it, and records it; all or nothing.
 func (o *Office) make(ctx context.Context, by record.Authority, id string, items []Item) (Sent, error) {
+	return o.makeAs(ctx, by, id, items, "")
+}
+
+// fresh are the items that were not sent as they are.
+func fresh(before []noted, items []Item) []Item {
+	last := map[string]string{}
+	for _, n := range before {
+		for _, t := range n.Told {
+			f := strings.Fields(t)
+			last[strings.Join(f[:len(f)-1], " ")] = t
+		}
+	}
+	return slices.DeleteFunc(items, func(i Item) bool { return last[i.Sort+" "+i.Key] == i.told() })
+}
+
+// makeAs is make, where it must be what somebody saw before: the digest of a preview.
+func (o *Office) makeAs(ctx context.Context, by record.Authority, id string, items []Item, seen string) (Sent, error) {
 	l, err := o.link(ctx, id)
 	if err != nil {
 		return Sent{}, err
+	}
+	if l.Ended() {
+		return Sent{}, asFault(l.over())
 	}
 	if l.State != "confirmed" {
 		return Sent{}, fault.New(fault.Conflict, "The exchange of %s is %s, and nothing is sent before the other side's key is confirmed.", id, l.State).WithNext("Confirm it with the firm's answer: tickmark audit confirm.")
@@ -382,19 +470,15 @@ func (o *Office) make(ctx context.Context, by record.Authority, id string, items
 	if err != nil {
 		return Sent{}, err
 	}
-	last := map[string]string{}
-	for _, n := range before {
-		for _, t := range n.Told {
-			f := strings.Fields(t)
-			last[strings.Join(f[:len(f)-1], " ")] = t
-		}
-	}
-	items = slices.DeleteFunc(items, func(i Item) bool { return last[i.Sort+" "+i.Key] == i.told() })
+	items = fresh(before, items)
 	if len(items) == 0 {
-		return Sent{}, fault.New(fault.Conflict, "There is nothing to send that was not sent already.")
+		return Sent{}, fault.New(fault.Conflict, "There is nothing to send that was not sent already.").WithNext("Hand in an answer, or name what is to go.")
+	}
+	if seen != "" && seen != digest(items) {
+		return Sent{}, fault.New(fault.Conflict, "What would be sent is no longer what was looked at.").WithNext("Look at it again, and send it then.")
 	}
 	p := Parcel{Format: Format, Engagement: id, From: o.side(), Number: len(before) + 1, Made: o.Book.Log.Now(), Items: items}
-	n := noted{Engagement: id, Direction: "sent", Number: p.Number, Items: len(items), Made: p.Made.UTC().Format(time.RFC3339Nano)}
+	n := noted{Engagement: id, Direction: "sent", Number: p.Number, Items: len(items), Made: p.Made.UTC().Format(time.RFC3339Nano), By: by.Actor().Name}
 	if len(before) > 0 {
 		p.Previous = before[len(before)-1].Hash
 		n.Previous = p.Previous
@@ -475,6 +559,51 @@ func (o *Office) take(ctx context.Context, who, id string, r io.ReaderAt, size i
 	if err != nil {
 		return Taken{}, err
 	}
+	t, err := o.taken(ctx, l, who, id, r, size)
+	if no, ok := refusal(err); ok {
+		if err := o.note(ctx, no, who, id, r, size); err != nil {
+			return Taken{}, err
+		}
+	}
+	return t, err
+}
+
+// mostRefused is how many refused parcels of an exchange are noted: who sends rubbish all day fills no disk with it.
+const mostRefused = 200
+
+// note records that a parcel was refused and why, once for each file. Nothing of it is kept.
+func (o *Office) note(ctx context.Context, no *Refused, who, id string, r io.ReaderAt, size int64) error {
+	h, _, err := hashOf(io.NewSectionReader(r, 0, min(size, MaxParcel)))
+	if err != nil {
+		return err
+	}
+	_, kind, _ := o.names()
+	key := id + ".refused." + h[:32]
+	return o.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
+		before, err := o.parcels(record.AsProgram(ctx), tx, id, "refused")
+		if err != nil || len(before) >= mostRefused {
+			return err
+		}
+		for _, n := range before {
+			if n.File == h {
+				return nil
+			}
+		}
+		n := noted{Engagement: id, Name: "A parcel that was refused", Direction: "refused", Number: len(before) + 1, Hash: h, File: h, Made: o.Book.Log.Now().UTC().Format(time.RFC3339Nano), Why: no.Why, Detail: strings.TrimSpace(no.Detail + " " + no.Next), By: who}
+		body, err := json.Marshal(n)
+		if err != nil {
+			return err
+		}
+		none := store.Moment(0)
+		_, err = o.Book.PutIn(ctx, tx, record.Job("job:exchange"), record.Change{Kind: kind, Key: key, Body: body, Reason: "refused, brought by " + who, If: &none})
+		return err
+	})
+}
+
+func (o *Office) taken(ctx context.Context, l Link, who, id string, r io.ReaderAt, size int64) (Taken, error) {
+	if l.Ended() {
+		return Taken{}, l.over()
+	}
 	if l.State != "confirmed" {
 		return Taken{}, refuse(WhyUnknown, "The exchange of %s is %s.", id, l.State).with("Confirm the other side's key first.")
 	}
@@ -508,7 +637,7 @@ func (o *Office) take(ctx context.Context, who, id string, r io.ReaderAt, size i
 		}
 	}
 	taken := Taken{Number: p.Number, Hash: p.hash, Items: len(p.Items)}
-	return taken, o.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
+	err = o.Book.Log.Write(ctx, func(tx *ledger.Tx) error {
 		before, err := o.parcels(record.AsProgram(ctx), tx, id, "taken")
 		if err != nil {
 			return err
@@ -518,6 +647,12 @@ func (o *Office) take(ctx context.Context, who, id string, r io.ReaderAt, size i
 		}
 		return o.keep(ctx, tx, who, p, file.String())
 	})
+	if err != nil {
+		return taken, err
+	}
+	// The parcel is taken, whatever of it fits into the firm's requests: what does not is said where they are shown.
+	_, err = o.Apply(ctx, id)
+	return taken, err
 }
 
 // follows reports whether a parcel was taken already, and refuses one that does not follow the last that was.
@@ -552,7 +687,7 @@ func follows(before []noted, p *opened) (again bool, err error) {
 func (o *Office) keep(ctx context.Context, tx *ledger.Tx, who string, p *opened, file string) error {
 	_, kind, item := o.names()
 	n := noted{Engagement: p.Engagement, Name: fmt.Sprintf("Parcel %d of the %s", p.Number, p.From), Direction: "taken", Number: p.Number, Hash: p.hash, Previous: p.Previous, File: file,
-		Made: p.Made.Format(time.RFC3339Nano), Items: len(p.Items)}
+		Made: p.Made.Format(time.RFC3339Nano), Items: len(p.Items), By: who}
 	for _, i := range p.Items {
 		n.Told = append(n.Told, i.told())
 	}
@@ -602,10 +737,50 @@ type Listed struct {
 	Number    int    `json:"number"`
 	Made      string `json:"made"`
 	Items     int    `json:"items"`
-	Hash      string `json:"hash"`
+	Hash      string `json:"hash"` // of its content; of the file, where it was refused
+
+	Told   []string `json:"told,omitempty"`   // each as sort, key and the first digits of its hash
+	Why    string   `json:"why,omitempty"`    // it was refused
+	Detail string   `json:"detail,omitempty"` // what was wrong with it
+	By     string   `json:"by,omitempty"`     // who made or brought it
 }
 
-// Parcels are the parcels of an engagement, those sent before those taken, each in order.
+// Links are the exchanges of this workspace, as they stand.
+func (o *Office) Links(ctx context.Context, by record.Authority) ([]Link, error) {
+	if err := o.reads(ctx, by); err != nil {
+		return nil, err
+	}
+	kind, _, _ := o.names()
+	var out []Link
+	err := o.Book.EachOpen(ctx, o.Book.DB, kind, func(v record.Version) error {
+		l, err := linkOf(v)
+		out = append(out, l)
+		return err
+	})
+	return out, err
+}
+
+// Link is one of them.
+func (o *Office) Link(ctx context.Context, by record.Authority, id string) (Link, error) {
+	if err := o.reads(ctx, by); err != nil {
+		return Link{}, err
+	}
+	kind, _, _ := o.names()
+	v, err := o.Book.GetFrom(ctx, kind, id, record.Program, 0, o.room())
+	if err != nil {
+		return Link{}, err
+	}
+	return linkOf(v)
+}
+
+// linkOf is a link without what opens it.
+func linkOf(v record.Version) (l Link, err error) {
+	err = json.Unmarshal(v.Body, &l)
+	l.Bearer, l.Sealed = "", ""
+	return l, err
+}
+
+// Parcels are the parcels of an engagement, those sent before those taken and those refused, each in order.
 func (o *Office) Parcels(ctx context.Context, by record.Authority, id string) ([]Listed, error) {
 	if err := o.reads(ctx, by); err != nil {
 		return nil, err
@@ -614,13 +789,13 @@ func (o *Office) Parcels(ctx context.Context, by record.Authority, id string) ([
 		return nil, err
 	}
 	out := []Listed{}
-	for _, direction := range []string{"sent", "taken"} {
+	for _, direction := range []string{"sent", "taken", "refused"} {
 		list, err := o.parcels(ctx, o.Book.DB, id, direction)
 		if err != nil {
 			return nil, err
 		}
 		for _, n := range list {
-			out = append(out, Listed{n.Direction, n.Number, n.Made, n.Items, n.Hash})
+			out = append(out, Listed{n.Direction, n.Number, n.Made, n.Items, n.Hash, n.Told, n.Why, n.Detail, n.By})
 		}
 	}
 	return out, nil
@@ -688,6 +863,12 @@ func (o *Office) bearer(ctx context.Context, token string) (Link, error) {
 		return Link{}, no
 	}
 	return *found, nil
+}
+
+func faultOf(err error) *fault.Fault {
+	var f *fault.Fault
+	errors.As(err, &f)
+	return f
 }
 
 // refusal is the refusal in an error, if it is one.

@@ -17,6 +17,7 @@ import (
 	"tickmark/internal/record"
 	"tickmark/internal/report"
 	"tickmark/internal/report/verify"
+	"tickmark/internal/request"
 	"tickmark/internal/workpaper"
 )
 
@@ -27,10 +28,14 @@ const (
 	ReleasedSample    = "sample"
 	DeviationNotice   = "deviation_notice"
 	DraftReport       = "draft_report"
+	EvidenceRequest   = "evidence_request"
+	QuestionnaireSent = "questionnaire"
 
 	PopulationList = "population"
 	CompanyRecord  = "record"
 	CompanyFile    = "file"
+	AnswerGiven    = "answer"
+	AnswerFile     = "answer_file"
 )
 
 // tells is one sort of the firm's: from records of which kind, in which states, and which fields of them. What is not in it stays
@@ -40,23 +45,30 @@ type tells struct {
 	states            []string
 	fields            []string
 	unless            string // a field that, when it is true, keeps the record back
+	after             string // a field without which it was never said to the company
 }
 
 func told() []tells {
 	return []tells{
-		{NonceCommitment, workpaper.NonceName, "control", []string{"committed", "revealed"}, []string{"control", "commitment", "salting", "committed_at", "nonce", "revealed_at"}, ""},
-		{PopulationRequest, workpaper.PopulationName, "name", []string{"requested", "delivered", "ipe_evaluated", "frozen"}, []string{"name", "control", "sort", "source", "query", "parameters", "from", "to", "requested_at"}, ""},
-		{ReleasedSample, workpaper.SampleName, "name", []string{"sent", "testing", "concluded"}, []string{"name", "control", "population", "method", "seed", "sent_at"}, ""},
-		{DeviationNotice, workpaper.DeviationName, "name", []string{"fact_confirmed", "cause_assessed", "disposition_set", "response_received", "reported"}, []string{"name", "control", "item", "sort", "facts", "occurred", "confirmed_at"}, "suspected"},
+		{NonceCommitment, workpaper.NonceName, "control", []string{"committed", "revealed"}, []string{"control", "commitment", "salting", "committed_at", "nonce", "revealed_at"}, "", ""},
+		{PopulationRequest, workpaper.PopulationName, "name", []string{"requested", "delivered", "ipe_evaluated", "frozen"}, []string{"name", "control", "sort", "source", "query", "parameters", "from", "to", "requested_at"}, "", ""},
+		{ReleasedSample, workpaper.SampleName, "name", []string{"sent", "testing", "concluded"}, []string{"name", "control", "population", "method", "seed", "sent_at"}, "", ""},
+		{DeviationNotice, workpaper.DeviationName, "name", []string{"fact_confirmed", "cause_assessed", "disposition_set", "response_received", "reported"}, []string{"name", "control", "item", "sort", "facts", "occurred", "confirmed_at"}, "suspected", ""},
+		{EvidenceRequest, request.Name, "name", []string{"open", "submitted", "in_auditor_review", "accepted", "returned", "not_available", "withdrawn"}, []string{"name", "text", "sort", "control", "from", "to", "due", "state", "returns", "missing", "overdue_since", "sent_at", "reason"}, "", "sent_at"},
+		{QuestionnaireSent, request.QuestionnaireName, "name", []string{"assigned", "answering", "internal_review", "submitted", "clarifying", "accepted"}, []string{"name", "due", "state", "clarification", "clarifications", "overdue_since", "assigned_at"}, "", "assigned_at"},
 	}
 }
 
 // more are the members of an item's content that are no fields of its record.
-var more = map[string][]string{ReleasedSample: {"items"}, DraftReport: {"note"}}
+var more = map[string][]string{ReleasedSample: {"items"}, DraftReport: {"note"}, EvidenceRequest: {"items"}, QuestionnaireSent: {"questions"}}
+
+// lists are the members of those members that are lists.
+var lists = map[string][]string{ReleasedSample + " items": {"position", "key"}, EvidenceRequest + " items": {"item", "label"}, QuestionnaireSent + " questions": {"id", "text", "control"},
+	AnswerGiven + " files": {"sha256", "name", "size", "media_type", "item"}, AnswerGiven + " replies": {"question", "reply", "text", "evidence", "taken_from", "taken_on", "despite"}}
 
 // speaks refuses a parcel that tells what its side does not tell, in a sort or in a member of the firm's.
 func (o *Office) speaks(p Parcel, key string) error {
-	allowed := map[string][]string{PopulationList: nil, CompanyRecord: nil, CompanyFile: nil}
+	allowed := map[string][]string{PopulationList: nil, CompanyRecord: nil, CompanyFile: nil, AnswerGiven: answerTells, AnswerFile: {"answer", "item", "media_type"}}
 	if p.From == Firm {
 		allowed = map[string][]string{DraftReport: more[DraftReport]}
 		for _, t := range told() {
@@ -77,16 +89,31 @@ func (o *Office) speaks(p Parcel, key string) error {
 				return err
 			}
 		}
-		if p.From != Firm {
+		if p.From != Firm && fields == nil {
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(members)) {
 			if !slices.Contains(fields, name) {
-				return refuse(WhyContent, "%s %s says %s, which the firm does not tell.", i.Sort, i.Key, name)
+				return refuse(WhyContent, "%s %s says %s, which the %s does not tell.", i.Sort, i.Key, name, p.From)
+			}
+			within, ok := lists[i.Sort+" "+name]
+			if !ok {
+				continue
+			}
+			var list []map[string]json.RawMessage
+			if json.Unmarshal(members[name], &list) != nil {
+				return refuse(WhyContent, "%s %s has %s that are no list.", i.Sort, i.Key, name)
+			}
+			for _, one := range list {
+				for of := range one {
+					if !slices.Contains(within, of) {
+						return refuse(WhyContent, "%s %s says %s of its %s, which the %s does not tell.", i.Sort, i.Key, of, name, p.From)
+					}
+				}
 			}
 		}
 	}
-	return nil
+	return whole(p.Items)
 }
 
 // Tell makes the firm's next parcel: whatever of an engagement the company is to know and does not know yet, and a draft of the
@@ -98,19 +125,27 @@ func (o *Office) Tell(ctx context.Context, by record.Authority, id, draft string
 	if err := o.may(ctx, by, id, "send its parcels"); err != nil {
 		return Sent{}, err
 	}
+	items, err := o.toTell(ctx, by, id, draft)
+	if err != nil {
+		return Sent{}, err
+	}
+	return o.make(ctx, by, id, items)
+}
+
+// toTell is all that the company is to know by now, told already or not. It decides nothing of who may ask.
+func (o *Office) toTell(ctx context.Context, by record.Authority, id, draft string) (items []Item, err error) {
 	desk := &fieldwork.Desk{Book: o.Book, Keys: o.Keys, Blobs: o.Blobs}
-	var items []Item
 	for _, t := range told() {
 		found, err := o.Book.Find(ctx, o.Book.DB, t.kind, engagement.Name, id, 0)
 		if err != nil {
-			return Sent{}, err
+			return nil, err
 		}
 		for _, v := range found {
 			b, err := engagement.Body(v)
 			if err != nil {
-				return Sent{}, err
+				return nil, err
 			}
-			if !slices.Contains(t.states, engagement.Text(b, record.StateField)) || t.unless != "" && b[t.unless] == true {
+			if !slices.Contains(t.states, engagement.Text(b, record.StateField)) || t.unless != "" && b[t.unless] == true || t.after != "" && engagement.Text(b, t.after) == "" {
 				continue
 			}
 			content := map[string]any{}
@@ -122,7 +157,7 @@ func (o *Office) Tell(ctx context.Context, by record.Authority, id, draft string
 			if t.sort == ReleasedSample {
 				rows, err := desk.Items(ctx, by, v.Key)
 				if err != nil {
-					return Sent{}, err
+					return nil, err
 				}
 				list := []any{}
 				for _, r := range rows { // neither which are targeted, nor why
@@ -130,9 +165,24 @@ func (o *Office) Tell(ctx context.Context, by record.Authority, id, draft string
 				}
 				content["items"] = list
 			}
+			for _, name := range more[t.sort] {
+				if within := lists[t.sort+" "+name]; t.sort != ReleasedSample {
+					list := []any{}
+					for _, x := range engagement.Objects(b, name) {
+						one := map[string]any{}
+						for _, f := range within {
+							if y, ok := x[f]; ok {
+								one[f] = y
+							}
+						}
+						list = append(list, one)
+					}
+					content[name] = list
+				}
+			}
 			raw, err := json.Marshal(content)
 			if err != nil {
-				return Sent{}, err
+				return nil, err
 			}
 			items = append(items, Item{Sort: t.sort, Key: v.Key, Title: engagement.Text(b, t.title), Content: raw})
 		}
@@ -140,11 +190,11 @@ func (o *Office) Tell(ctx context.Context, by record.Authority, id, draft string
 	if draft != "" {
 		i, err := o.draft(ctx, id, draft)
 		if err != nil {
-			return Sent{}, err
+			return nil, err
 		}
 		items = append(items, i)
 	}
-	return o.make(ctx, by, id, items)
+	return items, nil
 }
 
 // draft is a file as a draft of the report, once the engagement has come so far.
@@ -180,6 +230,8 @@ type Deliver struct {
 	Records     []string          // kind/key
 	Kinds       []string          // every record of a kind, such as control
 	Files       map[string]string // what it is, or the request it answers -> path
+	Kept        []Item            // files that are kept already: sort, key, file and its name
+	Seen        string            // the digest of a preview: something else is not sent
 }
 
 // Hand makes the company's next parcel of what it names.
@@ -190,7 +242,18 @@ func (o *Office) Hand(ctx context.Context, by record.Authority, id string, d Del
 	if err := o.may(ctx, by, id, "send its parcels"); err != nil {
 		return Sent{}, err
 	}
-	var items []Item
+	items, _, err := o.toHand(ctx, by, id, d)
+	if err != nil {
+		return Sent{}, err
+	}
+	return o.makeAs(ctx, by, id, items, d.Seen)
+}
+
+// toHand is what the company names, and the answers that it handed in.
+func (o *Office) toHand(ctx context.Context, by record.Authority, id string, d Deliver) (items []Item, wait int, err error) {
+	if items, wait, err = o.answersToTell(ctx, id); err != nil {
+		return nil, 0, err
+	}
 	for _, what := range []struct {
 		sort string
 		of   map[string]string
@@ -198,40 +261,46 @@ func (o *Office) Hand(ctx context.Context, by record.Authority, id string, d Del
 		for _, key := range slices.Sorted(maps.Keys(what.of)) {
 			h, err := o.store(ctx, what.of[key])
 			if err != nil {
-				return Sent{}, err
+				return nil, 0, err
 			}
-			content := []byte("{}")
-			if what.sort == PopulationList { // what the company's own ledger says of the list, where it drew it itself
-				drawn, err := o.Book.Find(ctx, o.Book.DB, population.Name, "file", h, 0)
-				if err != nil {
-					return Sent{}, err
-				}
-				for _, v := range drawn {
-					content = v.Body
-				}
-			}
-			items = append(items, Item{Sort: what.sort, Key: key, Title: key, Content: content, File: h, Name: filepath.Base(what.of[key])})
+			d.Kept = append(d.Kept, Item{Sort: what.sort, Key: key, File: h, Name: filepath.Base(what.of[key])})
 		}
+	}
+	for _, i := range d.Kept {
+		if i.Sort != PopulationList && i.Sort != CompanyFile || i.Key == "" || i.File == "" {
+			return nil, 0, fault.New(fault.Invalid, "A file is handed over as a population or as a file, under a name.").WithNext("Say what it is.")
+		}
+		i.Title, i.Content = i.Key, json.RawMessage("{}")
+		if i.Sort == PopulationList { // what the company's own ledger says of the list, where it drew it itself
+			drawn, err := o.Book.Find(ctx, o.Book.DB, population.Name, "file", i.File, 0)
+			if err != nil {
+				return nil, 0, err
+			}
+			for _, v := range drawn {
+				i.Content = v.Body
+			}
+		}
+		items = append(items, i)
 	}
 	names := slices.Clone(d.Records)
 	for _, kind := range d.Kinds {
 		k, err := o.open(ctx, by, kind)
 		if err != nil {
-			return Sent{}, err
+			return nil, 0, err
 		}
 		err = o.Book.EachOpen(ctx, o.Book.DB, k.Name, func(v record.Version) error { names = append(names, kind+"/"+v.Key); return nil })
 		if err != nil {
-			return Sent{}, err
+			return nil, 0, err
 		}
 	}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		i, err := o.record(ctx, by, name)
 		if err != nil {
-			return Sent{}, err
+			return nil, 0, err
 		}
 		items = append(items, i)
 	}
-	return o.make(ctx, by, id, items)
+	return items, wait, nil
 }
 
 // open refuses a kind whose records are not handed over: what Tickmark keeps about itself, and who signs in.
@@ -240,7 +309,7 @@ func (o *Office) open(ctx context.Context, by record.Authority, kind string) (*r
 	if err != nil {
 		return nil, err
 	}
-	if k.Room != record.Company || k.System || k.Name == "saved_view" || k.Name == "notice" {
+	if k.Room != record.Company || k.System || k.Name == "saved_view" || k.Name == "notice" || k.Name == FirmAnswer {
 		return nil, fault.New(fault.Denied, "%s are not handed over to a firm.", k.Plural).WithNext("Hand over records of the programme, or what sources said.")
 	}
 	return k, by.May(ctx, "read", k)

@@ -88,6 +88,7 @@ const (
 	WhyGap       = "gap"       // parcels before it are missing
 	WhyChain     = "chain"     // it does not follow the one that was taken before it, or another was taken under its number
 	WhyContent   = "content"   // it tells what its side does not tell
+	WhyEnded     = "ended"     // one side ended the exchange
 	WhyUnknown   = "unknown"   // there is no exchange for the engagement, or it is not confirmed
 )
 

@@ -2,10 +2,12 @@ package request
 
 import (
 	"slices"
+	"strings"
 
 	"tickmark/internal/engagement"
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
+	"tickmark/internal/workpaper"
 )
 
 // QuestionnaireName and AnswerName are kinds of this room.
@@ -29,7 +31,9 @@ func QuestionnaireKind() record.Kind {
 		{Name: record.StateField, Type: record.Choice, Choices: questioning().States(), Fixed: true, Indexed: true},
 		{Name: "authors", Type: record.Text, List: true, Fixed: true, Hidden: true},
 		{Name: "clarification", Title: "What is to be made clear", Type: record.Long, Fixed: true, Hidden: true},
+		{Name: "clarifications", Title: "Times asked again", Type: record.Integer, Fixed: true},
 		{Name: "overdue_since", Type: record.Date, Fixed: true},
+		{Name: "told_by", Title: "Who of the company handed it in", Type: record.Text, Fixed: true, Hidden: true}, {Name: "told_at", Title: "When it was handed in there", Type: record.Time, Fixed: true, Hidden: true},
 	}
 	for _, verb := range []string{"imported", "assigned", "begun", "handed", "submitted", "asked", "accepted"} {
 		fields = append(fields, record.Field{Name: verb + "_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true}, record.Field{Name: verb + "_at", Type: record.Time, Fixed: true, Hidden: true})
@@ -56,17 +60,34 @@ func questioning() *record.Machine {
 		{Name: "hand_over", Title: "Hand over to a reviewer", From: []string{"answering"}, To: "internal_review", By: "handed_by", At: "handed_at"},
 		{Name: "return", Title: "Return to the answerer", From: []string{"internal_review"}, To: "answering"},
 		{Name: "submit", Title: "Hand in", From: []string{"internal_review"}, To: "submitted", By: "submitted_by", At: "submitted_at"},
-		{Name: "clarify", Title: "Ask for a clarification", From: []string{"submitted"}, To: "clarifying", By: "asked_by", At: "asked_at", Fields: []record.Field{{Name: "clarification", Title: "What is to be made clear", Type: record.Long, Required: true, Help: "Name the questions and what is unclear."}}},
+		{Name: "receive", Title: "Take over from a parcel", From: waiting(), To: "submitted", By: "submitted_by", At: "submitted_at", Job: true, Guard: byParcel, Fields: told()},
+		{Name: "clarify", Title: "Ask for a clarification", From: []string{"submitted"}, To: "clarifying", By: "asked_by", At: "asked_at", Guard: func(before, after map[string]any, _ record.Actor) error {
+			after["clarifications"] = float64(Asked(before))
+			return nil
+		}, Fields: []record.Field{{Name: "clarification", Title: "What is to be made clear", Type: record.Long, Required: true, Help: "Name the questions and what is unclear."}}},
 		{Name: "answer_again", Title: "Answer again", From: []string{"clarifying"}, To: "answering"},
 		{Name: "accept", Title: "Accept", From: []string{"submitted"}, To: "accepted", By: "accepted_by", At: "accepted_at"},
 	}}
 }
+
+// waiting are the states in which a questionnaire is the company's to answer.
+func waiting() []string { return []string{"assigned", "answering", "clarifying"} }
+
+// Asked is how often a questionnaire was put to the company, from 1.
+func Asked(b map[string]any) int { return workpaper.Whole(b["clarifications"]) + 1 }
 
 // companys are the steps that the company takes, by the states that they lead from and to.
 var companys = [][2]string{{"assigned", "answering"}, {"answering", "internal_review"}, {"internal_review", "answering"}, {"internal_review", "submitted"}, {"clarifying", "answering"}}
 
 func questioned(look record.Look, before, after map[string]any, actor record.Actor) error {
 	step, id := [2]string{engagement.Text(before, record.StateField), engagement.Text(after, record.StateField)}, engagement.Text(after, engagement.Name)
+	if actor.IsJob() && step[1] == "submitted" && slices.Contains(waiting(), step[0]) { // by a parcel, which says who answered
+		if err := engagement.Answerable(look, id); err != nil {
+			return err
+		}
+		lateOn(engagement.Text(after, "told_at"), after)
+		return nil
+	}
 	if !slices.Contains(companys, step) {
 		_, err := engagement.Member(look, id, actor, "ask the company", engagement.Workers()...)
 		return err
@@ -87,7 +108,7 @@ func questioned(look record.Look, before, after map[string]any, actor record.Act
 		if a == nil {
 			return fault.New(fault.Conflict, "The question %s has no answer.", engagement.Text(q, "id")).WithNext("Answer it; that one does not know is an answer.")
 		}
-		if err := contradicts(look, q, a); err != nil {
+		if err := Contradicts(look, q, a); err != nil {
 			return err
 		}
 		for _, p := range engagement.List(a, "authors") {
@@ -101,8 +122,8 @@ func questioned(look record.Look, before, after map[string]any, actor record.Act
 	return nil
 }
 
-// contradicts refuses a yes to what a control of this workspace does not do, unless the answer says so itself.
-func contradicts(look record.Look, q, a map[string]any) error {
+// Contradicts refuses a yes to what a control of this workspace does not do, unless the answer says so itself.
+func Contradicts(look record.Look, q, a map[string]any) error {
 	id := engagement.Text(q, "control")
 	if id == "" || a["reply"] != "yes" || engagement.Text(a, "despite") != "" {
 		return nil
@@ -153,6 +174,7 @@ func AnswerKind() record.Kind {
 			{Name: "taken_from", Title: "Taken over from", Type: record.Text, Help: "An earlier answer or a document, where it was."},
 			{Name: "taken_on", Title: "Of the day", Type: record.Date},
 			{Name: "despite", Title: "Why it is true all the same", Type: record.Long, Help: "Where it contradicts the state of a control."},
+			{Name: "told_by", Title: "Who of the company said it", Type: record.Text, Fixed: true, Hidden: true}, {Name: "told_at", Title: "When it was handed in there", Type: record.Time, Fixed: true, Hidden: true},
 			{Name: record.StateField, Type: record.Choice, Choices: m.States(), Fixed: true, Indexed: true},
 			{Name: "authors", Type: record.Text, List: true, Fixed: true, Hidden: true},
 			{Name: "given_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true}, {Name: "given_at", Type: record.Time, Fixed: true, Hidden: true},
@@ -160,7 +182,12 @@ func AnswerKind() record.Kind {
 		},
 		States: m,
 		Check: func(look record.Look, before, after map[string]any, actor record.Actor) error {
-			if _, err := engagement.Contact(look, engagement.Text(after, engagement.Name), actor, "answer its questionnaires"); err != nil {
+			parcel := actor.IsJob() && strings.HasPrefix(actor.Name, "job:")
+			if parcel {
+				if err := engagement.Answerable(look, engagement.Text(after, engagement.Name)); err != nil {
+					return err
+				}
+			} else if _, err := engagement.Contact(look, engagement.Text(after, engagement.Name), actor, "answer its questionnaires"); err != nil {
 				return err
 			}
 			v, err := look.Get(QuestionnaireName, engagement.Text(after, QuestionnaireName))
@@ -174,7 +201,7 @@ func AnswerKind() record.Kind {
 			switch {
 			case q[engagement.Name] != after[engagement.Name]:
 				return fault.New(fault.Invalid, "The questionnaire is of another engagement.")
-			case q[record.StateField] != "answering":
+			case q[record.StateField] != "answering" && !(parcel && slices.Contains(waiting(), engagement.Text(q, record.StateField))):
 				return fault.New(fault.Conflict, "The questionnaire is %s, and its answers stand still.", engagement.Text(q, record.StateField)).WithNext("Begin to answer it, or let the reviewer return it.")
 			case !slices.ContainsFunc(engagement.Objects(q, "questions"), func(x map[string]any) bool { return x["id"] == after["question"] }):
 				return fault.New(fault.Invalid, "The questionnaire has no question %s.", engagement.Text(after, "question"))

@@ -59,6 +59,7 @@ func Kind() record.Kind {
 		{Name: "extracted_at", Title: "Drawn at", Type: record.Time, Fixed: true, Hidden: true}, {Name: "row_count", Title: "Rows", Type: record.Integer, Fixed: true, Hidden: true},
 		// what a step hands over and keep puts away
 		{Name: "new_files", Type: record.Object, List: true, Fixed: true, Hidden: true, Fields: file}, {Name: "answer", Type: record.Long, Fixed: true, Hidden: true}, {Name: "checked_by", Type: record.Text, Fixed: true, Hidden: true}, {Name: "drop", Type: record.Text, Fixed: true, Hidden: true},
+		{Name: "told_by", Title: "Who of the company handed it in", Type: record.Text, Fixed: true, Hidden: true}, {Name: "told_at", Title: "When it was handed in there", Type: record.Time, Fixed: true, Hidden: true},
 	}
 	for _, verb := range []string{"drafted", "sent", "attached", "submitted", "begun", "accepted", "returned", "withdrawn", "refused"} {
 		fields = append(fields, record.Field{Name: verb + "_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true}, record.Field{Name: verb + "_at", Type: record.Time, Fixed: true, Hidden: true})
@@ -85,6 +86,9 @@ func machine() *record.Machine {
 			{Name: "extractor", Title: "Drawn by", Type: record.Text, Help: "Of a population."}, {Name: "extracted_at", Title: "Drawn at", Type: record.Time, Help: "Of a population."}, {Name: "row_count", Title: "Rows", Type: record.Integer, Help: "Of a population."}}},
 		{Name: "obtain", Title: "Enter what the auditor obtained", From: asked, To: "submitted", By: "submitted_by", At: "submitted_at", Guard: attached(true), Fields: []record.Field{files, long("obtained_how", "How it was obtained", "Say from whom or from what, and when.")}},
 		{Name: "decline", Title: "State that it is not available", From: asked, To: "not_available", By: "refused_by", At: "refused_at", Fields: []record.Field{long("reason", "Reason", "Say why it cannot be handed in. The auditor judges what follows.")}},
+		{Name: "receive", Title: "Take over from a parcel", From: asked, To: "submitted", By: "submitted_by", At: "submitted_at", Job: true, Guard: received, Fields: append([]record.Field{files,
+			{Name: "answer", Type: record.Long}, {Name: "checked_by", Type: record.Text}, {Name: "source", Type: record.Text}, {Name: "query", Type: record.Long}, {Name: "extractor", Type: record.Text}, {Name: "extracted_at", Type: record.Time}, {Name: "row_count", Type: record.Integer}}, told()...)},
+		{Name: "receive_refusal", Title: "Take over that it is not available", From: asked, To: "not_available", By: "refused_by", At: "refused_at", Job: true, Guard: byParcel, Fields: append([]record.Field{{Name: "reason", Type: record.Long}}, told()...)},
 		{Name: "begin_review", Title: "Begin to look", From: []string{"submitted"}, To: "in_auditor_review", By: "begun_by", At: "begun_at"},
 		{Name: "accept", Title: "Accept as sufficient", From: []string{"in_auditor_review"}, To: "accepted", By: "accepted_by", At: "accepted_at"},
 		{Name: "return", Title: "Return", From: []string{"in_auditor_review"}, To: "returned", By: "returned_by", At: "returned_at", Fields: []record.Field{long("missing", "What is missing", "Say what is still needed, so that it comes the next time.")},
@@ -211,6 +215,44 @@ func submitted(before, after map[string]any, actor record.Actor) error {
 	return nil
 }
 
+// told are who of the company said something, and when, as its parcel tells it.
+func told() []record.Field {
+	return []record.Field{{Name: "told_by", Type: record.Text}, {Name: "told_at", Type: record.Time}}
+}
+
+// byParcel leaves what comes by parcel to the program that takes parcels.
+func byParcel(_, _ map[string]any, actor record.Actor) error {
+	if actor.IsJob() {
+		return nil
+	}
+	return fault.New(fault.Denied, "What the company says in its own workspace comes with its parcel, and nobody says it here.").WithNext("Take the company's next parcel.")
+}
+
+// received puts what a parcel brought to what came before. The company's workspace held it to what was asked for already; here it is
+// taken as it was said, so that no parcel is kept back by it.
+func received(before, after map[string]any, actor record.Actor) error {
+	if err := byParcel(before, after, actor); err != nil {
+		return err
+	}
+	round, by := float64(Round(before)), engagement.Text(after, "told_by")
+	list, _ := before["files"].([]any)
+	list = slices.Clone(list)
+	for _, f := range engagement.Objects(after, "new_files") {
+		list = append(list, map[string]any{"sha256": f["sha256"], "name": f["name"], "size": f["size"], "media_type": f["media_type"], "item": f["item"], "round": round, "by": by, "at": after["told_at"], "obtained": false})
+	}
+	if len(list) > 0 {
+		after["files"] = list
+	}
+	if answer := engagement.Text(after, "answer"); answer != "" {
+		list, _ := before["answers"].([]any)
+		after["answers"] = append(slices.Clone(list), map[string]any{"round": round, "text": answer, "checked_by": engagement.Text(after, "checked_by"), "by": by, "at": after["told_at"]})
+	}
+	for _, f := range []string{"new_files", "answer", "checked_by"} {
+		delete(after, f)
+	}
+	return nil
+}
+
 // Lacking are the items of a request for which no file is attached.
 func Lacking(b map[string]any) []string {
 	has := map[string]bool{}
@@ -230,6 +272,13 @@ func Lacking(b map[string]any) []string {
 func allowed(look record.Look, before, after map[string]any, actor record.Actor) error {
 	was, is, id := engagement.Text(before, record.StateField), engagement.Text(after, record.StateField), engagement.Text(after, engagement.Name)
 	asked := was == "open" || was == "returned"
+	if asked && actor.IsJob() && (is == "submitted" || is == "not_available") { // by a parcel, which says who answered
+		if err := engagement.Answerable(look, id); err != nil {
+			return err
+		}
+		lateOn(engagement.Text(after, "told_at"), after)
+		return nil
+	}
 	obtains := is == "submitted" && fmt.Sprint(before["obtained_how"]) != fmt.Sprint(after["obtained_how"])
 	if asked && (is == was || is == "not_available" || is == "submitted" && !obtains) {
 		if _, err := engagement.Contact(look, id, actor, "answer its requests"); err != nil {
@@ -255,7 +304,12 @@ func allowed(look record.Look, before, after map[string]any, actor record.Actor)
 
 // late stamps what comes after its day, for ever.
 func late(look record.Look, after map[string]any) {
-	if due := engagement.Text(after, "due"); due != "" && due < look.At.UTC().Format(time.DateOnly) && engagement.Text(after, "overdue_since") == "" {
+	lateOn(look.At.UTC().Format(time.DateOnly), after)
+}
+
+// lateOn is late for what was handed in at a moment, or on a day.
+func lateOn(moment string, after map[string]any) {
+	if due := engagement.Text(after, "due"); due != "" && due < day(moment) && engagement.Text(after, "overdue_since") == "" {
 		after["overdue_since"] = due
 	}
 }

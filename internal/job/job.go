@@ -27,6 +27,7 @@ func steps() []step {
 		{"tasks", tasks},
 		{"risks", risks},
 		{"the programme", programme},
+		{"access", accessRights},
 	}
 }
 

@@ -57,6 +57,7 @@ import (
 	"tickmark/internal/cycle"
 	"tickmark/internal/description"
 	"tickmark/internal/engagement"
+	"tickmark/internal/entitlement"
 	"tickmark/internal/evidence"
 	"tickmark/internal/exception"
 	"tickmark/internal/exchange"
@@ -203,6 +204,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	}
 	list = append(list, risk.Kinds()...)
 	list = append(append(list, cycle.Kinds()...), obligation.Kind(), period.ChangeKind())
+	list = append(list, entitlement.Kinds()...)
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
 	list = append(append(append(list, request.Kinds()...), exchange.Kinds()...), signature.Kinds()...)

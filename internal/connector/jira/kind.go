@@ -51,7 +51,8 @@ func issueKind() record.Kind {
 				list(text("labels", "Labels")), who("creator", "Made by"), who("reporter", "Asked by"), who("assignee", "With"), volatile(text("lastViewed", "Last looked at"))),
 			{Name: "changelog", Title: "History", Type: record.JSON, Personal: true, Hidden: true}}, ticket.Members()...)...)
 	k.Occurred = "opened"
-	k.Views = []record.View{ticket.View(`r.id`, `r.key + " " + r.fields.summary`, `r.self.split("/rest/")[0] + "/browse/" + r.key`)}
+	view := ticket.View(`r.id`, `r.key + " " + r.fields.summary`, `r.self.split("/rest/")[0] + "/browse/" + r.key`)
+	k.Views = []record.View{view, ticket.Approvals(view)}
 	return k
 }
 

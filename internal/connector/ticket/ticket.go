@@ -293,6 +293,12 @@ func Members() []record.Field {
 	return []record.Field{f("opened", "Opened", record.Time), t}
 }
 
+// Approvals is the view access_approval over the same members: of access requests alone, in the words that Tickmark's own requests
+// are asked in too.
+func Approvals(of record.View) record.View {
+	return record.View{Name: "access_approval", Where: `r.ticket.type == "access_request"`, Fields: of.Fields}
+}
+
 // View is the view ticket: id, title and url are expressions over the tracker's own members.
 func View(id, title, url string) record.View {
 	fields := map[string]string{"id": id, "title": title, "url": url}

@@ -45,7 +45,7 @@ func issueKind() record.Kind {
 	k.Occurred = "opened"
 	view := ticket.View(`r.id`, `r.idReadable + " " + r.summary`, "")
 	delete(view.Fields, "url") // an issue does not say where it is
-	k.Views = []record.View{view}
+	k.Views = []record.View{view, ticket.Approvals(view)}
 	return k
 }
 

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"tickmark/internal/expr"
 	"tickmark/internal/fault"
@@ -58,7 +59,7 @@ func (a *annals) find(l *lookups, name, field string, value any, beside bool) (d
 		}
 	}
 	for _, r := range c.rows[hashKey(value)] {
-		if beside && !l.near(r.source, r.scope) {
+		if beside && !l.near(r.source, r.scope) || slices.Contains(l.less, lane{r.source, r.kind, "", r.scope}) {
 			continue
 		}
 		if l.turns(r.since); r.since > l.at || l.at >= r.to {

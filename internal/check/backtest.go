@@ -252,7 +252,7 @@ func (t *backtest) add(x *tried, v record.Version, j judged, b basis, from, to s
 func (x *tried) append(i Interval) {
 	if n := len(x.spans) - 1; n >= 0 {
 		l := &x.spans[n]
-		if l.To == i.From && l.Status == i.Status && l.Judged == i.Judged && (l.Reason == i.Reason || l.Version == i.Version) {
+		if l.To == i.From && l.Status == i.Status && l.Judged == i.Judged && l.lost == i.lost && (l.Reason == i.Reason || l.Version == i.Version) {
 			l.To = i.To
 			return
 		}

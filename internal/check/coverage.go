@@ -279,10 +279,7 @@ func (c *cover) records(l lane, maxGap time.Duration, from, to store.Moment) []G
 	if k := c.m.Words.kinds[l.kind]; k == nil || !k.Collected {
 		return nil
 	}
-	if c.lanes[l] == nil {
-		l.scope = ""
-	}
-	return c.holes(l, maxGap, from, to)
+	return c.holes(c.of(l), maxGap, from, to)
 }
 
 // reads reports whether a check reads a part of a kind; a view, or logic that is no longer understood, hides which fields it takes, so that every part counts.

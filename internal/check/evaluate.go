@@ -539,6 +539,24 @@ func (r *round) judgeAt(ctx context.Context, u *unit, v record.Version, clock, a
 		if j.Status == Unknown {
 			j.lost = source.lost
 		}
+		lost, next := r.vouched(source, cmp.Or(at, moment))
+		if next != 0 && (j.until == 0 || next < j.until) {
+			j.until = next
+		}
+		if len(lost) > 0 && (j.Status == Pass || j.Status == NotApplicable) {
+			before := j
+			source.begin(v, lost...)
+			if j.Result = u.Judge(subject, now, source); j.Status != before.Status {
+				j = before
+				j.Status, j.Reason, j.waits, j.lost = Unknown, r.without(lost[0], before.Status), true, source.lost
+			} else {
+				j.versions = source.versions()
+			}
+			if flip := before.Flip; !flip.IsZero() && (j.Flip.IsZero() || flip.Before(j.Flip)) {
+				j.Flip = flip
+			}
+			j.Clock = j.Clock || before.Clock
+		}
 		if source.failed != nil {
 			return judged{}, fmt.Errorf("judge %s %s: %w", v.Kind, v.Key, source.failed)
 		}

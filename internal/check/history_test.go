@@ -44,8 +44,10 @@ type world struct {
 	kept     map[int64]row     // results as they were first seen
 	asked    []asked
 	turns    int
+	behind   bool // something was read, and not yet everything judged since
 	messages []string
 	sent     int
+	given    map[string]bool         // parts of the company that were given up, and connections that were removed
 	fresh    map[string]store.Moment // until when the last complete sending of a part of the company vouches; Forever: it was ended
 }
 
@@ -142,11 +144,12 @@ func worldChecks() map[string]string {
 	maps.Copy(out, scoped())
 	out["BND-10"], out["BND-11"] = absent, strings.Replace(present, "severity: ", "max_gap: 36h\nseverity: ", 1)
 	out["BND-12"] = strings.Replace(named("BND-12", absent), "severity: ", "max_gap: 36h\nseverity: ", 1)
+	out["BND-14"], out["BND-15"], out["BND-16"] = excused, secured, known
 	return out
 }
 
 func newWorld(rt *rapid.T, t *testing.T, db *store.DB) *world {
-	w := &world{t: rt, desk: open(try{rt, t}, db), rows: map[string]map[string]string{}, denied: map[string]bool{}, checks: worldChecks(), kept: map[int64]row{}, fresh: map[string]store.Moment{}}
+	w := &world{t: rt, desk: open(try{rt, t}, db), rows: map[string]map[string]string{}, denied: map[string]bool{}, checks: worldChecks(), kept: map[int64]row{}, given: map[string]bool{}, fresh: map[string]store.Moment{}}
 	read := func(kinds ...string) func(context.Context, connector.Values, connector.Sink) error {
 		return func(_ context.Context, _ connector.Values, out connector.Sink) error {
 			for _, k := range kinds {
@@ -196,6 +199,9 @@ func newWorld(rt *rapid.T, t *testing.T, db *store.DB) *world {
 // devices hands over the devices by the part of the company that they are in; a refused part is another's business.
 func (w *world) devices(_ context.Context, _ connector.Values, out connector.Sink) error {
 	for _, scope := range []string{"berlin", "oslo"} {
+		if w.given[scope] {
+			continue
+		}
 		for _, key := range slices.Sorted(maps.Keys(w.rows["device"])) {
 			body := w.rows["device"][key]
 			if where := w.rows["site"][key]; where != scope {
@@ -238,6 +244,9 @@ func (w *world) connect(name string) {
 
 // send sends the devices of one part of the company, or of two, and now and then breaks off; or says that there is none any more.
 func (w *world) send() {
+	if w.given["push"] {
+		return
+	}
 	scopes := [][]string{{"lima"}, {"rome"}, {"lima", "rome"}}[rapid.IntRange(0, 2).Draw(w.t, "parts sent")]
 	if _, known := w.fresh[scopes[0]]; known && w.fresh[scopes[0]] != store.Forever && rapid.IntRange(0, 5).Draw(w.t, "retire") == 0 {
 		if err := w.collect.Retire(w.ctx, record.Job("person:ada"), "push", scopes[0], "given up"); err != nil {
@@ -267,6 +276,7 @@ func (w *world) send() {
 	if err != nil {
 		w.fail("%v", err)
 	}
+	w.behind = true
 	for _, scope := range scopes {
 		now := store.At(w.book.Log.Now())
 		if !half {
@@ -279,6 +289,133 @@ func (w *world) send() {
 	}
 	w.note("sent %v: %s %v", scopes, s.Outcome, s.Missing)
 }
+
+// leave gives up a part of the company, removes a connection, or takes it back.
+func (w *world) leave() {
+	what := w.pick("leaves", "oslo", "oslo", "berlin", "mdm", "git", "push")
+	back := w.given[what]
+	w.given[what] = !back
+	if what != "oslo" && what != "berlin" {
+		if back {
+			w.connect(what)
+		} else if err := w.collect.Remove(w.ctx, record.Job("person:ada"), what, "over"); err != nil {
+			w.fail("%v", err)
+		}
+		if what == "push" {
+			for scope := range w.fresh {
+				w.fresh[scope] = store.Forever // not until it is sent again does anybody ask for it
+			}
+		}
+	}
+	w.note("%s leaves: %v", what, !back)
+}
+
+// forsake has the boundary be somebody's who has something in one place, and gives that place up.
+func (w *world) forsake() {
+	owner, place := w.pick("forsaken", "bob", "eve"), w.pick("place", "oslo", "berlin", "mdm", "git")
+	for _, c := range []string{"oslo", "berlin", "mdm", "git"} {
+		if w.given[c] {
+			w.given[c] = false
+			if c == "mdm" || c == "git" {
+				w.connect(c)
+			}
+		}
+	}
+	w.see("boundary", "prod", fmt.Sprintf(`{"name":%q,"parts":[]}`, owner))
+	kind, key := "device", w.pick("key", "1", "2", "3")
+	if place == "git" {
+		kind = "git_user"
+	}
+	for _, k := range []string{kind, "site", "lock"} {
+		if w.rows[k] == nil {
+			w.rows[k] = map[string]string{}
+		}
+	}
+	w.rows["site"][key], w.rows["lock"][key] = place, "true"
+	if place == "mdm" {
+		w.rows["site"][key] = "oslo"
+	}
+	w.rows[kind][key] = fmt.Sprintf(`{"name":"d","owner":%q,"seen":%q}`, owner, w.now.Format(time.RFC3339))
+	if kind == "git_user" {
+		w.rows[kind][key] = fmt.Sprintf(`{"login":%q,"human":true,"locked":false}`, owner)
+	}
+	w.note("%s has %s %s in %s", owner, kind, key, place)
+	w.everything()
+	if w.given[place] = true; place == "mdm" || place == "git" {
+		if err := w.collect.Remove(w.ctx, record.Job("person:ada"), place, "over"); err != nil {
+			w.fail("%v", err)
+		}
+	}
+	w.note("%s leaves", place)
+	w.now = w.now.Add(time.Hour)
+}
+
+// everything reads all that is not sent.
+func (w *world) everything() {
+	w.down = false
+	clear(w.denied)
+	for _, c := range w.collect.Connectors {
+		if c.Sent || w.given[c.Name] {
+			continue
+		}
+		if _, err := w.collect.Run(w.ctx, c.Name, nil); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.behind = true
+	w.note("everything is read")
+}
+
+// vouched demands that nothing passes by a record that nobody vouches for: what left its scope, or was never read completely.
+func (w *world) vouched() {
+	for id, with := range map[string]struct {
+		kind string
+		is   func(d device, about string) bool
+	}{
+		"BND-11": {"device", func(d device, about string) bool { return d.Owner == about }},
+		"BND-16": {"account", func(d device, about string) bool { return d.Login == about || d.Mail == about+"@example.org" }},
+	} {
+		page, err := w.m.Results(w.ctx, check.Filter{Check: id, Status: check.Pass})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, r := range page.Results {
+			var about struct{ Name string }
+			v, err := w.book.Get(w.ctx, "boundary", r.Key, 0)
+			if err == nil {
+				err = json.Unmarshal(v.Body, &about)
+			}
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			found := false
+			kinds := []string{with.kind}
+			if with.kind == "account" {
+				kinds = []string{"host_user", "git_user"}
+			}
+			for _, kind := range kinds {
+				err := w.book.EachOpen(w.ctx, w.book.DB, kind, func(v record.Version) error {
+					var d device
+					if err := json.Unmarshal(v.Body, &d); err != nil {
+						return err
+					}
+					ended, err := store.All[string](w.ctx, w.book.DB, "SELECT ended FROM coverage WHERE connection = $1 AND kind = $2 AND part = '' AND scope = $3 ORDER BY valid_from DESC, id DESC LIMIT 1", v.Source, kind, v.Scope)
+					found = found || with.is(d, about.Name) && len(ended) == 1 && !collect.Left(ended[0])
+					return err
+				})
+				if err != nil {
+					w.t.Fatal(err)
+				}
+			}
+			if !found {
+				w.fail("nobody vouches for what it rests on, and it passes: %+v", r)
+			}
+		}
+	}
+}
+
+// device is what is asked of a record by those who look it up.
+type device struct{ Owner, Login, Mail string }
 
 // silent demands that nothing passes because of a device not having been there while a part of the company is silent.
 func (w *world) silent() {
@@ -421,6 +558,9 @@ func (w *world) put(kind, key, body string) {
 
 func (w *world) run() {
 	name := w.pick("connection", "host", "host", "git", "mdm", "mdm")
+	if w.given[name] {
+		return
+	}
 	w.down = rapid.IntRange(0, 9).Draw(w.t, "down") == 0
 	for _, k := range []string{"host_user", "merge", "git_user", "berlin", "oslo", "locks"} {
 		w.denied[k] = rapid.IntRange(0, 6).Draw(w.t, "denied "+k) == 0
@@ -429,6 +569,7 @@ func (w *world) run() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.behind = true
 	w.note("run %s: %s %v", name, s.Outcome, s.Missing)
 	for _, g := range s.Missing {
 		if g.Confirm && rapid.Bool().Draw(w.t, "confirm") {
@@ -468,22 +609,12 @@ func (w *world) edit() {
 }
 
 func (w *world) step() {
-	switch op := w.pick("step", "change", "change", "person", "except", "rebound", "run", "run", "send", "send", "wait", "wait", "back", "set", "edit", "judge", "judge", "reload", "drop", "day", "day", "day"); op {
+	switch op := w.pick("step", "change", "change", "person", "except", "rebound", "run", "run", "send", "send", "leave", "leave", "forsake", "forsake", "wait", "wait", "back", "set", "edit", "judge", "judge", "reload", "drop", "day", "day", "day"); op {
 	case "day": // as it mostly goes: something changes, everything is read, and judged
 		for range rapid.IntRange(1, 3).Draw(w.t, "changes") {
 			w.change()
 		}
-		w.down = false
-		clear(w.denied)
-		for _, c := range w.collect.Connectors {
-			if c.Sent {
-				continue
-			}
-			if _, err := w.collect.Run(w.ctx, c.Name, nil); err != nil {
-				w.t.Fatal(err)
-			}
-		}
-		w.note("everything is read")
+		w.everything()
 		w.judge(check.Options{})
 		w.now = w.now.Add(rapid.SampledFrom([]time.Duration{time.Hour, 23 * time.Hour, 30 * time.Hour}).Draw(w.t, "until"))
 		w.judge(check.Options{Light: rapid.Bool().Draw(w.t, "light")})
@@ -499,6 +630,10 @@ func (w *world) step() {
 		w.run()
 	case "send":
 		w.send()
+	case "forsake":
+		w.forsake()
+	case "leave":
+		w.leave()
 	case "wait":
 		w.now = w.now.Add(rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 12 * time.Hour, 25 * time.Hour, 72 * time.Hour}).Draw(w.t, "for"))
 	case "back":
@@ -619,6 +754,8 @@ func (w *world) loses() {
 // judge evaluates, and demands that it comes out as though nothing had been judged before.
 func (w *world) judge(o check.Options) {
 	w.turns++
+	o.Light = o.Light && !w.behind // what is read is followed by an evaluation of all of it
+	w.behind = w.behind && len(o.Checks) > 0
 	w.see("control", "x", fmt.Sprintf(`{"id":"%d"}`, w.turns)) // so that the answers of now are compared
 	e, err := w.m.Evaluate(w.ctx, o)
 	if err != nil {
@@ -627,6 +764,7 @@ func (w *world) judge(o check.Options) {
 	w.note("judged %+v: %d flips", o, e.Flips)
 	w.same(0)
 	w.silent()
+	w.vouched()
 	w.unchanged()
 }
 

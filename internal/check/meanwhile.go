@@ -14,7 +14,8 @@ import (
 // What changed an answer between two evaluations, other than the record itself: a moment that came, or a record that is looked
 // up. An answer that turned and turned back is a deviation all the same, and is not lost because nobody looked just then.
 
-// moments are when records that a check looks up changed since the last evaluation, in order, each minute once. Skipped is the
+// moments are when records that a check looks up changed, or nobody vouches for them any more, since the last evaluation, in
+// order, each minute once. Skipped is the
 // first that is not among them, zero when all are.
 type moments struct {
 	list    []store.Moment
@@ -48,6 +49,7 @@ func (r *round) changes(ctx context.Context, u *unit) (moments, error) {
 	}
 	var all []store.Moment
 	for _, name := range u.Joins {
+		all = append(all, r.cover.leaves(name, u.series.Evaluated, r.last)...)
 		for _, k := range r.m.Words.Kinds(name) {
 			since := bound{k.Name, u.series.Upto, u.series.Evaluated}
 			list, ok := r.bounds[since]

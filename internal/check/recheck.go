@@ -400,6 +400,9 @@ func (a *again) settling(ctx context.Context, x *spot) (bool, error) {
 	}
 	begin := x.at - x.at%minute
 	for _, name := range x.Joins {
+		if len(a.cover.leaves(name, begin-1, begin+minute-1)) > 0 {
+			return true, nil
+		}
 		for _, k := range a.m.Words.Kinds(name) {
 			n, err := store.All[int64](ctx, a.q, `SELECT v.id FROM version v JOIN kind k ON k.id = v.kind WHERE k.name = $1 AND (v.valid_from >= $2 AND v.valid_from < $3 OR v.valid_to >= $2 AND v.valid_to < $3) LIMIT 1`, k.Name, begin, begin+minute)
 			if err != nil || len(n) > 0 {

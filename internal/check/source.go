@@ -25,6 +25,7 @@ type lookups struct {
 	read  []int64               // versions that the present judgement looked at
 	from  map[lane]store.Moment // where they come from, and when the newest of each began
 	of    record.Version        // the record that is judged
+	less  []lane                // what comes from these is passed over
 	whole bool                  // the index is not asked
 
 	annals *annals      // what stood over a window, when more than one moment is asked for
@@ -148,7 +149,7 @@ func (l *lookups) few(name string) (bool, error) {
 
 func (l *lookups) docs(found []record.Version, beside bool, is func(*expr.Doc) bool) (out []*expr.Doc, odd, err error) {
 	for _, v := range found {
-		if beside && !l.near(v.Source, v.Scope) {
+		if beside && !l.near(v.Source, v.Scope) || slices.Contains(l.less, lane{v.Source, v.Kind, "", v.Scope}) {
 			continue
 		}
 		if v.Dropped != nil {
@@ -195,7 +196,7 @@ func (l *lookups) hit(h *hashed, value any, beside bool) (out []*expr.Doc, odd, 
 		return nil, h.odd, nil
 	}
 	for _, r := range h.rows[hashKey(value)] {
-		if beside && !l.near(r.from.connection, r.from.scope) {
+		if beside && !l.near(r.from.connection, r.from.scope) || slices.Contains(l.less, *r.from) {
 			continue
 		}
 		if gone := h.lost[r.version]; gone != nil {
@@ -345,8 +346,11 @@ func (l *lookups) saw(from lane, version int64, since store.Moment) {
 }
 
 // begin makes ready for a judgement.
-func (l *lookups) begin(v record.Version) {
-	l.of, l.read, l.next, l.lost = v, l.read[:0], 0, nil
+func (l *lookups) begin(v record.Version, less ...lane) {
+	l.of, l.less, l.read, l.lost = v, less, l.read[:0], nil
+	if less == nil { // what is passed over may turn the answer all the same
+		l.next = 0
+	}
 	clear(l.from)
 }
 

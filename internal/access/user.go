@@ -117,6 +117,9 @@ func (g *Gate) create(ctx context.Context, actor string, n NewUser, first bool) 
 		if err := u.check(all, g.firm); err != nil {
 			return err
 		}
+		if err := g.answers(ctx, tx, u); err != nil {
+			return err
+		}
 		if err := g.put(ctx, tx, actor, u, "created"); err != nil {
 			return err
 		}
@@ -262,6 +265,9 @@ func (g *Gate) change(ctx context.Context, by record.Authority, key, verb, reaso
 		u = before
 		edit(&u)
 		if err := u.check(all, g.firm); err != nil {
+			return err
+		}
+		if err := g.answers(ctx, tx, u); err != nil {
 			return err
 		}
 		all[key] = u

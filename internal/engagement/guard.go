@@ -59,14 +59,17 @@ func allowed(look record.Look, before, after map[string]any, actor record.Actor)
 		if actor.Person == "" {
 			return fault.New(fault.Denied, "Only a person can propose an engagement, and %s is not linked to one.", actor.Stamp()).WithNext("Link the user to a person record first.")
 		}
-		return nil
+		return outside(look, nil, after)
 	}
 	was, is := Text(before, record.StateField), Text(after, record.StateField)
 	if was == is {
 		if before["recalled_at"] != after["recalled_at"] {
 			return Requires(before, actor, "recall the report", Partner)
 		}
-		return changed(look, before, after, actor)
+		if err := changed(look, before, after, actor); err != nil {
+			return err
+		}
+		return outside(look, before, after)
 	}
 	s, known := steps()[[2]string{was, is}]
 	if !known {
@@ -113,6 +116,9 @@ func changed(look record.Look, before, after map[string]any, actor record.Actor)
 }
 
 func acceptable(look record.Look, b map[string]any) error {
+	if err := outside(look, nil, b); err != nil {
+		return err
+	}
 	firm, _ := b["firm"].(map[string]any)
 	switch {
 	case b["operator"] == "firm_or_network":

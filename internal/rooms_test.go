@@ -19,8 +19,8 @@ func rooms() []string {
 		internal/collect internal/agent internal/check internal/access internal/anchor
 		internal/calendar internal/approval internal/framework internal/control
 		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/obligation internal/risk internal/policy internal/description
-		internal/population internal/engagement internal/workpaper internal/opinion internal/issue internal/fieldwork internal/request internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/entitlement internal/task internal/cycle internal/savedview
-		internal/standing internal/gap internal/guide internal/work internal/notice internal/programme internal/report internal/signature internal/exchange internal/firmfile internal/retention
+		internal/population internal/engagement internal/workpaper internal/opinion internal/issue internal/fieldwork internal/request internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/entitlement internal/task internal/cycle internal/readiness internal/savedview
+		internal/standing internal/gap internal/guide internal/work internal/agenda internal/notice internal/programme internal/report internal/signature internal/exchange internal/firmfile internal/retention
 		internal/corpus
 		internal/workspace internal/backup internal/doctor internal/job internal/demo internal/api internal/web internal/server internal/cli
 		internal cmd/tickmark scripts/openapi`)
@@ -67,7 +67,7 @@ func TestRoomsImportOnlyWhatStandsBefore(t *testing.T) {
 }
 
 func TestTheOrganisationsKindsHoldNoSQL(t *testing.T) {
-	for _, pkg := range strings.Fields("framework person organisation system period commitment obligation cycle risk policy evidence requirement occurrence finding exception task") {
+	for _, pkg := range strings.Fields("framework person organisation system period commitment obligation cycle readiness risk policy evidence requirement occurrence finding exception task") {
 		for _, imp := range packages(t)["internal/"+pkg] {
 			if imp == "internal/store" {
 				t.Errorf("%s imports the store; the organisation's own kinds are struct, rules and states", pkg)

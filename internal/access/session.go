@@ -73,6 +73,9 @@ func (s Session) May(_ context.Context, verb string, k *record.Kind) error {
 	if !may(s.User.Roles, verb, k) {
 		return fault.New(fault.Denied, "As %s you can't %s %s.", joined(s.User.Roles), verb, what).WithNext("Ask an owner of the workspace.")
 	}
+	if s.Method == ByToken && s.Scope == ScopeCalendar {
+		return fault.New(fault.Denied, "This token can only read a calendar.").WithNext("Use a token of scope %s.", ScopeRead)
+	}
 	if s.Method == ByToken && strings.HasPrefix(s.Scope, ScopePush) {
 		return fault.New(fault.Denied, "This token can only send to %s.", strings.TrimPrefix(s.Scope, ScopePush)).WithNext("Use a token of scope %s.", ScopeRead)
 	}

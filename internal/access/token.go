@@ -16,9 +16,10 @@ import (
 
 // What a token may do, of what its user may.
 const (
-	ScopeRead  = "read"
-	ScopeWrite = "write" // read and write content; decisions take a person who signed in
-	ScopePush  = "push:" // followed by a connection: send to it, and nothing else
+	ScopeRead     = "read"
+	ScopeWrite    = "write"    // read and write content; decisions take a person who signed in
+	ScopeCalendar = "calendar" // read the calendar of its user, and nothing else
+	ScopePush     = "push:"    // followed by a connection: send to it, and nothing else
 )
 
 const (
@@ -75,8 +76,8 @@ func (g *Gate) NewToken(ctx context.Context, by record.Authority, r TokenRequest
 		if err := g.mayPush(ctx, by, strings.TrimPrefix(r.Scope, ScopePush)); err != nil {
 			return "", Token{}, err
 		}
-	case r.Scope != ScopeRead && r.Scope != ScopeWrite:
-		return "", Token{}, fault.New(fault.Invalid, "There is no scope %q.", r.Scope).WithNext("The scopes are %s and %s.", ScopeRead, ScopeWrite)
+	case r.Scope != ScopeRead && r.Scope != ScopeWrite && r.Scope != ScopeCalendar:
+		return "", Token{}, fault.New(fault.Invalid, "There is no scope %q.", r.Scope).WithNext("The scopes are %s, %s and %s.", ScopeRead, ScopeWrite, ScopeCalendar)
 	case !r.Expires.After(now):
 		return "", Token{}, fault.New(fault.Invalid, "The token would expire at once.").WithNext("Name a later day.")
 	case r.Expires.After(now.Add(tokenLongest)):

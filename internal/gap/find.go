@@ -45,6 +45,7 @@ func (w World) Gaps() []Gap {
 	f.checks()
 	f.policies()
 	f.commitments()
+	f.observations()
 	for i := range f.gaps {
 		f.gaps[i].Task = w.taskOf(f.gaps[i].ID)
 		f.gaps[i].Stage = cmp.Or(f.gaps[i].Stage, control.Stages()[0])
@@ -333,6 +334,29 @@ func (f *finding) commitments() {
 		if len(c.Controls) > 0 {
 			g.Why = "None of the controls it names (" + strings.Join(c.Controls, ", ") + ") is in operation."
 			g.Next = "Put " + few(c.Controls, 3) + " into operation."
+		}
+		f.add(g)
+	}
+}
+
+// observations are gaps until what management planned is done and verified. What they say stays with the assessment: nothing of
+// it reaches an examination from here.
+func (f *finding) observations() {
+	for _, o := range f.Observations {
+		if o.State != "open" && o.State != "planned" && o.State != "fixed" {
+			continue
+		}
+		g := Gap{ID: id(Observed, o.Key), Sort: Observed, What: "An assessor noted: " + o.Title, Severity: map[string]string{"blocking": "critical", "important": "high"}[o.Weight], Remedy: "workflow_change",
+			Criteria: f.bears(o.Criteria), Control: o.Control, Kind: "readiness_observation", Key: o.Key,
+			Why: "Management has not said what it does about it.", Next: "Write the plan, with who does it and by when."}
+		if g.Severity == "" {
+			g.Severity = "medium"
+		}
+		switch o.State {
+		case "planned":
+			g.Why, g.Next = "It is planned through "+day(o.Due)+" and not done.", "Do what is planned, and say what shows it."
+		case "fixed":
+			g.Why, g.Next = "It is done, and nobody else looked at it.", "Have somebody other than who did it verify it."
 		}
 		f.add(g)
 	}

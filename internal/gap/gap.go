@@ -27,11 +27,12 @@ const (
 	Unknown     Sort = "unknown"     // a check that nothing answers
 	Policy      Sort = "policy"      // a policy that is missing, not in force, or approved too long ago
 	Commitment  Sort = "commitment"  // a promise that no control keeps
+	Observed    Sort = "observed"    // what an assessor noted before the examination, until somebody verified what was done
 )
 
 // Sorts are all of them, in order.
 func Sorts() []Sort {
-	return []Sort{Scope, Place, Criterion, Owner, Approval, Operation, Proof, Requirement, Failing, Unknown, Policy, Commitment}
+	return []Sort{Scope, Place, Criterion, Owner, Approval, Operation, Proof, Requirement, Failing, Unknown, Policy, Commitment, Observed}
 }
 
 // Title is the sort in words, as a heading.
@@ -39,7 +40,7 @@ func (s Sort) Title() string {
 	return map[Sort]string{
 		Scope: "Scope not settled", Place: "Outside every boundary, without a reason", Criterion: "Criterion without a control in operation", Owner: "Control without an owner", Approval: "Control not approved",
 		Operation: "Control not in operation", Proof: "Nothing on record shows the control", Requirement: "Evidence missing", Failing: "Check failing", Unknown: "Check unknown",
-		Policy: "Policy missing or not in force", Commitment: "Commitment without a control",
+		Policy: "Policy missing or not in force", Commitment: "Commitment without a control", Observed: "Noted in a readiness assessment",
 	}[s]
 }
 

@@ -73,6 +73,11 @@ func (w World) Parts(gaps []Gap) []Part {
 			of[Commitment]++
 		}
 	}
+	for _, o := range w.Observations {
+		if o.State != "withdrawn" {
+			of[Observed]++
+		}
+	}
 	due := 0
 	for _, r := range w.Requirements {
 		if r.From <= today {

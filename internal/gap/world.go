@@ -38,6 +38,7 @@ type World struct {
 	Evidence     []Evidence
 	Policies     []Document
 	Commitments  []Promise
+	Observations []Observation
 	Tasks        []task
 	Due          map[string]string          // by check: the due date of its open finding
 	Readers      func(name string) []string // who could read a kind or view: the groups of its kinds
@@ -102,6 +103,12 @@ func (d *Document) last(a approved) {
 type Promise struct {
 	Key, Title, Since, Until string
 	Criteria, Controls       []string
+}
+
+// Observation is what an assessor noted.
+type Observation struct {
+	Key, Title, Weight, State, Control, Due string
+	Criteria                                []string
 }
 
 type task struct {
@@ -324,6 +331,12 @@ func (w *World) records(ctx context.Context, book *record.Book, at record.Moment
 			c, err := body[Promise](v)
 			c.Key = v.Key
 			w.Commitments = append(w.Commitments, c)
+			return err
+		}},
+		{"readiness_observation", func(v record.Version) error {
+			o, err := body[Observation](v)
+			o.Key = v.Key
+			w.Observations = append(w.Observations, o)
 			return err
 		}},
 		{"task", func(v record.Version) error {

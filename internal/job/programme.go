@@ -9,6 +9,7 @@ import (
 	"tickmark/internal/cycle"
 	"tickmark/internal/fault"
 	"tickmark/internal/period"
+	"tickmark/internal/readiness"
 	"tickmark/internal/record"
 	"tickmark/internal/workspace"
 )
@@ -23,6 +24,10 @@ func programme(ctx context.Context, w *workspace.Workspace) (int, error) {
 	today := calendar.Text(calendar.Of(w.Log.Now(), a.zone))
 	n, err := milestones(ctx, w, today)
 	if err != nil {
+		return n, err
+	}
+	noted, err := observations(ctx, w, today)
+	if n += noted; err != nil {
 		return n, err
 	}
 	changes, err := w.Book.Find(ctx, w.DB, period.ChangeName, record.StateField, "approved", 0)
@@ -69,6 +74,34 @@ func programme(ctx context.Context, w *workspace.Workspace) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// observations past the day that management planned say since when, and go on saying it.
+func observations(ctx context.Context, w *workspace.Workspace, today string) (int, error) {
+	var late []record.Change
+	for _, state := range []string{"planned", "fixed"} {
+		list, err := w.Book.Find(ctx, w.DB, readiness.ObservationName, record.StateField, state, 0)
+		if err != nil {
+			return 0, err
+		}
+		for _, v := range list {
+			body, err := content(v)
+			if err != nil {
+				return 0, err
+			}
+			since, ok := readiness.Overdue(body, today)
+			if !ok || state == "fixed" {
+				continue
+			}
+			body["overdue_since"] = since
+			c, err := rewritten(v, body, "its day passed")
+			if err != nil {
+				return 0, err
+			}
+			late = append(late, c)
+		}
+	}
+	return put(ctx, w, record.Job("job:programme"), late)
 }
 
 // begins makes one move. One that is refused stands in the way of no other: it is said in the log, and the page shows what waits.

@@ -75,6 +75,7 @@ import (
 	"tickmark/internal/person"
 	"tickmark/internal/policy"
 	"tickmark/internal/population"
+	"tickmark/internal/readiness"
 	"tickmark/internal/record"
 	"tickmark/internal/report"
 	"tickmark/internal/report/document"
@@ -205,6 +206,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	list = append(list, risk.Kinds()...)
 	list = append(append(list, cycle.Kinds()...), obligation.Kind(), period.ChangeKind())
 	list = append(list, entitlement.Kinds()...)
+	list = append(list, readiness.Kinds()...)
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
 	list = append(append(append(list, request.Kinds()...), exchange.Kinds()...), signature.Kinds()...)

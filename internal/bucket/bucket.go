@@ -156,7 +156,21 @@ func (b *Bucket) Get(ctx context.Context, key string) (io.ReadCloser, int64, err
 	if err != nil {
 		return nil, 0, err
 	}
-	return r.Body, r.ContentLength, nil
+	return &body{r.Body, b}, r.ContentLength, nil
+}
+
+// body is an answer under way. Where it breaks off, that is said of the bucket.
+type body struct {
+	io.ReadCloser
+	b *Bucket
+}
+
+func (r *body) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = r.b.fault(fmt.Errorf("its answer broke off: %w", err))
+	}
+	return n, err
 }
 
 // Size measures an object; fs.ErrNotExist when there is none.

@@ -645,9 +645,8 @@ func Failure(at *url.URL, err error) string {
 	if errors.As(err, &elsewhere) {
 		return fmt.Sprintf("%s was not asked: %s.", where(at), elsewhere)
 	}
-	var cert x509.CertificateInvalidError
-	if errors.As(err, &cert) && cert.Reason == x509.Expired {
-		return fmt.Sprintf("The certificate of %s has expired or is not valid yet, so that nobody can tell who answers.", at.Host)
+	if why := Untrusted(at.Host, err); why != "" {
+		return why
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Sprintf("The answer of %s broke off.", where(at))

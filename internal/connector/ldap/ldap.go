@@ -98,6 +98,9 @@ func (d *directory) dial(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if why := connector.Untrusted(at.Host, err); why != "" {
+			return fault.New(fault.Unavailable, "%s", why).WithNext("Check the address; renew the certificate, or name its authority in the connection.")
+		}
 		return fault.New(fault.Unavailable, "%s could not be reached: %s.", at.Host, d.hide(err)).WithNext("Check the address, its certificate and the network.")
 	}
 	dialer := &net.Dialer{Timeout: patience}
@@ -108,7 +111,9 @@ func (d *directory) dial(ctx context.Context) error {
 	}
 	if at.Scheme == "ldaps" {
 		secure := tls.Client(raw, conf)
-		if err := secure.HandshakeContext(ctx); err != nil {
+		soon, enough := context.WithTimeout(ctx, patience)
+		defer enough()
+		if err := secure.HandshakeContext(soon); err != nil {
 			raw.Close()
 			return unreachable(err)
 		}
@@ -118,9 +123,17 @@ func (d *directory) dial(ctx context.Context) error {
 	d.conn.SetTimeout(patience)
 	d.conn.Start()
 	if at.Scheme == "ldap" {
+		if err := raw.SetDeadline(time.Now().Add(patience)); err != nil { // the library waits for the handshake for ever
+			d.conn.Close()
+			return unreachable(err)
+		}
 		if err := d.conn.StartTLS(conf); err != nil {
 			d.conn.Close()
 			return unreachable(fmt.Errorf("it was not encrypted by StartTLS: %w", err))
+		}
+		if err := raw.SetDeadline(time.Time{}); err != nil {
+			d.conn.Close()
+			return unreachable(err)
 		}
 	}
 	if err := d.conn.Bind(d.v["bind_dn"], d.v["password"]); err != nil {

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -110,17 +111,26 @@ func read(ctx context.Context, v connector.Values, out connector.Sink, do func(*
 		config.RuntimeParams[name] = value
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // Steampipe prepares nothing
+	config.DialFunc = patiently(ctx, config.DialFunc)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return unreachable(config, err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer func() {
+		soon, enough := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+		defer enough()
+		conn.Close(soon)
+	}()
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return said(err)
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx))
-	return do(&reader{ctx, conn, out})
+	defer func() {
+		soon, enough := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+		defer enough()
+		tx.Rollback(soon)
+	}()
+	return said(do(&reader{ctx, conn, out}))
 }
 
 func local(host string) bool {
@@ -139,11 +149,14 @@ func unreachable(config *pgx.ConnConfig, err error) error {
 	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
 		return fault.New(fault.Denied, "The server %s did not let %s in: %s (%s).", config.Host, config.User, pg.Message, pg.Code).WithNext("Check the password, the role and the host rules.")
 	}
+	if why := connector.Untrusted(config.Host, err); why != "" {
+		return fault.New(fault.Unavailable, "%s", why).WithNext("Check the address; renew the certificate, or name its authority in the address with sslrootcert.")
+	}
 	why := "no connection"
 	switch {
 	case strings.Contains(err.Error(), "tls") || strings.Contains(err.Error(), "x509") || strings.Contains(err.Error(), "TLS"):
 		why = "it offers no TLS, or its certificate cannot be trusted"
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded) || timedOut(err):
 		why = "it did not answer"
 	}
 	return fault.New(fault.Unavailable, "The server %s, port %d, cannot be reached: %s.", config.Host, config.Port, why).WithNext("Check the address, the network between, and its certificate (sslmode, sslrootcert).")
@@ -153,7 +166,15 @@ func said(err error) error {
 	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
 		return fault.New(fault.Unavailable, "The server refused: %s (%s).", pg.Message, pg.Code)
 	}
+	if timedOut(err) && !errors.Is(err, context.DeadlineExceeded) {
+		return fault.New(fault.Unavailable, "The server fell silent in the middle of an answer: nothing came for a long while.").WithNext("Check the network between; what stands is kept, and the next run asks again.")
+	}
 	return err
+}
+
+func timedOut(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
 }
 
 // question is one list: each row of its answer is a JSON object, as the server makes it.

@@ -3,8 +3,12 @@ package entitlement
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"hash"
 	"maps"
 	"slices"
 	"strings"
@@ -45,8 +49,13 @@ type Account struct {
 	Version         record.Version
 }
 
-// Link is SOURCE/ID.
-func (a Account) Link() string { return person.Link(a.Account) }
+// Address tells accounts apart: SOURCE/ID, and where an id is a name on one machine, SOURCE/RECORD.
+func (a Account) Address() string {
+	if a.Local {
+		return a.Source + "/" + a.Key
+	}
+	return person.Link(a.Account)
+}
 
 // Register reads the company's access as it stands now.
 type Register struct {
@@ -65,6 +74,7 @@ type State struct {
 	reads    map[[2]string]stretch
 	register *Register
 	dir      *person.Directory
+	print    hash.Hash // of all that who has what follows from, the accounts themselves told by when they were read
 }
 
 type request struct {
@@ -86,27 +96,35 @@ func (g *Register) Load(ctx context.Context) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s, s.look(ctx)
+}
+
+// look reads the rights from what the sources show.
+func (s *State) look(ctx context.Context) error {
 	for _, m := range s.Matrices {
 		for _, r := range m.Roles {
 			if r.Kind == "" {
 				continue
 			}
 			if err := s.holders(ctx, m, r); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
 	s.compare()
 	slices.SortFunc(s.Rights, func(a, b Held) int { return strings.Compare(a.Key(), b.Key()) })
-	return s, nil
+	return nil
 }
 
 // begin reads all but the accounts.
 func (g *Register) begin(ctx context.Context) (*State, error) {
-	s := &State{At: g.Book.Log.Now(), People: map[string]who{}, Requests: map[string][]request{}, reads: map[[2]string]stretch{}, register: g, dir: &person.Directory{}}
+	s := &State{At: g.Book.Log.Now(), People: map[string]who{}, Requests: map[string][]request{}, reads: map[[2]string]stretch{}, register: g, dir: &person.Directory{}, print: sha256.New()}
 	look := g.Book.LookAt(ctx, time.Time{})
 	s.Day = s.At.In(zone(look)).Format(time.DateOnly)
+	s.print.Write([]byte(s.At.UTC().Format("2006-01-02T15")))
+	note := func(v record.Version) { s.print.Write(v.Hash) }
 	err := g.Book.EachAt(ctx, g.Book.DB, Version, 0, func(v record.Version) error {
+		note(v)
 		m, err := RolesOf(v)
 		if err == nil && m.Until == "" {
 			s.Matrices = append(s.Matrices, m)
@@ -118,6 +136,7 @@ func (g *Register) begin(ctx context.Context) (*State, error) {
 	}
 	slices.SortFunc(s.Matrices, func(a, b Roles) int { return strings.Compare(a.Matrix, b.Matrix) })
 	err = g.Book.EachBody(ctx, g.Book.DB, "person", 0, func(v record.Version) error {
+		note(v)
 		if v.Erased {
 			return nil
 		}
@@ -134,6 +153,7 @@ func (g *Register) begin(ctx context.Context) (*State, error) {
 		return nil, err
 	}
 	err = g.Book.EachBody(ctx, g.Book.DB, "machine_identity", 0, func(v record.Version) error {
+		note(v)
 		var b struct{ Accounts []string }
 		if v.Erased {
 			return nil
@@ -146,6 +166,7 @@ func (g *Register) begin(ctx context.Context) (*State, error) {
 		return nil, err
 	}
 	err = g.Book.EachBody(ctx, g.Book.DB, Request, 0, func(v record.Version) error {
+		note(v)
 		if v.Erased {
 			return nil
 		}
@@ -176,7 +197,11 @@ func (s *State) cover(ctx context.Context) error {
 		}
 	}
 	now := store.At(s.At)
-	for l, c := range last {
+	for _, l := range slices.SortedFunc(maps.Keys(last), func(a, b lane) int {
+		return cmp.Or(cmp.Compare(a.connection, b.connection), cmp.Compare(a.kind, b.kind), cmp.Compare(a.scope, b.scope))
+	}) {
+		c := last[l]
+		fmt.Fprintln(s.print, l, c.LastRead, c.LastRun, c.To <= now, c.Ended)
 		k := [2]string{l.connection, l.kind}
 		x, ok := s.reads[k]
 		if collect.Left(c.Ended) {
@@ -225,7 +250,7 @@ func (s *State) holders(ctx context.Context, m Roles, r Role) error {
 }
 
 func (s *State) held(m Roles, r Role, a Account) Held {
-	h := Held{Matrix: m.Matrix, Version: m.Key, Role: r.ID, RoleName: r.Name, Sensitivity: r.Sensitivity, Account: a.Link(), Person: a.Person, Machine: a.Machine, People: a.People, Positions: r.Positions,
+	h := Held{Matrix: m.Matrix, Version: m.Key, Role: r.ID, RoleName: r.Name, Sensitivity: r.Sensitivity, Account: a.Address(), Person: a.Person, Machine: a.Machine, People: a.People, Positions: r.Positions,
 		Enabled: a.Enabled, MFA: a.MFA, Source: a.Source, OfKind: a.Kind, OfKey: a.Key}
 	h.Title = fmt.Sprintf("%s of %s: %s", r.Name, m.Name, cmp.Or(s.People[a.Person].Name, a.Name, a.ID))
 	p := s.People[a.Person]
@@ -372,8 +397,40 @@ func (s *State) Accounts(ctx context.Context, sources []string, fn func(Account)
 // Settle writes what the sources show: rights that began and ended, requests that were fulfilled, verified, expired or taken away,
 // changes that a review decided on and that are done. It returns how many records it wrote.
 func (g *Register) Settle(ctx context.Context) (int, error) {
-	s, err := g.Load(ctx)
+	s, err := g.begin(ctx)
 	if err != nil {
+		return 0, err
+	}
+	open, err := g.Book.Find(ctx, g.Book.DB, Removal, record.StateField, "open", 0)
+	if err != nil {
+		return 0, err
+	}
+	for _, v := range open {
+		s.print.Write(v.Hash)
+	}
+	print := hex.EncodeToString(s.print.Sum(nil))
+	last, err := store.One[[]byte](ctx, g.Book.DB, "SELECT value FROM meta WHERE name = $1", settled)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return 0, err
+	}
+	if string(last) == print {
+		return 0, nil // nothing was read or written since that bears on it
+	}
+	n, err := s.settle(ctx)
+	if err != nil {
+		return n, err
+	}
+	return n, g.Book.DB.Write(ctx, func(tx *store.Tx) error {
+		return store.InsertOr(ctx, tx, "meta", []string{"name", "value"}, "ON CONFLICT (name) DO UPDATE SET value = excluded.value", [][]any{{settled, []byte(print)}})
+	})
+}
+
+// settled is the mark of what was settled last.
+const settled = "access:settled"
+
+func (s *State) settle(ctx context.Context) (int, error) {
+	g := s.register
+	if err := s.look(ctx); err != nil {
 		return 0, err
 	}
 	changes, err := s.rights(ctx)
@@ -537,7 +594,7 @@ func (s *State) fulfil(ctx context.Context, q request, shown []Held) ([]record.C
 		out = append(out, move("provision", "the source shows it", map[string]any{"granted_at": began.UTC().Format(time.RFC3339Nano), "granted_by": "as " + mine.Source + " shows", "actual_role": q.GrantedAs, "snapshot": proof}))
 	}
 	if q.State != "verified" && len(others) == 0 {
-		out = append(out, move("prove", "the source shows exactly it", map[string]any{"snapshot": proof}))
+		out = append(out, move("confirm", "the source shows exactly it", map[string]any{"snapshot": proof}))
 	}
 	return out, nil
 }

@@ -1,14 +1,16 @@
 package entitlement
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tickmark/internal/blob"
@@ -74,7 +76,7 @@ type Line struct {
 	At       string `json:"-"`
 }
 
-func (l Line) same() string { return l.System + "\x00" + l.Role + "\x00" + l.Account }
+func (l Line) same() string { return strings.Join([]string{l.System, l.Role, l.Source, l.Kind, l.Key}, "\x00") }
 
 // NeedsReason reports whether nobody keeps the line without a reason.
 func (l Line) NeedsReason() bool {
@@ -196,19 +198,27 @@ func encodeLines(lines []Line) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// DecodeLines reads the file of an extract.
+// DecodeLines reads the file of an extract, in as many parts as there are processors.
 func DecodeLines(file []byte) ([]Line, error) {
-	lines := make([]Line, 0, bytes.Count(file, []byte("\n")))
-	scan := bufio.NewScanner(bytes.NewReader(file))
-	scan.Buffer(nil, 1<<20)
-	for scan.Scan() {
-		var l Line
-		if err := json.Unmarshal(scan.Bytes(), &l); err != nil {
-			return nil, fmt.Errorf("read line %d of an extract: %w", len(lines)+1, err)
-		}
-		lines = append(lines, l)
+	raws := bytes.Split(bytes.TrimSuffix(file, []byte("\n")), []byte("\n"))
+	if len(file) == 0 {
+		return nil, nil
 	}
-	return lines, scan.Err()
+	lines := make([]Line, len(raws))
+	parts := runtime.GOMAXPROCS(0)
+	wrong := make([]error, parts)
+	var all sync.WaitGroup
+	for p := range parts {
+		all.Go(func() {
+			for i := p * len(raws) / parts; i < (p+1)*len(raws)/parts && wrong[p] == nil; i++ {
+				if err := json.Unmarshal(raws[i], &lines[i]); err != nil {
+					wrong[p] = fmt.Errorf("read line %d of an extract: %w", i+1, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return lines, errors.Join(wrong...)
 }
 
 // Lines are what a review of the campaign's systems looks at, with where they come from. Every account of the systems' sources is in
@@ -236,10 +246,12 @@ func (s *State) Lines(ctx context.Context, c Campaign) ([]Line, []Extract, error
 func (s *State) linesOf(ctx context.Context, m Roles, sort string) ([]Line, Extract, error) {
 	e := Extract{System: m.Matrix, Version: m.Key}
 	var lines []Line
-	accounts := map[string]Account{}
+	var all []Account
+	accounts := map[string]Account{} // by address; one may have several records
 	perKind := map[[2]string]int{}
 	err := s.Accounts(ctx, m.Sources, func(a Account) error {
-		accounts[a.Link()] = a
+		all = append(all, a)
+		accounts[a.Address()] = a
 		perKind[[2]string{a.Source, a.Kind}]++
 		return nil
 	})
@@ -261,11 +273,11 @@ func (s *State) linesOf(ctx context.Context, m Roles, sort string) ([]Line, Extr
 		s.flag(&l, h.Conflicts, r, accounts[h.Account])
 		lines = append(lines, l)
 	}
-	for link, a := range accounts {
-		if has[link] || a.Enabled != nil && !*a.Enabled {
+	for _, a := range all {
+		if has[a.Address()] || a.Enabled != nil && !*a.Enabled {
 			continue
 		}
-		l := Line{System: m.Matrix, Account: link, Person: a.Person, Machine: a.Machine, Enabled: a.Enabled, MFA: a.MFA, Source: a.Source, Kind: a.Kind, Key: a.Key, Position: s.People[a.Person].Title}
+		l := Line{System: m.Matrix, Account: a.Address(), Person: a.Person, Machine: a.Machine, Enabled: a.Enabled, MFA: a.MFA, Source: a.Source, Kind: a.Kind, Key: a.Key, Position: s.People[a.Person].Title}
 		l.about(a)
 		s.flag(&l, nil, Role{}, a)
 		lines = append(lines, l)
@@ -279,9 +291,9 @@ func (s *State) linesOf(ctx context.Context, m Roles, sort string) ([]Line, Extr
 		return sort == "privileged" && l.Sensitivity != "privileged" && (l.Admin == nil || !*l.Admin) || sort == "service" && (l.Machine == "" && l.Person != "")
 	})
 	slices.SortFunc(lines, func(a, b Line) int {
-		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Role, b.Role))
+		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Role, b.Role), strings.Compare(a.Key, b.Key))
 	})
-	e.Lines, e.Found = len(lines), len(accounts)
+	e.Lines, e.Found = len(lines), len(all)
 	return lines, e, s.provenance(ctx, m, &e, perKind)
 }
 

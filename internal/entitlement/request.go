@@ -165,7 +165,7 @@ func requestMachine() *record.Machine {
 				Fields: []record.Field{{Name: "granted_at", Title: "Given", Type: record.Time, Required: true, Help: "When it was given."},
 					{Name: "granted_by", Title: "Given by", Type: record.Text, Required: true, Help: "Who gave it."},
 					{Name: "actual_role", Title: "Role that was given", Type: record.Text, Required: true, Help: "As the system names it."}, {Name: "snapshot", Title: "What shows it", Type: record.Text}}},
-			{Name: "prove", Title: "Verify", From: []string{"provisioned"}, To: "verified", By: "verified_by", At: "verified_at", Job: true, Guard: verify,
+			{Name: "confirm", Title: "Verify", From: []string{"provisioned"}, To: "verified", By: "verified_by", At: "verified_at", Job: true, Guard: verify,
 				Fields: []record.Field{{Name: "snapshot", Title: "What shows it", Type: record.Text, Required: true, Help: "Say what you looked at."}}},
 			{Name: "revoke", Title: "Enter that it was taken away", From: []string{"provisioned", "verified"}, To: "revoked", By: "ended_by", At: "ended_at", Job: true, Guard: someoneOrJob,
 				Fields: []record.Field{{Name: "ended_reason", Title: "Reason", Type: record.Long, Required: true, Help: "Say why, and what shows that it is gone."}}},

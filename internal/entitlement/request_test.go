@@ -138,8 +138,8 @@ func TestSeparationOfDutiesOfARequest(t *testing.T) {
 	given["granted_at"] = w.now.Format("2006-01-02T15:04:05.999999Z")
 	w.refused(w.act("eve", "access_request", "r4", "provision", given), "who gets it")
 	w.must("cleo", "access_request", "r4", "provision", given)
-	w.refused(w.act("cleo", "access_request", "r4", "prove", body{"snapshot": "Saw it."}), "who entered it")
-	w.must("bob", "access_request", "r4", "prove", body{"snapshot": "Saw the key book."})
+	w.refused(w.act("cleo", "access_request", "r4", "confirm", body{"snapshot": "Saw it."}), "who entered it")
+	w.must("bob", "access_request", "r4", "confirm", body{"snapshot": "Saw the key book."})
 	if b := w.get("access_request", "r4"); b["state"] != "verified" || b["how"] != "typed" {
 		t.Errorf("it is %v, known by %v", b["state"], b["how"])
 	}

@@ -29,8 +29,8 @@ type Held struct {
 	Unread      string   `json:"unread_since,omitempty"`
 }
 
-// Key names a right.
-func (h Held) Key() string { return h.Matrix + "/" + h.Role + "/" + h.Account }
+// Key names a right by the record that shows it: one account may have a role by several, and one name may be an account on many machines.
+func (h Held) Key() string { return h.Matrix + "/" + h.Role + "/" + h.Source + "/" + h.OfKey }
 
 // RightKind declares the right: what the sources show somebody has. Tickmark writes it after each read and ends it when the source no
 // longer shows it, so its history is the change of rights.

@@ -18,23 +18,35 @@ import (
 
 type body = map[string]any
 
+// tester is a test or a benchmark.
+type tester interface {
+	Helper()
+	Error(...any)
+	Errorf(string, ...any)
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Context() context.Context
+}
+
 // world is a workspace whose Okta has the users that a test says, with a clock that tests set.
 type world struct {
 	*workspace.Workspace
-	*testing.T
+	tester
 	now   time.Time
 	users map[string]string // the body of each user
 	desk  *entitlement.Desk
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { t.Helper(); return newWorldFor(t) }
+
+func newWorldFor(t testing.TB) *world {
 	t.Helper()
 	ws, err := workspace.Open(t.Context(), workspace.Options{Data: t.TempDir(), Create: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ws.Close() })
-	w := &world{Workspace: ws, T: t, users: map[string]string{}}
+	w := &world{Workspace: ws, tester: t, users: map[string]string{}}
 	w.desk = &entitlement.Desk{Register: entitlement.Register{Book: w.Book, Words: w.Words}, Blobs: w.Blobs}
 	w.at("2026-01-05")
 	w.Log.Clock = func() time.Time { w.now = w.now.Add(time.Microsecond); return w.now }

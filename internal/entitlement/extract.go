@@ -76,7 +76,9 @@ type Line struct {
 	At       string `json:"-"`
 }
 
-func (l Line) same() string { return strings.Join([]string{l.System, l.Role, l.Source, l.Kind, l.Key}, "\x00") }
+func (l Line) same() string {
+	return strings.Join([]string{l.System, l.Role, l.Source, l.Kind, l.Key}, "\x00")
+}
 
 // NeedsReason reports whether nobody keeps the line without a reason.
 func (l Line) NeedsReason() bool {

@@ -44,7 +44,7 @@ func (d *Desk) kept(ctx context.Context, p map[string]any) (list, error) {
 		return list{}, fault.New(fault.Conflict, "The population %s was not delivered yet.", engagement.Text(p, "name"))
 	}
 	copy(hash[:], b)
-	l, err := d.list(ctx, p, hash, Delivery{Key: engagement.Text(p, "key_column"), At: engagement.Text(p, "time_column"), Location: engagement.Text(p, "location_column")})
+	l, err := d.list(ctx, p, hash, columnsOf(p))
 	if err == nil && l.Hash.String() != engagement.Text(p, "root") {
 		err = fault.New(fault.Unavailable, "The file of the population %s does not give the hash that was recorded.", engagement.Text(p, "name")).WithNext("Restore it from a backup.")
 	}
@@ -96,11 +96,31 @@ func (d *Desk) drawn(p map[string]any, in io.Reader) (list, error) {
 
 // table reads a CSV. Its salts come from the key that was committed to with the nonce.
 func (d *Desk) table(ctx context.Context, p map[string]any, in io.Reader, how Delivery) (list, error) {
-	l := list{extractor: how.Extractor, extracted: how.Extracted, origin: string(record.Uploaded), complete: how.Complete, gaps: how.Gaps, salts: "the commitment"}
 	key, err := d.salting(ctx, p)
 	if err != nil {
-		return l, err
+		return list{}, err
 	}
+	e, err := d.body(ctx, engagement.Name, engagement.Text(p, engagement.Name))
+	if err != nil {
+		return list{}, err
+	}
+	return tabled(e, p, key, in, how)
+}
+
+// Tabled freezes a table that was delivered once more, from what is on record of its population and engagement, its bytes and the key
+// that salts it, and nothing else.
+func Tabled(e, p map[string]any, salting []byte, in io.Reader) (sample.Frozen, []sample.Occurrence, error) {
+	l, err := tabled(e, p, salting, in, columnsOf(p))
+	return l.Frozen, l.of, err
+}
+
+// columnsOf says which columns of a table were named when it was delivered.
+func columnsOf(p map[string]any) Delivery {
+	return Delivery{Key: engagement.Text(p, "key_column"), At: engagement.Text(p, "time_column"), Location: engagement.Text(p, "location_column")}
+}
+
+func tabled(e, p map[string]any, key []byte, in io.Reader, how Delivery) (list, error) {
+	l := list{extractor: how.Extractor, extracted: how.Extracted, origin: string(record.Uploaded), complete: how.Complete, gaps: how.Gaps, salts: Committed}
 	rows := csv.NewReader(in)
 	rows.ReuseRecord = true
 	head, err := rows.Read()
@@ -138,7 +158,7 @@ func (d *Desk) table(ctx context.Context, p map[string]any, in io.Reader, how De
 			return l, err
 		}
 	}
-	zone, window, err := d.window(ctx, p)
+	zone, window, err := windowOf(e, p)
 	if err != nil {
 		return l, err
 	}
@@ -218,13 +238,20 @@ func when(s string, zone *time.Location) (time.Time, error) {
 }
 
 // window is the zone and the window of a population's engagement and days.
-func (d *Desk) window(ctx context.Context, p map[string]any) (*time.Location, [2]time.Time, error) {
-	e, err := d.body(ctx, engagement.Name, engagement.Text(p, engagement.Name))
-	if err != nil {
-		return nil, [2]time.Time{}, err
-	}
+func windowOf(e, p map[string]any) (*time.Location, [2]time.Time, error) {
 	from, to, err := engagement.Window(map[string]any{"zone": e["zone"], "from": p["from"], "to": p["to"]})
 	return from.Location(), [2]time.Time{from, to}, err
+}
+
+// Committed is where the salts of a table come from: the key that was committed to with the nonce.
+const Committed = "the commitment"
+
+// Salting is the key that salts a table, of a population that was delivered: until then it salts nothing and stays sealed.
+func (d *Desk) Salting(ctx context.Context, p map[string]any) ([]byte, error) {
+	if engagement.Text(p, "root") == "" || engagement.Text(p, "salts") != Committed {
+		return nil, fault.New(fault.Conflict, "The population %s was not delivered as a table.", engagement.Text(p, "name"))
+	}
+	return d.salting(ctx, p)
 }
 
 // salting is the key of the commitment that the population's delivery rests on.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -267,7 +268,7 @@ func (w *world) dishonest(honest map[string][]byte) []byte {
 	}
 	names, content := members(w.t, b.Bytes())
 	for n, c := range honest {
-		if strings.HasPrefix(n, "samples/") {
+		if strings.HasPrefix(n, "samples/") || strings.HasPrefix(n, "tables/") {
 			names, content[n] = append(names, n), c
 		}
 	}
@@ -392,6 +393,63 @@ func TestTheFileIsPerformedAgainAndEachTamperIsSeen(t *testing.T) {
 			t.Errorf("put right again: %+v", v.Failed())
 		}
 	})
+}
+
+// A list that came as a table, and that nobody drew from, is frozen again with the key that was committed to before.
+func TestATableWithoutASampleIsFrozenAgainAndARowThatWasChangedIsNamed(t *testing.T) {
+	w := examined(t, storetest.SQLite(t))
+	d := &fieldwork.Desk{Book: w.book, Keys: w.keys, Blobs: w.blobs}
+	if _, err := d.Commit(t.Context(), pete, "e", "AC-04", ""); err != nil {
+		t.Fatal(err)
+	}
+	w.put(pete, "population", "t", `{"engagement":"e","name":"Tickets","control":"AC-04","sort":"events","source":"tracker","query":"all","from":"2026-01-01","to":"2026-06-30"}`)
+	const list = "id,closed,team\nT-1,2026-01-02,a\nT-2,2026-02-03,b\nT-3,2026-06-30,a\n"
+	if before, _ := w.body("population", "t"); true {
+		if _, err := d.Salting(t.Context(), before); !fault.Is(err, fault.Conflict) {
+			t.Errorf("the key is told before the list is there: %v", err)
+		}
+	}
+	if _, err := d.Deliver(t.Context(), pete, "t", strings.NewReader(list), fieldwork.Delivery{Key: "id", At: "closed", Location: "team", Extractor: "the tracker", Extracted: w.now}); err != nil {
+		t.Fatal(err)
+	}
+	honest := w.make()
+	v := w.verify(honest)
+	if !v.OK || !strings.Contains(v.Claims[3].Detail, "1 tables with the keys") {
+		t.Fatalf("the honest file: %+v", v.Claims)
+	}
+	_, content := members(t, honest)
+	table := "tables/" + named("t") + ".json"
+	for name, c := range map[string]struct {
+		b    []byte
+		says string
+	}{
+		"another key": {resigned(t, w, honest, func(m map[string][]byte) {
+			m[table] = bytes.Replace(m[table], []byte(`"salting":"`), []byte(`"salting":"00`), 1)
+		}), "not the one that was committed to"},
+		"no table": {resigned(t, w, honest, func(m map[string][]byte) { m[table] = []byte("{}") }), "cannot be read"},
+	} {
+		if v := w.verify(c.b); v.OK || v.Claims[3].OK || !strings.Contains(v.Claims[3].Detail, c.says) {
+			t.Errorf("%s: %+v", name, v.Claims)
+		}
+	}
+	// Whoever has the firm's key puts another list in the place of the one that was delivered.
+	good, source := w.body("population", "t")
+	for name, c := range map[string]struct{ list, says string }{
+		"a row changed":  {strings.Replace(list, "T-2,2026-02-03", "T-2,2026-02-04", 1), `1 were changed or added, and 1 of those that were delivered are not there. Changed or added: "T-2".`},
+		"a row left out": {strings.Replace(list, "T-3,2026-06-30,a\n", "", 1), "0 were changed or added, and 1 of those that were delivered are not there."},
+		"a row more":     {list + "T-4,2026-06-30,b\n", `1 were changed or added, and 0 of those that were delivered are not there. Changed or added: "T-4".`},
+	} {
+		hash, _, err := w.blobs.Put(t.Context(), strings.NewReader(c.list), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := maps.Clone(good)
+		wrong["file"] = hash.String()
+		w.rewrite("population", "t", source, wrong)
+		if v := w.verify(w.dishonest(content)); v.OK || v.Claims[3].OK || !strings.Contains(v.Claims[3].Detail, c.says) {
+			t.Errorf("%s: %+v", name, v.Claims)
+		}
+	}
 }
 
 func fails(t *testing.T, w *world, name string, b []byte, claim int) {

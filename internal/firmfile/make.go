@@ -35,7 +35,7 @@ import (
 // Format is the first member of the manifest, and the first line of what the firm's key signs.
 const Format = "tickmark firm file v1"
 
-// Members of the archive; files stand under files/ by their SHA-256, samples under samples/ by their population.
+// Members of the archive; files stand under files/ by their SHA-256, samples under samples/ and what freezes a table under tables/ by their population.
 const (
 	manifestName = "firm.json"
 	signName     = "signature"
@@ -108,6 +108,9 @@ func (m *Maker) Make(ctx context.Context, by record.Authority, id string, w io.W
 	small := map[string][]byte{proofsName: proofs.Bytes()}
 	if m.Desk != nil {
 		if err := m.samples(ctx, by, list, small); err != nil {
+			return man, err
+		}
+		if err := m.tables(ctx, list, small); err != nil {
 			return man, err
 		}
 	}
@@ -242,6 +245,76 @@ func (m *Maker) samples(ctx context.Context, by record.Authority, list []record.
 			return err
 		}
 		into["samples/"+named(engagement.Text(b, workpaper.PopulationName))+".json"] = out.Bytes()
+	}
+	return nil
+}
+
+// Table is what freezes a list again that came as a table: the key that salts it, and what its rows came to when it was delivered, by
+// which one that was changed is found. The key hides rows from who has only their hashes. Here the rows stand beside it, so that it
+// gives nothing away, and it was committed to before the list was delivered, so that nothing hangs on it any more.
+type Table struct {
+	Population string `json:"population"`
+	Salting    string `json:"salting"` // hexadecimal
+	Rows       []Row  `json:"rows"`    // in canonical order; their hash is the population's
+}
+
+// Row is a row as its population's hash has it.
+type Row struct {
+	At         int64       `json:"at"`
+	Location   string      `json:"location,omitempty"`
+	Commitment sample.Hash `json:"commitment"`
+}
+
+// tables writes, for each list that was delivered as a table, what it takes to freeze it again.
+func (m *Maker) tables(ctx context.Context, list []record.Version, into map[string][]byte) error {
+	for _, v := range list {
+		if v.Kind != workpaper.PopulationName {
+			continue
+		}
+		p, err := engagement.Body(v)
+		if err != nil {
+			return err
+		}
+		hash, err := blob.Parse(engagement.Text(p, "file"))
+		if err != nil || engagement.Text(p, "salts") != fieldwork.Committed {
+			continue
+		}
+		if there, err := m.Blobs.Has(hash); err != nil || !there {
+			if err != nil {
+				return err
+			}
+			continue // the manifest says that it is missing
+		}
+		e, err := m.Book.GetFrom(ctx, engagement.Name, engagement.Text(p, engagement.Name), record.Program, 0, record.Auditor)
+		if err != nil {
+			return err
+		}
+		body, err := engagement.Body(e)
+		if err != nil {
+			return err
+		}
+		key, err := m.Desk.Salting(ctx, p)
+		if fault.Is(err, fault.Conflict) || fault.Is(err, fault.Unavailable) {
+			continue // it was not made here, or is lost: verifying says that the list is not frozen again
+		}
+		if err != nil {
+			return err
+		}
+		r, _, err := m.Blobs.Open(hash)
+		if err != nil {
+			return err
+		}
+		frozen, _, err := fieldwork.Tabled(body, p, key, r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			return fmt.Errorf("freeze the list %s again: %w", v.Key, err)
+		}
+		t := Table{Population: v.Key, Salting: hex.EncodeToString(key), Rows: make([]Row, len(frozen.Rows))}
+		for i, x := range frozen.Rows {
+			t.Rows[i] = Row(x)
+		}
+		if into["tables/"+named(v.Key)+".json"], err = json.Marshal(t); err != nil {
+			return err
+		}
 	}
 	return nil
 }

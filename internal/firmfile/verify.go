@@ -16,6 +16,7 @@ import (
 	"tickmark/internal/engagement"
 	"tickmark/internal/exchange"
 	"tickmark/internal/fault"
+	"tickmark/internal/fieldwork"
 	"tickmark/internal/ledger"
 	"tickmark/internal/opinion"
 	"tickmark/internal/population"
@@ -254,24 +255,26 @@ func (f *reading) member(name string) *bufio.Reader {
 	return bufio.NewReader(f.zip.Open(m))
 }
 
-// populations freezes each list that came with its salts once more; of one that came as a table, whose salts follow from the firm's
-// secret, the rows that give its hash stand in the file of its sample.
+// populations freezes each list once more: one that came with its salts from its bytes, one that came as a table with the key that
+// was committed to before it was delivered.
 func (f *reading) populations() ([]string, string) {
 	var problems []string
-	frozen, later, untold := 0, 0, 0
+	frozen, tables, untold := 0, 0, 0
 	for _, l := range f.of(workpaper.PopulationName) {
 		b := f.body(l)
 		file := engagement.Text(b, "file")
 		if file == "" {
 			continue
 		}
-		if engagement.Text(b, "salts") != "the file" {
-			if _, ok := f.sums["samples/"+named(l.Key)+".json"]; ok {
-				later++
-			} else if workpaper.Whole(b["row_count"]) > 0 && f.sampled(l.Key) {
-				problems = append(problems, fmt.Sprintf("Nothing shows that the rows of the population %s give its hash.", l.Key))
-			} else {
-				untold++ // its rows are salted by a key that only the firm has, and no sample reveals the salts
+		if engagement.Text(b, "salts") == fieldwork.Committed {
+			wrong, told := f.table(l)
+			switch {
+			case wrong != "":
+				problems = append(problems, wrong)
+			case told:
+				tables++
+			default:
+				untold++ // its key was not at hand, or the file is older than that
 			}
 			continue
 		}
@@ -290,11 +293,75 @@ func (f *reading) populations() ([]string, string) {
 			frozen++
 		}
 	}
-	detail := fmt.Sprintf("%d lists were frozen again; the rows of %d stand in the files of their samples.", frozen, later)
+	detail := fmt.Sprintf("%d lists were frozen again, and %d tables with the keys that were committed to.", frozen, tables)
 	if untold > 0 {
-		detail += fmt.Sprintf(" %d lists were delivered as tables and no sample was drawn of them: that their rows give the recorded hash is not shown here.", untold)
+		detail += fmt.Sprintf(" %d tables have no key here: that their rows give the recorded hash is not shown here.", untold)
 	}
 	return problems, detail
+}
+
+// maxNamed is how many rows that were changed are named.
+const maxNamed = 5
+
+// table freezes a list again that came as a table. It says what is wrong with it; told is false where the file lacks what that takes, and
+// a sample of it stands in for it.
+func (f *reading) table(l *line) (wrong string, told bool) {
+	b := f.body(l)
+	name := "tables/" + named(l.Key) + ".json"
+	if _, ok := f.sums[name]; !ok {
+		if _, drawn := f.sums["samples/"+named(l.Key)+".json"]; !drawn && workpaper.Whole(b["row_count"]) > 0 && f.sampled(l.Key) {
+			return fmt.Sprintf("Nothing shows that the rows of the population %s give its hash.", l.Key), false
+		}
+		return "", false
+	}
+	var t Table
+	if err := json.NewDecoder(f.member(name)).Decode(&t); err != nil || t.Population != l.Key {
+		return fmt.Sprintf("What freezes the population %s again cannot be read.", l.Key), false
+	}
+	key, err := hex.DecodeString(t.Salting)
+	sum := sha256.Sum256(key)
+	c := f.get(workpaper.NonceName, engagement.Text(b, "nonce"))
+	switch {
+	case err != nil || c == nil || engagement.Text(f.body(c), "salting") != hex.EncodeToString(sum[:]):
+		return fmt.Sprintf("The key of the population %s is not the one that was committed to.", l.Key), false
+	case c.Entry > l.Entry && engagement.Text(f.body(c), "committed_at") >= engagement.Text(b, "delivered_at"):
+		return fmt.Sprintf("The key of the population %s was committed to after the list was delivered.", l.Key), false
+	}
+	said, rows := make([]sample.Row, len(t.Rows)), map[Row]bool{}
+	for i, r := range t.Rows {
+		said[i], rows[r] = sample.Row(r), true
+	}
+	root := engagement.Text(b, "root")
+	known := false
+	if h, err := sample.HashOf(said); err == nil {
+		known = h.String() == root // then they are what was delivered
+	}
+	e := f.get(engagement.Name, f.Engagement)
+	if e == nil {
+		return "The engagement is not in its own file.", false
+	}
+	made, of, err := fieldwork.Tabled(f.body(e), b, key, f.member("files/"+engagement.Text(b, "file")))
+	switch {
+	case err != nil:
+		return fmt.Sprintf("The population %s cannot be frozen again: %v", l.Key, err), false
+	case made.Hash.String() == root && len(of) == workpaper.Whole(b["row_count"]):
+		return "", true
+	case !known:
+		return fmt.Sprintf("The rows of the population %s do not give its hash.", l.Key), false
+	}
+	var changed []string
+	for i, r := range made.Rows {
+		if !rows[Row(r)] {
+			changed = append(changed, fmt.Sprintf("%q", of[made.Order[i]].Key))
+		}
+		delete(rows, Row(r))
+	}
+	slices.Sort(changed)
+	wrong = fmt.Sprintf("The rows of the population %s do not give its hash: %d were changed or added, and %d of those that were delivered are not there.", l.Key, len(changed), len(rows))
+	if n := min(len(changed), maxNamed); n > 0 {
+		wrong += " Changed or added: " + strings.Join(changed[:n], ", ") + "."
+	}
+	return wrong, false
 }
 
 func (f *reading) sampled(population string) bool {

@@ -51,6 +51,7 @@ type cover struct {
 	lanes map[lane][]coverRow // by time
 	kinds map[string][]lane   // by kind, in order
 	never map[lane]string     // what the last run could not read and no run before it could: why
+	holds map[lane]bool       // of what left: whether records of it are still held
 	runs  map[string][]read   // by connection: its finished runs, read when they are asked for
 
 	failed error // the runs could not be read, so that what they tell is missing
@@ -58,7 +59,7 @@ type cover struct {
 
 // cover reads coverage; what was known about it since is used, for an outage is found out late.
 func (m *Monitor) cover(ctx context.Context, q store.Q) (*cover, error) {
-	c := &cover{m: m, ctx: ctx, q: q, runs: map[string][]read{}, lanes: map[lane][]coverRow{}, kinds: map[string][]lane{}, never: map[lane]string{}}
+	c := &cover{m: m, ctx: ctx, q: q, holds: map[lane]bool{}, runs: map[string][]read{}, lanes: map[lane][]coverRow{}, kinds: map[string][]lane{}, never: map[lane]string{}}
 	rows, err := store.All[coverRow](ctx, q, "SELECT connection, kind, part, scope, valid_from, valid_to, last_read, reads, first_run, last_run, ended FROM coverage ORDER BY connection, kind, part, scope, valid_from, id")
 	if err != nil {
 		return nil, fmt.Errorf("read coverage: %w", err)

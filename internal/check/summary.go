@@ -472,6 +472,7 @@ func (m *Monitor) unspoken(cover *cover, series []Series, from, to store.Moment)
 			}
 		}
 		out = append(out, cover.name(c.For, c.MaxGap, from, to)...)
+		out = append(out, m.forsaken(cover, c, s, from, to)...)
 		for _, k := range m.Words.Kinds(c.For) {
 			for _, l := range cover.kinds[k.Name] {
 				if l.part != "" && cover.reads(c, k.Name, l.part) {

@@ -81,6 +81,11 @@ func (m *Monitor) trace(ctx context.Context, tx *store.Tx, cover *cover, s Setup
 			}
 		}
 	}
+	for _, x := range series {
+		if from, to := max(from, x.Started), min(to, x.Ended); from < to {
+			c.Gaps = append(c.Gaps, m.forsaken(cover, m.checkOf(x), x, from, to)...)
+		}
+	}
 	for _, j := range s.Joins {
 		c.Gaps = append(c.Gaps, cover.looked(s.Check, j, from, to)...)
 	}

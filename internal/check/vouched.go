@@ -75,3 +75,50 @@ func (r *round) without(l lane, s Status) string {
 	}
 	return why + " A pass would rest on what was known of them before."
 }
+
+// forsaken are the times in which answers of a series stand about records that nobody vouches for any more. That such records are
+// not read is missed by nobody, and yet what was said of them says nothing of now.
+func (m *Monitor) forsaken(c *cover, check *Check, s Series, from, to store.Moment) (out []Gap) {
+	for _, k := range m.Words.Kinds(check.For) {
+		for _, l := range c.kinds[k.Name] {
+			left := c.left(l)
+			if l.part != "" || left >= to {
+				continue
+			}
+			args, scope := []any{k.Name, l.connection, left}, ""
+			if l.scope != "" {
+				args, scope = append(args, l.scope), " AND v.scope = $4"
+			}
+			held := "FROM record rc JOIN kind k ON k.id = rc.kind JOIN version v ON v.record = rc.id WHERE k.name = $1 AND rc.source = $2 AND v.valid_to > $3" + scope
+			n, err := c.held(l, held, args)
+			if err == nil && n {
+				at := len(args) + 1
+				args = append(args, s.ID, max(left, from), to, store.Forever)
+				n, err = c.any(fmt.Sprintf("SELECT a.id FROM result a WHERE a.series = $%d AND a.valid_to > $%d AND a.valid_from < $%d AND a.superseded = $%d AND a.status > 0 AND a.record IN (SELECT rc.id %s) LIMIT 1", at, at+1, at+2, at+3, held), args)
+			}
+			if err != nil && c.failed == nil {
+				c.failed = fmt.Errorf("see what is said of what left %s: %w", l.connection, err)
+			}
+			if n || err != nil {
+				out = append(out, c.holes(l, check.MaxGap, max(from, left), to)...)
+			}
+		}
+	}
+	return out
+}
+
+// held reports whether records of a lane that left are still held, which is asked once.
+func (c *cover) held(l lane, from string, args []any) (held bool, err error) {
+	held, ok := c.holds[l]
+	if !ok {
+		if held, err = c.any("SELECT v.id "+from+" LIMIT 1", args); err == nil {
+			c.holds[l] = held
+		}
+	}
+	return held, err
+}
+
+func (c *cover) any(sql string, args []any) (bool, error) {
+	n, err := store.All[int64](c.ctx, c.q, sql, args...)
+	return len(n) > 0, err
+}

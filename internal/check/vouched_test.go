@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,28 +170,30 @@ func TestWhatNobodyVouchesForAnyMoreCarriesNoPass(t *testing.T) {
 	}
 }
 
-// A record of what nobody reads any more, asked about for itself, is unknown from when it left.
-func TestARecordOfWhatLeftIsUnknown(t *testing.T) {
-	const locked = `id: DEV-09
-title: It is locked
+// owned is about a device itself, and reads none of its parts.
+const owned = `id: DEV-09
+title: It is owned
 for: device
-expect: r.locked
-because: '"it is open"'
+expect: r.owner != ""
+because: '"nobody owns it"'
 severity: low
 why: It should be.
 fix: {cli: mend it}
 examples:
-  - {name: wrong, record: {locked: false}, expect: fail}
-  - {name: right, record: {locked: true}, expect: pass}
+  - {name: wrong, record: {owner: ""}, expect: fail}
+  - {name: right, record: {owner: a}, expect: pass}
   - {name: not read, record: {}, expect: unknown}
 `
+
+// A record of what nobody reads any more, asked about for itself, is unknown from when it left.
+func TestARecordOfWhatLeftIsUnknown(t *testing.T) {
 	for name, leave := range map[string]func(p *parks){
 		"its part is gone":          func(p *parks) { delete(p.sites, "b") },
 		"its connection is removed": func(p *parks) { p.remove("mdm") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
-				p := openParks(t, db, locked)
+				p := openParks(t, db, owned)
 				p.connect("mdm")
 				p.connect("push")
 				p.sites = map[string][]string{"a": {"bob"}, "b": {"eve"}}
@@ -217,7 +220,65 @@ examples:
 				if err != nil || sum[0].Status != check.Unknown || sum[0].Counts.Unknown == 0 {
 					t.Errorf("%+v %v", sum, err)
 				}
+				// As a whole the check is no better than the record.
+				courses, err := p.m.Courses(p.ctx, p.at("2026-01-01 00:00"), p.at("2026-01-06 12:00"))
+				var lines []string
+				for _, x := range courses["DEV-09"] {
+					if x.To-x.From > 1000 { // the first readings are a few microseconds apart
+						lines = append(lines, fmt.Sprintf("%s %s–%s", x.Status, short(x.From), short(x.To)))
+					}
+				}
+				if got := strings.Join(lines, ", "); err != nil || got != "pass 01 00:00–03 00:00, unknown 03 00:00–06 12:00" {
+					t.Errorf("over the time it is %s %v", got, err)
+				}
+				for name, count := range map[string]func() (float64, error){
+					"Window": func() (float64, error) {
+						w, err := p.m.Window(p.ctx, "DEV-09", p.at("2026-01-01 00:00"), p.at("2026-01-06 00:00"))
+						return w.Percent, err
+					},
+					"Covered": func() (float64, error) {
+						c, err := p.m.Covered(p.ctx, p.at("2026-01-01 00:00"), p.at("2026-01-06 00:00"))
+						return c["DEV-09"], err
+					},
+					"Traces": func() (float64, error) {
+						x, err := p.m.Traces(p.ctx, p.at("2026-01-01 00:00"), p.at("2026-01-06 00:00"))
+						return x[0].Percent, err
+					},
+				} {
+					if n, err := count(); err != nil || n < 39.9 || n > 40.1 {
+						t.Errorf("%s speaks for %f percent: %v", name, n, err)
+					}
+				}
 			})
 		})
 	}
+}
+
+// A scope that is refused from the first reading on is no less in scope than one that was read once: what was handed over of it is
+// not known, nor is that there is no more, and that it left later does not make the time before another.
+func TestWhatWasNeverReadWholeIsAGapUntilItIsGone(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		p := openParks(t, db, absent, present, owned)
+		p.connect("mdm")
+		p.sites = map[string][]string{"a": {"bob"}, "b": {"eve"}}
+		p.half = true
+		p.see("boundary", "x", `{"name":"eve"}`)
+		for day := 1; day <= 6; day++ {
+			p.goTo(fmt.Sprintf("2026-01-%02d 00:00", day))
+			p.denied["b"] = true
+			if day == 5 {
+				delete(p.sites, "b")
+			}
+			p.read("mdm")
+			p.evaluate()
+		}
+		p.goTo("2026-01-06 12:00")
+		p.stood("BND-11", "2026-01-06 12:00", "unknown 01 00:00–05 00:00", "unknown 05 00:00–")
+		p.again()
+		p.want(check.Filter{Check: "DEV-09", Status: check.Pass, Key: "beve"})
+		sum, err := p.m.Summary(p.ctx, 0)
+		if i := slices.IndexFunc(sum, func(s check.State) bool { return s.ID == "DEV-09" }); err != nil || sum[i].Status != check.Unknown || sum[i].Counts.Unknown != 1 || sum[i].Counts.Pass != 1 {
+			t.Errorf("%+v %v", sum[i], err)
+		}
+	})
 }

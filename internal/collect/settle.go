@@ -281,10 +281,10 @@ func (r *run) cut(tx *ledger.Tx, g Missing) error {
 	if n, err := tx.Exec(r.ctx, sql, args...); err != nil || n > 0 {
 		return err
 	}
-	// It stands that it is in scope and not read, where it had left before, or was sent and never complete: no later run for another
-	// scope may make that be forgotten.
+	// It stands that it is in scope and not read, where it had left before, or was never complete: no later run may make that be
+	// forgotten, nor that its scope left. A part that was never read is told by the last run alone.
 	ended, err := store.All[string](r.ctx, tx, "SELECT ended FROM coverage WHERE connection = $1 AND kind = $2 AND part = $3 AND scope = $4 ORDER BY valid_from DESC, id DESC LIMIT 1", r.conn.Name, g.Kind, g.Part, g.Scope)
-	if err != nil || len(ended) == 0 && !r.k.Sent || len(ended) > 0 && !Left(ended[0]) {
+	if err != nil || len(ended) == 0 && g.Part != "" && !r.k.Sent || len(ended) > 0 && !Left(ended[0]) {
 		return err
 	}
 	return mark(r.ctx, tx, r.conn.Name, g.Kind, g.Part, g.Scope, tx.Now, r.sum.Number, g.Reason)

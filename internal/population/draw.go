@@ -223,11 +223,14 @@ func (d *drawing) gaps() ([]string, error) {
 		return nil, err
 	}
 	type place struct{ connection, scope string }
-	read := map[place][][2]time.Time{}
+	read, last := map[place][][2]time.Time{}, map[place]time.Time{}
 	for _, c := range cover {
 		if c.Part == "" {
 			p := place{c.Connection, c.Scope}
 			read[p] = append(read[p], [2]time.Time{c.From.Time(), c.To.Time()})
+			if at := c.LastRead.Time(); c.Reads > 0 && at.After(last[p]) {
+				last[p] = at
+			}
 			d.sources[c.Connection] = true
 		}
 	}
@@ -251,15 +254,15 @@ func (d *drawing) gaps() ([]string, error) {
 				if until.After(d.to) {
 					until = d.to
 				}
-				where := p.connection
-				if p.scope != "" {
-					where += " (" + p.scope + ")"
-				}
-				out = append(out, fmt.Sprintf("%s was not read from %s to %s.", where, at.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339)))
+				out = append(out, fmt.Sprintf("%s was not read from %s to %s.", named(p.connection, p.scope), at.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339)))
 			}
 			if s[1].After(at) {
 				at = s[1]
 			}
+		}
+		// A reading vouches for some time after it; what came after it and before the window was over, it cannot have seen.
+		if l := last[p]; !l.IsZero() && l.Before(d.to) && !at.Before(d.to) {
+			out = append(out, fmt.Sprintf("%s was last read at %s, before the window was over.", named(p.connection, p.scope), l.UTC().Format(time.RFC3339)))
 		}
 	}
 	if d.untold > 0 {
@@ -270,4 +273,12 @@ func (d *drawing) gaps() ([]string, error) {
 		out = append(out[:maxGaps], fmt.Sprintf("And %d more.", more))
 	}
 	return out, nil
+}
+
+// named is a connection with the scope of it that is meant.
+func named(connection, scope string) string {
+	if scope != "" {
+		return connection + " (" + scope + ")"
+	}
+	return connection
 }

@@ -152,6 +152,24 @@ func TestAPopulationIsWhatHappenedInTheWindowAndSaysWhatItMayLack(t *testing.T) 
 	})
 }
 
+// A reading counts as fresh for some time; of what happened in that time it knows nothing.
+func TestAListIsNotCompleteUntilItsSourceIsReadAfterTheWindow(t *testing.T) {
+	c := open(t, storetest.SQLite(t))
+	january := population.Query{Kind: "leaver", From: "2026-01-01", To: "2026-01-31"}
+	c.run("2025-12-30T00:00:00Z")
+	c.run("2026-01-20T00:00:00Z")
+	c.now = at("2026-02-02T00:00:00Z")
+	d, _, err := c.draw(january)
+	if err != nil || d.Complete || len(d.Gaps) != 1 || !strings.Contains(d.Gaps[0], "hr was last read at 2026-01-20T00:00:00Z, before the window was over") {
+		t.Errorf("complete %v %q, %v, and nobody asked who left after the 20th", d.Complete, d.Gaps, err)
+	}
+	c.left = []time.Time{at("2026-01-25T00:00:00Z")}
+	c.run("2026-02-02T00:00:00Z")
+	if d, _, err = c.draw(january); err != nil || !d.Complete || d.Rows != 1 {
+		t.Errorf("complete %v %q, %d rows, %v", d.Complete, d.Gaps, d.Rows, err)
+	}
+}
+
 func TestAConfigurationIsEveryStateOfTheWindow(t *testing.T) {
 	c := open(t, storetest.SQLite(t))
 	c.run("2025-12-30T00:00:00Z")

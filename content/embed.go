@@ -29,6 +29,11 @@ var Policy embed.FS
 //go:embed mapping/*.yaml
 var Mapping embed.FS
 
+// Risk holds risk/threats.yaml, common threats to begin from.
+//
+//go:embed risk/*.yaml
+var Risk embed.FS
+
 // Description holds description/template.yaml, what the parts of a system description begin from.
 //
 //go:embed description/template.yaml

@@ -49,7 +49,7 @@ func open(t *testing.T, db *store.DB) *office {
 	named := func(name string, fields ...record.Field) record.Kind {
 		return record.Kind{Name: name, Title: name, Plural: name, Fields: append(fields, record.Field{Name: "title", Type: record.Text}, record.Field{Name: "state", Type: record.Text})}
 	}
-	kinds := append(cycle.Kinds(), period.Kind(), period.ChangeKind(), person.Kind(), organisation.Kind(), task.Kind(), finding.Kind(), framework.Kind(), commitment.Kind(),
+	kinds := append(cycle.Kinds(), period.Kind(), period.ChangeKind(), person.Kind(), organisation.Kind(), task.Kind(), finding.Kind(), framework.Kind(), framework.RelevanceKind(), commitment.Kind(),
 		named("system", record.Field{Name: "name", Type: record.Text}), named("exception"), named("policy"), named("risk"),
 		named("control", record.Field{Name: "criteria", Type: record.Text, List: true}, record.Field{Name: "frequency", Type: record.Text}, record.Field{Name: "active_since", Type: record.Text}, record.Field{Name: "grace_days", Type: record.Integer}, record.Field{Name: "type", Type: record.Text}))
 	known, err := record.NewKinds(append(kinds, record.Builtin()...)...)
@@ -383,5 +383,27 @@ func TestDatesThatCannotBeMetAreSaid(t *testing.T) {
 	p.Type = "type_1"
 	if got := cycle.Feasible(c, p); len(got) != 3 || !strings.Contains(got[2], "wants a Type II") {
 		t.Errorf("said of a Type I: %q", got)
+	}
+}
+
+// A criterion stops counting only when another person agreed that nothing touches it, and counts again once that is withdrawn.
+func TestACriterionIsNotRelevantOnceAnotherPersonAgreed(t *testing.T) {
+	o := open(t, storetest.SQLite(t))
+	direct := o.get("criterion", "CC1.1")
+	direct["not_relevant_reason"] = "Nobody needs it"
+	o.not(o.write(owner, "criterion", "CC1.1", direct), "counts once another person agreed")
+	o.put(owner, "not_relevant", "n1", body{"criterion": "CC1.1", "reason": "The provider does it"})
+	o.not(o.write(other, "not_relevant", "n2", body{"criterion": "CC1.1", "reason": "Me too"}), "already")
+	if s := o.get("criterion", "CC1.1")["not_relevant_reason"]; s != nil {
+		t.Errorf("a reason that nobody agreed to counts: %v", s)
+	}
+	o.not(o.move(owner, "not_relevant", "n1", "approve", body{"looked_at": "x"}), "the one who wrote it")
+	o.act(other, "not_relevant", "n1", "approve", body{"looked_at": "The contract"})
+	if s := o.get("criterion", "CC1.1")["not_relevant_reason"]; s != "The provider does it" || strings.Contains(o.blocks(), "serves CC1.1") {
+		t.Errorf("the criterion says %v, and what blocks is:\n%s", s, o.blocks())
+	}
+	o.act(owner, "not_relevant", "n1", "withdraw", body{"ended_reason": "We do it ourselves now"})
+	if s := o.get("criterion", "CC1.1")["not_relevant_reason"]; s != nil || !strings.Contains(o.blocks(), "serves CC1.1") {
+		t.Errorf("withdrawn, the criterion still says %v", s)
 	}
 }

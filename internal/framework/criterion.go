@@ -163,7 +163,8 @@ func Kind() record.Kind {
 			}},
 			{Name: "version", Title: "Library version", Type: record.Text, Required: true, Hidden: true},
 			{Name: "not_relevant_reason", Title: "Why it is not relevant", Type: record.Long, Hidden: true,
-				Help: "Only for a criterion in scope that no part of the system touches. The auditor reads this sentence."},
+				Help: "Only for a criterion in scope that no part of the system touches. It is written when another person agreed to it; the auditor reads this sentence."},
 		},
+		Guard: reviewed,
 	}
 }

@@ -200,6 +200,7 @@ func fixtures() []fixture {
 		workFixtures(),
 		systemFixtures(),
 		riskFixtures(),
+		programmeFixtures(),
 		roomFixtures(),
 		controlFixtures(),
 		evidenceFixtures(),

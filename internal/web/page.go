@@ -64,6 +64,7 @@ func sidebar() []group {
 	return []group{
 		{"", []item{{"Home", "/", "layout-dashboard", ""}, {"My work", "/work", "inbox", ""}}},
 		{"Program", []item{
+			{"Programme", "/programme", "stamp", ""},
 			{"Criteria", "/criteria", "target", ""},
 			{"Controls", "/controls", "shield-check", ""},
 			{"Checks", "/checks", "list-checks", ""},

@@ -109,14 +109,21 @@ func (s *site) recordNew(w http.ResponseWriter, r *http.Request) error {
 	return s.showForm(w, r, http.StatusOK, k, RecordForm{Form: form.New(typed(k, fields), start)})
 }
 
-// begun is what an address fills in of a new record: for evidence what it is for, for a requirement its control.
+// begun is what an address fills in of a new record: for evidence what it is for, for a requirement its control, for a risk the
+// threat that it begins from.
 func begun(k *record.Kind, q url.Values) ([]byte, error) {
 	body := map[string]any{}
-	for kind, names := range map[string][]string{"evidence": {"requirement", "item", "covers_from", "covers_to"}, "requirement": {"control"}} {
+	for kind, names := range map[string][]string{"evidence": {"requirement", "item", "covers_from", "covers_to"}, "requirement": {"control"}, "milestone": {"cycle"}, "risk": {"title", "source"},
+		"readiness_result": {"assessment", "criterion"}, "readiness_observation": {"assessment"}} {
 		for _, name := range names {
 			if value := q.Get(name); value != "" && kind == k.Name {
 				body[name] = value
 			}
+		}
+	}
+	for _, name := range []string{"threats", "weaknesses", "affects", "findings"} {
+		if list := q[name]; k.Name == "risk" && len(list) > 0 {
+			body[name] = list
 		}
 	}
 	if k.Name == "evidence" {

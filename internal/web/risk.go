@@ -12,6 +12,7 @@ import (
 
 	"tickmark/internal/record"
 	"tickmark/internal/risk"
+	"tickmark/internal/web/cycle"
 	"tickmark/internal/web/part"
 )
 
@@ -28,7 +29,7 @@ func (s *site) risks(w http.ResponseWriter, r *http.Request) error {
 	}
 	matrix := segment(r, "tab") == "matrix"
 	p := RiskPage{May: s.mayProgram(r) == nil, Left: q.Get("by") == "residual",
-		Tabs: []part.Tab{{Text: "Register", Href: "/risks", Current: !matrix}, {Text: "Assets and measures", Href: "/risks/matrix", Current: matrix}}}
+		Tabs: cycle.RiskTabs(map[bool]string{false: "/risks", true: "/risks/matrix"}[matrix])}
 	due := map[string][]part.Link{}
 	err = s.each(ctx, record.Query{Kind: "task", AsOf: at(ctx)}, func(v record.Version) error {
 		var t struct{ Title, Risk, Due, State string }

@@ -146,6 +146,8 @@ func (s *site) routes() []route {
 		{"GET /as-of", s.turn, false},
 		{"POST /theme", s.theme, true},
 
+		{"GET /calendar/{token}", s.calendarFeed, true},
+
 		{"GET /sign-in", s.signIn, true},
 		{"POST /sign-in", s.signInByPassword, true},
 		{"POST /sign-in/passkey/begin", s.passkeyBegin, true},

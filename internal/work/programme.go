@@ -13,7 +13,7 @@ func (l *list) programme() error {
 	for _, k := range []struct {
 		kind string
 		read func() error
-	}{{"cycle", l.charters}, {"milestone", l.milestones}, {"scope_change", l.changes}, {"readiness_observation", l.observations}, {"obligation", l.obligations}} {
+	}{{"cycle", l.charters}, {"milestone", l.milestones}, {"scope_change", l.changes}, {"not_relevant", l.relevance}, {"readiness_observation", l.observations}, {"obligation", l.obligations}} {
 		if _, err := l.book.Kinds.Named(k.kind); fault.Is(err, fault.NotFound) {
 			continue
 		}
@@ -47,6 +47,12 @@ func (l *list) changes() error {
 		Authors []string
 	}) {
 		l.add(Item{Act: "Approve", Kind: "scope_change", Key: key, Label: label, Not: b.Authors, Due: b.From, Why: "Change of scope; it is approved before it takes effect"})
+	})
+}
+
+func (l *list) relevance() error {
+	return each(l, "not_relevant", []string{"proposed"}, func(key, label string, b struct{ Authors []string }) {
+		l.add(Item{Act: "Agree", Kind: "not_relevant", Key: key, Label: label, Not: b.Authors, Why: "Criterion said not to be relevant; another person agrees or refuses"})
 	})
 }
 

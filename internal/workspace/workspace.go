@@ -204,7 +204,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(), retention.Kind(), file.MappingKind(),
 	}
 	list = append(list, risk.Kinds()...)
-	list = append(append(list, cycle.Kinds()...), obligation.Kind(), period.ChangeKind())
+	list = append(append(list, cycle.Kinds()...), obligation.Kind(), period.ChangeKind(), framework.RelevanceKind())
 	list = append(list, entitlement.Kinds()...)
 	list = append(list, readiness.Kinds()...)
 	list = append(append(list, population.Kind()), engagement.Kinds()...)

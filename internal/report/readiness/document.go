@@ -247,6 +247,9 @@ func (p *paper) first() [][]document.Block {
 
 func (p *paper) scope() document.Section {
 	org := []document.Fact{{Name: "Organisation", Value: cmp.Or(p.r.Organisation.LegalName, p.r.Organisation.Name), Ref: p.one(p.r.Organisation.Ref)}}
+	if p.r.Library != "" {
+		org = append(org, document.Fact{Name: "Criteria", Value: "Library " + p.r.Library})
+	}
 	s := document.Section{ID: "scope", Title: "Scope", Blocks: []document.Block{{Facts: org}}}
 	if x := p.r.Period; x != nil {
 		facts := []document.Fact{{Name: "Period", Value: x.Name, Ref: p.one(x.Ref)}, {Name: "Report", Value: x.Title()}, {Name: "Categories", Value: words(p.r.Scope.Categories)}}

@@ -343,6 +343,9 @@ func (m *making) criteria() error {
 	if err != nil {
 		return err
 	}
+	if len(all) > 0 {
+		m.r.Library = all[0].Version
+	}
 	m.r.Criteria, m.r.OutOfScope = []Criterion{}, []string{}
 	byKey := map[string]standing.Control{}
 	for _, c := range m.state.Controls {

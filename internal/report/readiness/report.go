@@ -35,6 +35,7 @@ type Report struct {
 	Window       string       `json:"window"`
 	Zone         string       `json:"zone"`
 	Ledger       Ledger       `json:"ledger"`
+	Library      string       `json:"criteria_library"` // the version of the criteria that it was judged by
 	Period       *Period      `json:"period"`
 	Scope        Scope        `json:"scope"`
 	Counts       Counts       `json:"counts"`

@@ -135,3 +135,22 @@ func said(m record.Move) map[string]any {
 	}
 	return out
 }
+
+// The API names an operation by its verb and the kind: a move that has one of its own verbs would keep every server from starting.
+func TestEveryMoveHasANameThatTheAPIHasNot(t *testing.T) {
+	kinds, err := workspace.Kinds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := strings.Fields("list get history prove create put end erase import export")
+	for _, k := range kinds.All() {
+		if k.States == nil {
+			continue
+		}
+		for _, m := range k.States.Moves {
+			if slices.Contains(own, m.Name) {
+				t.Errorf("%s has a move named %s, which the API has already", k.Name, m.Name)
+			}
+		}
+	}
+}

@@ -177,7 +177,7 @@ func machine() *record.Machine {
 			back("rescope", "Settle the scope again", "gap", "scoping"),
 			back("reassess", "Look at the gaps again", "remediation", "gap"),
 			back("reopen", "Go back to remediation", "ready", "remediation"),
-			{Name: "end", Title: "End", From: []string{"between_reports"}, To: "ended", By: "ended_by", At: "ended_at", Guard: person("end it"), Fields: []record.Field{
+			{Name: "finish", Title: "End", From: []string{"between_reports"}, To: "ended", By: "ended_by", At: "ended_at", Guard: person("end it"), Fields: []record.Field{
 				long("ended_reason", "Reason", "Say what follows it, or why nothing does.")}},
 			{Name: "abandon", Title: "Abandon", From: before, To: "abandoned", By: "ended_by", At: "ended_at", Guard: person("abandon it"), Fields: []record.Field{
 				long("ended_reason", "Reason", "Say why no report is wanted any more.")}},

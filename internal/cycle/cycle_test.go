@@ -307,7 +307,7 @@ func TestTheReportAndTheNextCycle(t *testing.T) {
 			t.Errorf("carried over: %v, want the open finding", c["carried"])
 		}
 		o.act(owner, "cycle", "fy26", "rest", nil)
-		o.act(owner, "cycle", "fy26", "end", body{"ended_reason": "fy27 goes on"})
+		o.act(owner, "cycle", "fy26", "finish", body{"ended_reason": "fy27 goes on"})
 	})
 }
 

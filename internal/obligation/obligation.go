@@ -52,7 +52,7 @@ func machine() *record.Machine {
 		Moves: []record.Move{
 			{Name: "renew", Title: "Review", From: []string{"in_force"}, By: "reviewed_by", At: "reviewed_at", Guard: review,
 				Fields: []record.Field{{Name: "review", Title: "What you found", Type: record.Long, Required: true, Help: "Say what you read, what changed in it, and whether the controls still meet it."}}},
-			{Name: "end", Title: "End", From: []string{"in_force"}, To: "ended", By: "ended_by", At: "ended_at",
+			{Name: "lift", Title: "End", From: []string{"in_force"}, To: "ended", By: "ended_by", At: "ended_at",
 				Fields: []record.Field{{Name: "ended_reason", Title: "Reason", Type: record.Long, Required: true, Help: "Say why it does not bear on the service any more."}}},
 		},
 	}

@@ -24,7 +24,7 @@ func riskFixtures() []fixture {
 			return risksPage(framed("Risks", "/risks"), RiskPage{Tabs: tabs(false), May: true})
 		}},
 		{path: "/risks/matrix", page: func() templ.Component {
-			return risksPage(framed("Risks", "/risks"), RiskPage{Tabs: tabs(true), Any: true, Lost: []RiskRow{bearable}, Matrix: []AssetRow{
+			return risksPage(framed("Risks", "/risks"), RiskPage{Whole: true, Tabs: tabs(true), Any: true, Lost: []RiskRow{bearable}, Matrix: []AssetRow{
 				{ID: "db", Title: "Orders database", Href: "/records/asset/db", Needs: [3]int{4, 4, 3}, Risks: []RiskRow{theft, {ID: "R-03", Title: "Nobody knows yet", Href: "/records/risk/R-03", State: "identified"}}},
 				{ID: "site", Title: "Public site", Href: "/records/asset/site", Needs: [3]int{1, 3, 0}}}})
 		}},

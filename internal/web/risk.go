@@ -28,7 +28,7 @@ func (s *site) risks(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	matrix := segment(r, "tab") == "matrix"
-	p := RiskPage{May: s.mayProgram(r) == nil, Left: q.Get("by") == "residual",
+	p := RiskPage{Whole: matrix, May: s.mayProgram(r) == nil, Left: q.Get("by") == "residual",
 		Tabs: cycle.RiskTabs(map[bool]string{false: "/risks", true: "/risks/matrix"}[matrix])}
 	due := map[string][]part.Link{}
 	err = s.each(ctx, record.Query{Kind: "task", AsOf: at(ctx)}, func(v record.Version) error {

@@ -140,7 +140,7 @@ func risksPage(p Page, d RiskPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-			} else if d.Tabs[1].Current {
+			} else if d.Whole {
 				templ_7745c5c3_Err = riskMatrix(d).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

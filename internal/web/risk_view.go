@@ -6,6 +6,7 @@ import (
 
 // RiskPage shows the register as a map by likelihood and impact, and as a list; or as the matrix of assets.
 type RiskPage struct {
+	Whole  bool // assets, risks and measures as one table, instead of the register
 	Tabs   []part.Tab
 	Cards  []part.Stat
 	May    bool

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tickmark/internal/calendar"
+	"tickmark/internal/check"
 	"tickmark/internal/framework"
 	"tickmark/internal/gap"
 	"tickmark/internal/period"
@@ -38,26 +39,27 @@ func TestACellShowsTheWorstOfItsWeek(t *testing.T) {
 // A criterion is proven only while its control is in operation and nothing about its proof is a gap.
 func TestACriterionIsProvenOnlyByWhatIsOnRecord(t *testing.T) {
 	w := gap.World{Period: &period.Period{Categories: []string{framework.Security}}}
-	add := func(id string, excluded bool, controls ...string) {
+	add := func(id string, excluded bool, status check.Status, controls ...string) {
 		c := framework.Criterion{ID: id}
 		c.AppliesWhen.AnyCategory = []string{framework.Security}
 		if strings.HasPrefix(id, "P") {
 			c.AppliesWhen.AnyCategory = []string{framework.Privacy}
 		}
 		w.Criteria = append(w.Criteria, c)
-		w.Standing.Criteria = append(w.Standing.Criteria, standing.Criterion{ID: id, Excluded: excluded, Controls: controls})
+		w.Standing.Criteria = append(w.Standing.Criteria, standing.Criterion{ID: id, Status: status, Excluded: excluded, Controls: controls})
 	}
 	w.Controls = []gap.Control{{Key: "A", State: "active"}, {Key: "B", State: "active"}, {Key: "D", State: "draft"}, {Key: "P", State: "approved"}}
-	add("CC1.1", false)
-	add("CC1.2", false, "D")
-	add("CC1.3", false, "A", "D")
-	add("CC1.4", false, "A")
-	add("CC1.5", false, "B")
-	add("CC2.1", true)
-	add("CC2.2", false, "P")
-	add("P1.1", false, "A")
+	add("CC1.1", false, check.Pass)
+	add("CC1.2", false, check.Pass, "D")
+	add("CC1.3", false, check.Pass, "A", "D")
+	add("CC1.4", false, check.Pass, "A")
+	add("CC1.5", false, check.Pass, "B")
+	add("CC2.1", true, check.Pass)
+	add("CC2.2", false, check.Pass, "P")
+	add("CC2.3", false, check.Unknown, "A")
+	add("P1.1", false, check.Pass, "A")
 	gaps := []gap.Gap{{ID: "g", Sort: gap.Proof, Severity: "high", Criteria: []string{"CC1.5"}, Task: &gap.Task{State: "verified"}}, {ID: "h", Sort: gap.Owner, Severity: "low", Criteria: []string{"CC1.5", "CC1.4"}}}
-	want := map[string]string{"CC1.1": "none/not running", "CC1.2": "partial/not running", "CC1.3": "partial/proven", "CC1.4": "designed/proven", "CC1.5": "designed/running", "CC2.1": "not relevant/not relevant", "CC2.2": "designed/not running"}
+	want := map[string]string{"CC1.1": "none/not running", "CC1.2": "partial/not running", "CC1.3": "partial/proven", "CC1.4": "designed/running", "CC2.3": "designed/running", "CC1.5": "designed/running", "CC2.1": "not relevant/not relevant", "CC2.2": "designed/not running"}
 	got := rows(w, gaps)
 	if len(got) != len(want) {
 		t.Errorf("%d criteria are shown, want %d: what is out of scope is not", len(got), len(want))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tickmark/internal/access"
+	"tickmark/internal/check"
 	"tickmark/internal/control"
 	"tickmark/internal/fault"
 	"tickmark/internal/framework"
@@ -59,7 +60,7 @@ func (s *Site) board(r *http.Request) (Board, gap.World, error) {
 }
 
 // rows judges each criterion in scope by what is on record: a control is designed once it is approved, runs once it is in
-// operation, and is proven while nothing about its proof, its evidence or its checks is a gap.
+// operation, and the criterion is proven only while all that is judged of it passes and nothing at all of it is a gap.
 func rows(w gap.World, list []gap.Gap) []BoardRow {
 	asked := func(c framework.Criterion) bool {
 		if w.Period == nil {
@@ -94,13 +95,11 @@ func rows(w gap.World, list []gap.Gap) []BoardRow {
 				drafts++
 			}
 		}
-		unproven := false
 		for _, g := range list {
 			if !slices.Contains(g.Criteria, c.ID) {
 				continue
 			}
 			row.Gaps = append(row.Gaps, g)
-			unproven = unproven || slices.Contains([]gap.Sort{gap.Proof, gap.Requirement, gap.Failing, gap.Unknown}, g.Sort)
 			if row.Severity == "" {
 				row.Severity = g.Severity // the worst come first
 			}
@@ -118,7 +117,7 @@ func rows(w gap.World, list []gap.Gap) []BoardRow {
 			row.Design = "partial"
 		}
 		switch {
-		case active > 0 && !unproven:
+		case active > 0 && c.Status == check.Pass && len(row.Gaps) == 0:
 			row.Operation = "proven"
 		case active > 0:
 			row.Operation = "running"

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -49,11 +50,22 @@ func (s *site) accountsIn(ctx context.Context, k *record.Kind, want func(person.
 	})
 }
 
-// accountsOf are the accounts that the directory says are this person's alone or among others, and the links that no source
-// lists.
+// accountsOf are the accounts that are this person's alone or among others, and the links that no source lists. The directory needs to
+// know of no other person.
 func (s *site) accountsOf(ctx context.Context, d *person.Directory, key string, links []string) (rows []AccountRow, unseen []string, err error) {
 	found := map[string]bool{}
-	theirs := func(a person.Account) bool { return len(d.Machines(a)) == 0 && contains(d.Owners(a), key) }
+	var failed error
+	theirs := func(a person.Account) bool {
+		if len(d.Machines(a)) > 0 || !contains(d.Owners(a), key) {
+			return false
+		}
+		if contains(links, person.Link(a)) || a.Local && contains(links, a.ID) {
+			return true
+		}
+		others, err := s.linkedBy(ctx, a) // a link of another goes before an address
+		failed = cmp.Or(failed, err)
+		return len(others) == 0
+	}
 	take := func(row AccountRow) {
 		rows = append(rows, row)
 		found[row.Link], found[row.ID] = true, true
@@ -100,7 +112,26 @@ func (s *site) accountsOf(ctx context.Context, d *person.Directory, key string, 
 			unseen = append(unseen, l)
 		}
 	}
-	return rows, unseen, nil
+	return rows, unseen, failed
+}
+
+// linkedBy are the people whose records link an account.
+func (s *site) linkedBy(ctx context.Context, a person.Account) ([]string, error) {
+	names := []string{person.Link(a)}
+	if a.Local {
+		names = append(names, a.ID)
+	}
+	var out []string
+	for _, name := range names {
+		found, err := s.Book.Find(ctx, s.Book.DB, "person", "accounts", name, at(ctx))
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range found {
+			out = append(out, v.Key)
+		}
+	}
+	return out, nil
 }
 
 // directory tells whose each account is at the reader's moment.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"tickmark/internal/ledger"
 	"tickmark/internal/record"
 )
 
@@ -155,6 +156,35 @@ func TestTheCardsOfPeopleLeadToListsOfThatMany(t *testing.T) {
 		if n := w.rows(t, "/people?who="+who); n != want {
 			t.Errorf("%q lists %d people, want %d", who, n, want)
 		}
+	}
+}
+
+// A link in somebody's record goes before an address, also on the page of whose address it is.
+func TestAnAccountThatAnotherLinksIsNotShownByItsAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.signIn(t)
+	for _, p := range []string{"eve", "fay"} {
+		w.put(t, "person", p, map[string]any{"id": p, "name": p, "email": p + "@example.org", "start": "2024-01-01", "employment": "employee"})
+	}
+	c := record.Collection{Run: 1, Source: "tracker", Origin: record.Collected, Actor: "connection:tracker"}
+	o, err := w.Book.Observe(c, record.Observation{Kind: "youtrack_user", Key: "1-7", Raw: []byte(`{"id":"1-7","login":"seventh","email":"eve@example.org","banned":false}`)}, nil)
+	if err == nil {
+		err = w.Log.Write(t.Context(), func(tx *ledger.Tx) error { return w.Book.Keep(t.Context(), tx, []*record.Observed{o}) })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows := func(person string) bool {
+		_, page := w.get(t, "/people/"+person)
+		return strings.Contains(plainText(page), "seventh")
+	}
+	if !shows("eve") || shows("fay") {
+		t.Errorf("by its address it is hers: %v, %v", shows("eve"), shows("fay"))
+	}
+	w.put(t, "person", "fay", map[string]any{"id": "fay", "name": "fay", "email": "fay@example.org", "start": "2024-01-01", "employment": "employee", "accounts": []string{"tracker/1-7"}})
+	if shows("eve") || !shows("fay") {
+		t.Errorf("another links it, and it is still hers: %v, %v", shows("eve"), shows("fay"))
 	}
 }
 

@@ -16,7 +16,8 @@ test-race: # every test again under the race detector; needs a C compiler and pa
 
 test-heavy: # what is too dear for every run: a million records, killed processes, 100,000 commits
 	TICKMARK_TEST_HEAVY=1 scripts/test -timeout 120m ./...
-	cd interop && TICKMARK_TEST_HEAVY=1 go test -timeout 120m -run Cloud ./...
+	GOBIN=$(CURDIR)/bin GOFLAGS= go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	cd interop && TICKMARK_TEST_HEAVY=1 TICKMARK_TEST_VERSITYGW=$(CURDIR)/bin/versitygw go test -timeout 120m -run 'Cloud|Bucket' ./...
 
 bench: # Tickmark beside what else could judge the same records; writes its part of docs/performance.md
 	cd bench && CGO_ENABLED=0 go run -mod=mod . -write ../docs/performance.md

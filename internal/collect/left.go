@@ -147,3 +147,36 @@ func (c *Collector) Retire(ctx context.Context, by record.Authority, connection,
 		return err
 	})
 }
+
+// SentScope is what was sent to a connection for one scope.
+type SentScope struct {
+	Name  string
+	Kinds []string
+	Read  store.Moment // when something was last sent that was complete; zero: never
+	Until store.Moment // up to when all of it counts as known
+	Ended bool         // by hand, or with the connection
+}
+
+// SentScopes are the scopes that were ever sent to a connection, by name; none where all was sent for the connection as a whole.
+func (c *Collector) SentScopes(ctx context.Context, connection string) ([]SentScope, error) {
+	rows, err := store.All[stretch](ctx, c.Book.DB, `SELECT id, kind, part, scope, valid_to, last_read, last_run, ended FROM coverage
+		WHERE connection = $1 AND scope <> '' AND part = '' ORDER BY scope, kind, valid_from, id`, connection)
+	if err != nil {
+		return nil, fmt.Errorf("read what was sent to %s: %w", connection, err)
+	}
+	var out []SentScope
+	for i, s := range rows {
+		if i+1 < len(rows) && rows[i+1].Scope == s.Scope && rows[i+1].Kind == s.Kind {
+			continue
+		}
+		if len(out) == 0 || out[len(out)-1].Name != s.Scope {
+			out = append(out, SentScope{Name: s.Scope, Until: store.Forever, Ended: true})
+		}
+		x := &out[len(out)-1]
+		x.Kinds, x.Read = append(x.Kinds, s.Kind), max(x.Read, s.LastRead)
+		if !Left(s.Ended) {
+			x.Ended, x.Until = false, min(x.Until, s.To)
+		}
+	}
+	return out, nil
+}

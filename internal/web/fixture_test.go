@@ -202,6 +202,7 @@ func fixtures() []fixture {
 		riskFixtures(),
 		programmeFixtures(),
 		roomFixtures(),
+		scopeFixtures(),
 		controlFixtures(),
 		evidenceFixtures(),
 	} {

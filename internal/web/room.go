@@ -9,7 +9,9 @@ import (
 )
 
 // rooms are the addresses of the pages that stand in rooms of their own.
-func (s *site) rooms() []shell.Routes { return []shell.Routes{s.room.Routes(), s.programme().Routes()} }
+func (s *site) rooms() []shell.Routes {
+	return []shell.Routes{s.room.Routes(), s.programme().Routes(), s.scopes().Routes()}
+}
 
 // around is this site as a room sees it; its pages load these files.
 func (s *site) around(loads ...string) shell.Site {

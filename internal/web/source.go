@@ -21,6 +21,7 @@ import (
 	"tickmark/internal/record"
 	"tickmark/internal/store"
 	"tickmark/internal/web/part"
+	"tickmark/internal/web/scope"
 )
 
 // connections are those of the reader's moment.
@@ -174,6 +175,9 @@ func (s *site) showSource(w http.ResponseWriter, r *http.Request, made string) e
 	d.Gaps = s.gaps(missing)
 	if k, err := s.Collector.Connector(c.Connector); err == nil {
 		d.Manual = manualOfConnector(k)
+		if scope.Takes(s.Collector, c.Connector) {
+			d.Scopes = scope.At(name)
+		}
 		d.Help, d.Local, d.Tries = k.Help, k.Local, !k.Sent
 		d.Secret = slices.ContainsFunc(k.Settings, func(x connector.Setting) bool { return x.Secret })
 		if k.Hook != nil && !part.Past(ctx) {

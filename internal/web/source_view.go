@@ -40,11 +40,12 @@ type SourcePage struct {
 	Now         time.Time
 	Gaps        []GapRow
 	Runs        []RunRow
-	Collects    bool // this reader may start a run here
-	Changes     bool // this reader may change and remove it
-	Local       bool // it is set up on the machine itself
-	Tries       bool // it can be tried what it reads
-	Secret      bool // it is read with one
+	Collects    bool   // this reader may start a run here
+	Changes     bool   // this reader may change and remove it
+	Scopes      string // the page of what others send to it for; empty: it is read
+	Local       bool   // it is set up on the machine itself
+	Tries       bool   // it can be tried what it reads
+	Secret      bool   // it is read with one
 	Manual      []part.Link
 	Hook        *HookPart
 	Machines    *MachinesPart // of a group of machines

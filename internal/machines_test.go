@@ -46,7 +46,7 @@ func TestEveryMoveThatIsNotDeclaredIsRefused(t *testing.T) {
 						"to": "2026-12-31", "commitment": commitment, "reliable": "yes", "method": "stratified", "size": 1.0, "runs": []any{map[string]any{"items": []any{1.0}, "reserves": []any{2.0}}},
 						"response": responseFor(m.Name), "accepted_until": "2026-02-20", "cause": "c", "assets": []any{"a"}, "threats": []any{"t"}, "weaknesses": []any{"w"}, "affects": []any{"integrity"}, "likelihood": 4.0, "impact": 5.0, "inherent": 20.0,
 						"roles": []any{map[string]any{"id": "reader", "name": "Reader"}}, "approvers": []any{map[string]any{"person": "p1", "from": "2026-01-01"}}, "requested_at": "2026-02-01T12:00:00Z", "granted_as": "Because.", "file": commitment,
-						"charter": "c", "charter_authors": []any{"p1"}, "sponsor": "p2", "controls": []any{"c"}, "weight": "minor", "participants": []any{"p1", "p2"}, "growth": "g", "changes": "c", "fraud": frauds, "files": []any{map[string]any{"sha256": commitment, "round": 1.0}}, "design": "suitable", "design_reason": "Covers it.", "procedures": []any{map[string]any{"sort": "inspection", "aim": "both"}}}, m.Name, said(m), a, noon)
+						"charter": "c", "charter_authors": []any{"p1"}, "sponsor": "p2", "controls": []any{"c"}, "weight": "minor", "participants": []any{"p1", "p2"}, "held": true, "growth": "g", "changes": "c", "fraud": frauds, "files": []any{map[string]any{"sha256": commitment, "round": 1.0}}, "design": "suitable", "design_reason": "Covers it.", "procedures": []any{map[string]any{"sort": "inspection", "aim": "both"}}}, m.Name, said(m), a, noon)
 					what := fmt.Sprintf("%s: %s from %s by %s", k.Name, m.Name, state, a.Stamp())
 					switch {
 					case !slices.Contains(m.From, state):

@@ -11,12 +11,15 @@ import (
 )
 
 type auditCommand struct {
-	Commit     auditCommit     `cmd:"" help:"Commit the firm to a secret nonce for a control, before its population is delivered."`
-	Population auditPopulation `cmd:"" help:"Populations: draw one from the company's records, take one that was delivered."`
-	Sample     auditSample     `cmd:"" help:"Samples: draw one again."`
-	Text       auditText       `cmd:"" help:"Take a text of management's for the report: description, assertion, other information."`
-	Report     auditReport     `cmd:"" help:"Write the report as the file stands: SOC 2, SOC 3 or the management letter, as PDF, DOCX, HTML, JSON or OSCAL."`
-	Issue      auditIssue      `cmd:"" help:"Issue the report: keep its file for good, and move the engagement, in one step."`
+	Commit         auditCommit         `cmd:"" help:"Commit the firm to a secret nonce for a control, before its population is delivered."`
+	Population     auditPopulation     `cmd:"" help:"Populations: draw one from the company's records, take one that was delivered."`
+	Sample         auditSample         `cmd:"" help:"Samples: draw one again."`
+	Facts          auditFacts          `cmd:"" help:"Let expressions look at every item of a paper, and put what they say on it as facts; they mark nothing."`
+	Configurations auditConfigurations `cmd:"" help:"The distinct configurations that a list of settings shows over its window, for a test of one."`
+
+	Text   auditText   `cmd:"" help:"Take a text of management's for the report: description, assertion, other information."`
+	Report auditReport `cmd:"" help:"Write the report as the file stands: SOC 2, SOC 3 or the management letter, as PDF, DOCX, HTML, JSON or OSCAL."`
+	Issue  auditIssue  `cmd:"" help:"Issue the report: keep its file for good, and move the engagement, in one step."`
 
 	Fingerprint auditFingerprint `cmd:"" help:"The fingerprint of this workspace's key, which people of both sides compare by telephone or in person."`
 	Invite      auditInvite      `cmd:"" help:"In the company's workspace: invite a firm to an engagement, as a file for the firm."`

@@ -12,6 +12,7 @@ import (
 	"tickmark/internal/ledger"
 	"tickmark/internal/ledger/merkle"
 	"tickmark/internal/record"
+	"tickmark/internal/signature"
 	"tickmark/internal/workspace"
 )
 
@@ -65,13 +66,19 @@ func (ledgerVerify) Run(s *session) error {
 			end.done("it does not hold")
 			return err
 		}
+		signed, err := signature.Verify(s, w.Book)
+		if err != nil {
+			end.done("it does not hold")
+			return err
+		}
 		end.done("everything holds")
 		if s.flags.JSON {
 			return s.writeJSON(struct {
 				record.Proven
 				Answers int64                  `json:"answers"`
 				Sources record.AnswersVerified `json:"sources"`
-			}{p, answers, sources})
+				Signed  signature.Verified     `json:"auditors"`
+			}{p, answers, sources, signed})
 		}
 		s.fact("%d entries, %d versions, %d actions and %d changed answers are as the ledger committed to them; %d were erased.", p.Entries, p.Versions, p.Actions, answers, p.Erased)
 		if p.Dropped > 0 {
@@ -80,6 +87,9 @@ func (ledgerVerify) Run(s *session) error {
 		if sources.Runs > 0 {
 			s.fact("%d versions trace to %d unedited answers of sources, each with the hash that the record of its run commits to; of %d the bytes were destroyed by an erasure or a rule of retention, and of %d none were kept.",
 				sources.Traces, sources.Answers, sources.Gone, sources.Unkept)
+		}
+		if signed.Signatures > 0 {
+			s.fact("%d signatures of auditors hold by their own keys, each over a version that is on record.", signed.Signatures)
 		}
 		if sources.Going > 0 {
 			s.fact("%d runs have not ended, so that the ledger does not name their answers yet.", sources.Going)

@@ -76,6 +76,7 @@ func Kind() record.Kind {
 			{Name: "peer_reviewed", Title: "Last peer review accepted on", Type: record.Date, Help: "The practice is reviewed about every three years."},
 			{Name: "peer_review", Title: "Its result", Type: record.Choice, Choices: []string{"pass", "pass_with_deficiencies", "fail"}},
 			{Name: "city", Type: record.Text, Help: "City and state, as the report is signed."},
+			{Name: "retention_years", Title: "Years for which files are kept", Type: record.Integer, Help: "By the firm's policy, from the report; 7 when left out, and 5 at the least."},
 		}},
 		{Name: "similar", Title: "Similar companies examined", Type: record.Long, Hidden: true, Help: "The firm's experience with companies of this kind and size."},
 		{Name: "other_services", Title: "Other services to the company", Type: record.Long, Hidden: true, Help: "In and shortly before the window, a readiness assessment too, and why they do not impair independence."},
@@ -91,6 +92,7 @@ func Kind() record.Kind {
 			{Name: "text", Type: record.Text, Required: true},
 			{Name: "criteria", Type: record.Text, List: true, Required: true, Help: "The criteria that cannot be met without it."},
 		}},
+		{Name: "require_signatures", Title: "Sign-offs carry own signatures", Type: record.Bool, Hidden: true, Help: "Who signs off signs with a key of his own too; without it nothing goes on. Taking it away needs a partner and a reason."},
 		{Name: "scope_reason", Title: "Why the scope changed", Type: record.Long, Hidden: true, Help: "Needed for each change of report, categories, window or system after acceptance; both sides agree to it."},
 		{Name: record.StateField, Type: record.Choice, Choices: machine().States(), Fixed: true, Indexed: true},
 		{Name: "authors", Type: record.Text, List: true, Fixed: true, Hidden: true},
@@ -99,14 +101,15 @@ func Kind() record.Kind {
 		kept("sponsor", record.Text, ""), kept("plan", record.Long, ""), kept("ended_reason", record.Long, ""), kept("description", record.Text, "SHA-256 of the description that management approved."),
 		kept("description_by", record.Text, ""), kept("report_file", record.Text, "SHA-256 of the report as issued."), kept("report_date", record.Date, ""), kept("report_number", record.Text, ""),
 		kept("archive_file", record.Text, "SHA-256 of the assembled file."), kept("kept_until", record.Date, ""), kept("recall_reason", record.Long, ""), kept("suspended_from", record.Text, ""),
+		kept("held", record.Bool, "A legal hold: nothing of it is erased, whatever the policy says."), kept("held_reason", record.Long, ""), kept("released_reason", record.Long, ""),
 	}
-	for _, verb := range []string{"proposed", "accepted", "planned", "begun", "finalised", "wrapped_up", "drafted", "handed_over", "issued", "archived", "ended", "suspended", "recalled"} {
+	for _, verb := range []string{"proposed", "accepted", "planned", "begun", "finalised", "wrapped_up", "drafted", "handed_over", "issued", "archived", "ended", "suspended", "recalled", "held", "released"} {
 		fields = append(fields, person(verb+"_by"), moment(verb+"_at"))
 	}
 	return record.Kind{
 		Name: Name, Title: "Engagement", Plural: "Engagements", Group: "Examination", Room: record.Auditor,
 		Help: "One examination by the firm, from its proposal to the archived file.",
-		Key:  "id", Label: "name", Fields: fields, States: machine(), Guard: written, Check: allowed, Sight: Sight,
+		Key:  "id", Label: "name", Fields: fields, States: machine(), Guard: written, Check: allowed, Sight: Sight, Keeps: Keeps,
 	}
 }
 
@@ -148,6 +151,21 @@ func machine() *record.Machine {
 			{Name: "archive", Title: "Archive the file", From: []string{"issued"}, To: "archived", By: "archived_by", At: "archived_at", Fields: []record.Field{
 				sum("archive_file", "SHA-256 of the assembled file", "Give the SHA-256 of the firm's file."),
 				{Name: "kept_until", Title: "Kept until", Type: record.Date, Required: true, Help: "By the firm's policy; at least five years from the report."}}},
+			{Name: "hold", Title: "Put under a legal hold", From: append([]string{"suspended", "issued", "archived", "withdrawn"}, open...), By: "held_by", At: "held_at",
+				Fields: []record.Field{long("held_reason", "Reason", "Say which matter the file is kept for.")},
+				Guard: func(_, after map[string]any, _ record.Actor) error {
+					after["held"] = true
+					return nil
+				}},
+			{Name: "release", Title: "End the legal hold", From: append([]string{"suspended", "issued", "archived", "withdrawn"}, open...), By: "released_by", At: "released_at",
+				Fields: []record.Field{long("released_reason", "Reason", "Say what ended the matter.")},
+				Guard: func(before, after map[string]any, _ record.Actor) error {
+					if before["held"] != true {
+						return fault.New(fault.Conflict, "There is no legal hold on it.").WithNext("Leave it as it is.")
+					}
+					after["held"] = false
+					return nil
+				}},
 			{Name: "suspend", Title: "Suspend", From: open, To: "suspended", By: "suspended_by", At: "suspended_at", Fields: []record.Field{long("ended_reason", "Reason", "Say why, and what must happen to go on.")},
 				Guard: func(before, after map[string]any, _ record.Actor) error {
 					after["suspended_from"] = before[record.StateField]

@@ -7,6 +7,7 @@ import (
 
 	"tickmark/internal/fault"
 	"tickmark/internal/record"
+	"tickmark/internal/store"
 )
 
 var partner = record.Actor{User: "paula", Person: "paula"}
@@ -125,5 +126,71 @@ func TestAcceptanceIsGuarded(t *testing.T) {
 	said = append(said, record.Version{Body: []byte(`{"person":"paula","stage":"acceptance","state":"impaired","impairment":"owns shares"}`)})
 	if acceptable(look, with("", nil)) == nil {
 		t.Error("a member who is impaired accepts")
+	}
+}
+
+func TestSignaturesAreAskedForWhereTheEngagementRequiresThem(t *testing.T) {
+	reviewed := record.Version{Key: "w", Body: []byte(`{"engagement":"e","state":"reviewed","reviewed_by":"mara","reviewed_at":"2026-07-10T09:00:00Z"}`)}
+	var signatures []record.Version
+	look := record.Look{Find: func(kind, field string, value any) ([]record.Version, error) {
+		switch kind {
+		case "workpaper":
+			return []record.Version{reviewed}, nil
+		case "auditor_signature":
+			return signatures, nil
+		}
+		return nil, nil
+	}}
+	signature := func(person, act, day string) record.Version {
+		at, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return record.Version{From: store.At(at), Body: []byte(`{"of_kind":"workpaper","of":"w","person":"` + person + `","act":"` + act + `"}`)}
+	}
+	if err := signed(look, valid(nil)); err != nil {
+		t.Errorf("signatures are asked for though nobody requires them: %v", err)
+	}
+	e := valid(map[string]any{"require_signatures": true})
+	for name, list := range map[string][]record.Version{"none": nil, "another's": {signature("pete", "reviewed", "2026-07-11")}, "of another act": {signature("mara", "prepared", "2026-07-11")}, "from before the act": {signature("mara", "reviewed", "2026-07-09")}} {
+		if signatures = list; !fault.Is(signed(look, e), fault.Conflict) {
+			t.Errorf("the report may be issued with signatures: %s", name)
+		}
+	}
+	if signatures = []record.Version{signature("mara", "reviewed", "2026-07-11")}; signed(look, e) != nil {
+		t.Errorf("signed, and refused: %v", signed(look, e))
+	}
+	issued := valid(map[string]any{"require_signatures": true, "report_date": "2026-07-20", "archive_file": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "kept_until": "2034-01-01", "issued_by": "paula", "issued_at": "2026-07-20T09:00:00Z"})
+	if !fault.Is(assembled(look, issued), fault.Conflict) {
+		t.Error("a file is archived whose issue nobody signed")
+	}
+}
+
+func TestWhatIsKeptIsNotErased(t *testing.T) {
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		with  map[string]any
+		keeps bool
+	}{
+		"proposed":                     {map[string]any{"state": "proposed"}, false},
+		"in fieldwork":                 {map[string]any{"state": "fieldwork_final"}, true},
+		"issued, not archived":         {map[string]any{"state": "issued"}, true},
+		"archived":                     {map[string]any{"state": "archived", "kept_until": "2033-07-20"}, true},
+		"archived, and over":           {map[string]any{"state": "archived", "kept_until": "2029-12-31"}, false},
+		"archived, over, and held":     {map[string]any{"state": "archived", "kept_until": "2029-12-31", "held": true, "held_reason": "a court asks"}, true},
+		"released again":               {map[string]any{"state": "archived", "kept_until": "2029-12-31", "held": false}, false},
+		"withdrawn":                    {map[string]any{"state": "withdrawn", "ended_at": "2026-01-01T00:00:00Z"}, true},
+		"withdrawn long ago":           {map[string]any{"state": "withdrawn", "ended_at": "2022-01-01T00:00:00Z"}, false},
+		"withdrawn, nobody knows when": {map[string]any{"state": "withdrawn"}, true},
+	} {
+		if why := Keeps(valid(c.with), now); (why != "") != c.keeps {
+			t.Errorf("%s: kept because %q", name, why)
+		}
+	}
+	for years, want := range map[any]int{nil: 7, 9.0: 9, 2.0: 5, 0.0: 7} {
+		b := valid(map[string]any{"firm": map[string]any{"name": "F", "retention_years": years}})
+		if got := retention(b); got != want {
+			t.Errorf("with %v years it is %d, want %d", years, got, want)
+		}
 	}
 }

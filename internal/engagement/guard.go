@@ -50,7 +50,7 @@ func steps() map[[2]string]step {
 
 // scoped are the fields whose change after acceptance is a change of scope.
 func scoped() []string {
-	return []string{"type", "categories", "system", "from", "to", "zone", "company"}
+	return []string{"type", "categories", "system", "from", "to", "zone", "company", "require_signatures"}
 }
 
 // allowed says who may write an engagement or move it, and what must be there first. A job may begin the final fieldwork.
@@ -65,6 +65,9 @@ func allowed(look record.Look, before, after map[string]any, actor record.Actor)
 	if was == is {
 		if before["recalled_at"] != after["recalled_at"] {
 			return Requires(before, actor, "recall the report", Partner)
+		}
+		if before["held_at"] != after["held_at"] || before["released_at"] != after["released_at"] {
+			return Requires(before, actor, "put it under a legal hold, or end that", Partner)
 		}
 		if err := changed(look, before, after, actor); err != nil {
 			return err
@@ -396,6 +399,7 @@ func issuing(look record.Look, b map[string]any) []condition {
 			return nil
 		}},
 		{"Events after the window were asked about up to that day", func() error { return inquired(look, id, day) }},
+		{"Sign-offs carry the own signatures of those who gave them, where that is required", func() error { return signed(look, b) }},
 	}
 }
 
@@ -482,8 +486,13 @@ func assembled(look record.Look, b map[string]any) error {
 		return fault.New(fault.Conflict, "The report has no date.")
 	case !IsSum(Text(b, "archive_file")):
 		return fault.New(fault.Invalid, "archive_file must be the 64 hexadecimal digits of the file's SHA-256.")
-	case Text(b, "kept_until") < day.AddDate(5, 0, 0).Format(time.DateOnly):
+	case Text(b, "kept_until") < day.AddDate(fewestYears, 0, 0).Format(time.DateOnly):
 		return fault.New(fault.Conflict, "The file would be kept until %s, less than five years from the report.", Text(b, "kept_until"))
+	case Text(b, "kept_until") < day.AddDate(retention(b), 0, 0).Format(time.DateOnly):
+		return fault.New(fault.Conflict, "The file would be kept until %s, and the firm keeps files for %d years from the report.", Text(b, "kept_until"), retention(b)).WithNext("Give a day from %s on.", day.AddDate(retention(b), 0, 0).Format(time.DateOnly))
+	}
+	if RequiresSignatures(b) {
+		return Signed(look, Name, Text(b, "id"), b, "issued")
 	}
 	return nil
 }

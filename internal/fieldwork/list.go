@@ -34,6 +34,8 @@ type list struct {
 	complete  bool
 	gaps      []string
 	salts     string // where the salts come from: the file, or the commitment
+	kind      string // of records, where Tickmark drew them; empty for a table
+	whole     bool   // it was drawn without a filter
 }
 
 // kept is the list of a population that was delivered, and holds it against what was recorded of it.
@@ -87,6 +89,7 @@ func (d *Desk) drawn(p map[string]any, in io.Reader) (list, error) {
 		}
 	}
 	l.extractor, l.extracted, l.columns, l.origin, l.complete, l.gaps = h.Extractor+", "+h.ExtractedBy, h.AsOf, t.Columns, t.Origin, t.Complete, t.Gaps
+	l.kind, l.whole = h.Kind, h.Query == "" && h.Source == ""
 	if l.origin == "" {
 		l.origin = string(record.Collected)
 	}

@@ -135,9 +135,6 @@ func TestWhatNobodyMayConclude(t *testing.T) {
 
 	said = tested("AC-03", items, "effective")
 	cells := said["grid"].([]body)
-	cells[0]["fact"], cells[0]["evidence"] = "deviation", []string{sum}
-	f.not(f.change(preparer, "workpaper", "AC-03", said), "and the machine says deviation")
-	delete(cells[0], "fact")
 	cells[0]["evidence"] = nil
 	f.not(f.change(preparer, "workpaper", "AC-03", said), "without any evidence")
 	cells[0]["mark"] = "not_applicable"
@@ -167,6 +164,87 @@ func TestWhatNobodyMayConclude(t *testing.T) {
 	f.not(f.move(second, "deviation", "d1", "agree", nil), "Only the manager or partner")
 	f.act(manager, "deviation", "d1", "agree", nil)
 	f.not(f.try(partner, record.Change{Kind: "deviation", Key: "d1", Delete: true, Reason: "was repaired"}), "never deleted")
+}
+
+// TestAFactMarksNothingAndIsOverruledWithAReason tries to write facts by hand, to conclude without them, and to go against them in silence.
+func TestAFactMarksNothingAndIsOverruledWithAReason(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.planned()
+	f.day("2026-07-10")
+	items := f.sampled("AC-03", 20, 20)
+	said := tested("AC-03", items, "effective")
+	said["attributes"] = []body{{"id": "A", "text": "Disabled within a day.", "deviation": "Later than a day.", "decided_by": "machine"}}
+	cells := said["grid"].([]body)
+	cells[0]["fact"] = "deviation" // typed: nobody computed it
+	if err := f.change(preparer, "workpaper", "AC-03", said); err != nil {
+		t.Fatal(err)
+	}
+	if c := engagement.Objects(f.get("workpaper", "AC-03"), "grid")[0]; c["fact"] != nil {
+		t.Errorf("a fact that somebody typed stands: %v", c["fact"])
+	}
+	f.not(f.move(preparer, "workpaper", "AC-03", "prepare", nil), "nothing says by which expression")
+	said["attributes"].([]body)[0]["rule"] = "r.days <= 1"
+	if err := f.change(preparer, "workpaper", "AC-03", said); err != nil {
+		t.Fatal(err)
+	}
+	f.not(f.move(preparer, "workpaper", "AC-03", "prepare", nil), "No machine was asked of item")
+	var facts []any
+	for i, item := range items {
+		facts = append(facts, body{"item": item, "attribute": "A", "says": []string{"deviation", "unknown", "met"}[min(i, 2)], "reason": "x"})
+	}
+	take := func(by record.Authority) error {
+		_, err := f.book.Put(t.Context(), by, record.Change{Kind: "workpaper", Key: "AC-03", Move: "take_facts", Said: body{"facts": facts, "facts_for": "pete"}})
+		return err
+	}
+	f.not(take(preparer), "nobody writes it")
+	if err := take(record.Job("job:fact")); err != nil {
+		t.Fatal(err)
+	}
+	f.not(f.move(preparer, "workpaper", "AC-03", "prepare", nil), "is marked met, and the machine says deviation")
+	f.not(f.change(preparer, "workpaper", "AC-03", said), "and the machine says deviation")
+	cells[0]["note"] = "The log shows another zone."
+	f.not(f.change(preparer, "workpaper", "AC-03", said), "the machine says that it is not known")
+	cells[1]["note"] = "Seen in the system itself."
+	if err := f.change(preparer, "workpaper", "AC-03", said); err != nil {
+		t.Fatal(err)
+	}
+	f.act(preparer, "workpaper", "AC-03", "prepare", nil)
+
+	said["attributes"].([]body)[0]["rule"] = "r.days <= 100" // another question: what was answered is no answer to it
+	if err := f.change(preparer, "workpaper", "AC-03", said); err != nil {
+		t.Fatal(err)
+	}
+	f.not(f.move(preparer, "workpaper", "AC-03", "prepare", nil), "No machine was asked of item")
+}
+
+// TestATestOfOneCoversTheWholeWindow leaves gaps between configurations, and takes one of two for both.
+func TestATestOfOneCoversTheWholeWindow(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.planned()
+	f.day("2026-07-10")
+	said := tested("AC-01", nil, "effective")
+	delete(said, "population")
+	span := func(name, from, to string) body {
+		return body{"name": name, "from": from, "to": to, "shown_by": []string{sum}, "negative": "It refused one."}
+	}
+	const begin, end = "2025-12-31T23:00:00Z", "2026-06-30T22:00:00Z" // of the window, in the company's zone
+	for words, list := range map[string][]body{
+		`"web" is not shown to have held from 2026-01-01`: {span("web", "2026-01-08T00:00:00Z", end)},
+		`"web" is not shown to have held from 2026-06-01`: {span("web", begin, "2026-06-01T00:00:00Z")},
+		`"web" is not shown to have held from 2026-03-01`: {span("web", "2026-03-02T00:00:00Z", end), span("web", begin, "2026-03-01T00:00:00Z")},
+		`"api" is not shown to have held`:                 {span("web", begin, end), span("api", begin, "2026-02-01T00:00:00Z")},
+	} {
+		said["configurations"] = list
+		if err := f.change(preparer, "workpaper", "AC-01", said); err != nil {
+			t.Fatal(err)
+		}
+		f.not(f.move(preparer, "workpaper", "AC-01", "prepare", nil), words)
+	}
+	said["configurations"] = []body{span("web", "2026-03-01T00:00:00Z", end), span("web", begin, "2026-03-01T00:00:00Z"), span("api", begin, end)}
+	if err := f.change(preparer, "workpaper", "AC-01", said); err != nil {
+		t.Fatal(err)
+	}
+	f.act(preparer, "workpaper", "AC-01", "prepare", nil)
 }
 
 func TestASupersededPopulationVoidsItsSamples(t *testing.T) {

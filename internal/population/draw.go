@@ -170,7 +170,12 @@ func (d *drawing) row(v record.Version) (Row, bool, error) {
 	r := Row{Key: v.Source + " " + v.Key, Content: string(v.Body), Salt: make([]byte, 16)}
 	switch {
 	case d.Sort == Configuration:
-		r.Key, r.At = fmt.Sprintf("%s %s", r.Key, v.From.Time().UTC().Format(time.RFC3339Nano)), v.From.Time()
+		// From and until when it stood, which is empty while it stands: without it nobody could tell a setting that went from one that stayed.
+		until := ""
+		if v.To != store.Forever {
+			until = v.To.Time().UTC().Format(time.RFC3339Nano)
+		}
+		r.Key, r.At = fmt.Sprintf("%s %s/%s", r.Key, v.From.Time().UTC().Format(time.RFC3339Nano), until), v.From.Time()
 	case v.Occurred == nil:
 		d.untold++
 		return r, false, nil

@@ -46,6 +46,11 @@ func (b *Book) Erase(ctx context.Context, by Authority, kind, key, reason string
 		} else if hold != "" {
 			return fault.New(fault.Denied, "%s %s is under a legal hold (%s) and cannot be erased.", ki.Title, key, hold).WithNext("End the hold first.")
 		}
+		if why, err := b.keeps(ctx, tx, ki, key); err != nil {
+			return err
+		} else if why != "" {
+			return fault.New(fault.Denied, "%s %s cannot be erased: %s.", ki.Title, key, why).WithNext("It may be once that is over.")
+		}
 		for _, id := range ids {
 			if err := b.erase(ctx, tx, ki, id, by.Actor().Name, reason); err != nil {
 				return fmt.Errorf("erase %s: %w", kind, err)
@@ -72,6 +77,37 @@ func (b *Book) Erase(ctx context.Context, by Authority, kind, key, reason string
 		return err
 	}
 	return b.DB.Forget(ctx)
+}
+
+// keeps is why a record is kept by what it belongs to; empty when it is not.
+func (b *Book) keeps(ctx context.Context, q store.Q, ki *kindInfo, key string) (string, error) {
+	if ki.governor == nil || ki.governor.Keeps == nil {
+		return "", nil
+	}
+	of, governor := key, b.info[ki.governor.Name]
+	if ki.governor != ki.Kind {
+		v, err := b.get(AsProgram(ctx), q, ki, key, "", 0)
+		if err != nil {
+			return "", err
+		}
+		body, err := decode(v.Body)
+		if err != nil {
+			return "", err
+		}
+		of, _ = body[ki.governs].(string)
+	}
+	v, err := b.get(AsProgram(ctx), q, governor, of, "", 0)
+	if fault.Is(err, fault.NotFound) {
+		return "", nil // it was erased before, when it might be
+	}
+	if err != nil {
+		return "", err
+	}
+	body, err := decode(v.Body)
+	if err != nil {
+		return "", err
+	}
+	return ki.governor.Keeps(body, b.Log.Now()), nil
 }
 
 // held is why a record is under a legal hold; empty when it is not.

@@ -2,6 +2,8 @@
 // is overwritten and nothing is written outside this package, so that every version has its commitment in the ledger.
 package record
 
+import "time"
+
 // Type is the type of a field's value, as it stands in the JSON body.
 type Type string
 
@@ -93,7 +95,9 @@ type Kind struct {
 	Follows func(look Look, key string, before, after map[string]any) ([]Change, error)
 
 	// Sight makes this the kind that governs its room: it says what somebody may do with everything that belongs to a record of it.
-	Sight  func(body map[string]any, actor Actor) Sight
+	Sight func(body map[string]any, actor Actor) Sight
+	// Keeps says, of a governing record, why nothing that belongs to it may be erased at a moment; empty when it may be.
+	Keeps  func(body map[string]any, at time.Time) string
 	Common bool // in a governed room: it belongs to no governing record, and everybody of the room sees it
 
 	governor *Kind  // of a governed room, this kind itself included

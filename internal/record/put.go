@@ -365,6 +365,9 @@ func (b *Book) judge(ctx context.Context, tx *ledger.Tx, p *proposal) (same bool
 		if err := ki.Ended(); err != nil {
 			return false, err
 		}
+		if ki.governor != nil && ki.governor.Keeps != nil && ki.States == nil && !p.actor.IsJob() {
+			return false, fault.New(fault.Conflict, "Records of kind %s are never deleted.", ki.Name).WithNext("Write another that says what is so now; both stay on record.")
+		}
 		if strings.TrimSpace(c.Reason) == "" {
 			return false, fault.New(fault.Invalid, "Say why %s %s ends.", strings.ToLower(ki.Title), d.key)
 		}

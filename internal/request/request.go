@@ -26,13 +26,37 @@ const (
 	SampleProof = "sample_proof"
 )
 
+// Whether a file was made after it was asked for.
+const (
+	Yes     = "yes"
+	No      = "no"
+	Unknown = "unknown"
+)
+
+// afterwards says whether a file that speaks for a time before the request was made only after it. Nobody knows it of one that does not say
+// when it was made.
+func afterwards(b map[string]any, made string) string {
+	sent, err := time.Parse(time.RFC3339Nano, engagement.Text(b, "sent_at"))
+	asked := sent.UTC().Format(time.DateOnly)
+	switch to := engagement.Text(b, "to"); {
+	case err != nil || made == "":
+		return Unknown
+	case made <= asked:
+		return No
+	case to != "" && to <= asked:
+		return Yes
+	}
+	return Unknown // it may speak for what was after the request
+}
+
 // Kind declares the request. Whatever stands in it the company reads once it is sent, so that nothing of the firm's belongs in it: no
 // rating, no size, no seed, no paper.
 func Kind() record.Kind {
 	file := []record.Field{
 		{Name: "sha256", Title: "SHA-256", Type: record.Text, Required: true}, {Name: "name", Type: record.Text, Required: true}, {Name: "size", Title: "Bytes", Type: record.Integer}, {Name: "media_type", Type: record.Text},
-		{Name: "item", Type: record.Text, Help: "The item that it is for; empty: for all."}}
-	kept := append(slices.Clone(file), record.Field{Name: "round", Type: record.Integer}, record.Field{Name: "by", Type: record.Text}, record.Field{Name: "at", Type: record.Time}, record.Field{Name: "obtained", Title: "Obtained by the auditor", Type: record.Bool})
+		{Name: "item", Type: record.Text, Help: "The item that it is for; empty: for all."}, {Name: "made", Title: "Made on", Type: record.Date, Help: "When it was made, as it says itself; empty when it does not."}}
+	kept := append(slices.Clone(file), record.Field{Name: "round", Type: record.Integer}, record.Field{Name: "by", Type: record.Text}, record.Field{Name: "at", Type: record.Time}, record.Field{Name: "obtained", Title: "Obtained by the auditor", Type: record.Bool},
+		record.Field{Name: "afterwards", Title: "Made after it was asked for", Type: record.Choice, Choices: []string{Yes, No, Unknown}, Help: "About what was before the request."})
 	fields := []record.Field{
 		{Name: engagement.Name, Type: record.Ref, Refers: engagement.Name, Required: true, Indexed: true},
 		{Name: "name", Type: record.Text, Required: true, Help: "Such as Offboarding tickets of the sampled leavers."},
@@ -73,7 +97,7 @@ func machine() *record.Machine {
 	long := func(name, title, help string) record.Field {
 		return record.Field{Name: name, Title: title, Type: record.Long, Required: true, Help: help}
 	}
-	files := record.Field{Name: "new_files", Title: "Files", Type: record.Object, List: true, Fields: []record.Field{{Name: "sha256", Type: record.Text, Required: true}, {Name: "name", Type: record.Text, Required: true}, {Name: "size", Type: record.Integer}, {Name: "media_type", Type: record.Text}, {Name: "item", Type: record.Text}}}
+	files := record.Field{Name: "new_files", Title: "Files", Type: record.Object, List: true, Fields: []record.Field{{Name: "sha256", Type: record.Text, Required: true}, {Name: "name", Type: record.Text, Required: true}, {Name: "size", Type: record.Integer}, {Name: "media_type", Type: record.Text}, {Name: "item", Type: record.Text}, {Name: "made", Type: record.Date}}}
 	asked := []string{"open", "returned"}
 	return &record.Machine{Initial: "draft", By: "drafted_by", At: "drafted_at", Authors: "authors", Frozen: []string{"open", "returned", "submitted", "in_auditor_review", "accepted", "not_available"}, Moves: []record.Move{
 		{Name: "send", Title: "Send to the company", From: []string{"draft"}, To: "open", By: "sent_by", At: "sent_at"},
@@ -143,7 +167,12 @@ func attached(obtained bool) func(before, after map[string]any, actor record.Act
 			case item != "" && !known[item]:
 				return fault.New(fault.Invalid, "Item %s is not asked about.", item).WithNext("Name one of the request's items.")
 			}
-			list = append(list, map[string]any{"sha256": f["sha256"], "name": f["name"], "size": f["size"], "media_type": f["media_type"], "item": item, "round": float64(Round(before)), "by": actor.Stamp(), "at": after[stampOf(obtained)], "obtained": obtained})
+			kept := map[string]any{"sha256": f["sha256"], "name": f["name"], "size": f["size"], "media_type": f["media_type"], "item": item, "round": float64(Round(before)), "by": actor.Stamp(), "at": after[stampOf(obtained)], "obtained": obtained,
+				"afterwards": afterwards(before, engagement.Text(f, "made"))}
+			if made := engagement.Text(f, "made"); made != "" {
+				kept["made"] = made
+			}
+			list = append(list, kept)
 		}
 		after["files"] = list
 		return nil

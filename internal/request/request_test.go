@@ -225,6 +225,30 @@ func TestWhatWasHandedInStaysAndWhatComesLateIsKnownForEver(t *testing.T) {
 	})
 }
 
+// TestEvidenceThatWasMadeAfterTheRequestIsMarked hands in what was made before and after a request, and what does not say.
+func TestEvidenceThatWasMadeAfterTheRequestIsMarked(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.put(pete, request.Name, "r", asked(body{"from": "2026-01-01", "to": "2026-02-28"}))
+	f.put(pete, request.Name, "open", asked(body{"from": "2026-01-01", "to": "2026-06-30"}))
+	for _, key := range []string{"r", "open"} {
+		f.act(pete, request.Name, key, "send", nil) // on 2 March
+	}
+	f.now = f.now.AddDate(0, 0, 7)
+	for _, c := range []struct{ key, made, want string }{{"r", "2026-02-10", request.No}, {"r", "2026-03-02", request.No}, {"r", "2026-03-05", request.Yes}, {"r", "", request.Unknown}, {"open", "2026-03-05", request.Unknown}, {"open", "2026-01-05", request.No}} {
+		file := body{"sha256": strings.Repeat("ab", 32), "name": "proof.pdf"}
+		if c.made != "" {
+			file["made"] = c.made
+		}
+		f.act(cleo, request.Name, c.key, "attach", body{"new_files": []body{file}})
+		got := engagement.Objects(f.get(request.Name, c.key), "files")
+		if last := got[len(got)-1]; last["afterwards"] != c.want {
+			t.Errorf("made %q for %s: %v, want %s", c.made, c.key, last["afterwards"], c.want)
+		}
+	}
+	// Nobody says it otherwise afterwards.
+	f.not(f.write(pete, request.Name, "r", asked(body{"files": []body{}})), fault.Invalid, "content cannot set it")
+}
+
 func TestWhatIsSentIsWhole(t *testing.T) {
 	f := open(t, storetest.SQLite(t))
 	for name, c := range map[string]struct {

@@ -98,7 +98,7 @@ func TestNobodySignsForAnother(t *testing.T) {
 		for _, p := range []string{"paula", "pete"} {
 			put(paula, "person", p, `{"id":"`+p+`","name":"`+p+`","email":"`+p+`@firm.example"}`)
 		}
-		put(paula, "engagement", "e", `{"id":"e","name":"E","company":"Acme","operator":"company","type":"type_1","categories":["security"],"system":"S","to":"2026-06-30","zone":"UTC",
+		put(paula, "engagement", "e", `{"id":"e","name":"E","company":"Acme","operator":"company","type":"type_1","categories":["security"],"system":"S","to":"2026-06-30","zone":"UTC","require_signatures":true,
 			"team":[{"person":"paula","role":"partner","credential":"CPA"},{"person":"pete","role":"preparer","credential":"CPA"}],"firm":{"name":"F","licence":"1","jurisdiction":"NY","licensed_to":"2027-01-01","peer_reviewed":"2025-01-01","peer_review":"pass"}}`)
 		for _, p := range []who{paula, pete} {
 			put(p, "independence", p.Person, `{"engagement":"e","person":"`+p.Person+`","stage":"acceptance","interests":"None."}`)
@@ -152,6 +152,10 @@ func TestNobodySignsForAnother(t *testing.T) {
 				t.Errorf("%s: %v", name, c.err)
 			}
 		}
+		review := record.Change{Kind: "workpaper", Key: "w", Move: "begin_review"}
+		if err := try(paula, review); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "without that person's own signature") {
+			t.Errorf("a paper that its preparer did not sign is reviewed, though signatures are required: %v", err)
+		}
 		if err := sign(pete, "pete", "pete", "prepared", "workpaper", "w", h); err != nil {
 			t.Errorf("his own: %v", err)
 		}
@@ -164,5 +168,42 @@ func TestNobodySignsForAnother(t *testing.T) {
 		if err := sign(pete, "pete", "pete", "prepared", "workpaper", "w", h); !fault.Is(err, fault.Denied) {
 			t.Errorf("with a revoked key: %v", err)
 		}
+		if err := try(paula, review); err != nil { // what was signed before the key was revoked stands
+			t.Errorf("a signed paper is not reviewed: %v", err)
+		}
+		if v, err := Verify(t.Context(), book); err != nil || v.Signatures != 1 {
+			t.Errorf("%+v, %v", v, err)
+		}
+		// Whoever goes past the rules is found by looking again.
+		wild := kind()
+		wild.Check = nil
+		list := append(append(append(append(append(engagement.Kinds(), workpaper.Kinds()...), opinion.Kinds()...), record.Builtin()...), keyKind(), wild), person.Kind())
+		kinds, err = record.NewKinds(list...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loose, err := record.OpenBook(t.Context(), log, kinds, func(p string, _ []byte) string { return p })
+		if err != nil {
+			t.Fatal(err)
+		}
+		forged := func(words string, b map[string]any) {
+			t.Helper()
+			raw, _ := json.Marshal(b)
+			if _, err := loose.Put(t.Context(), paula, record.Change{Kind: Name, Key: "forged", Body: raw}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Verify(t.Context(), loose); err == nil || !strings.Contains(err.Error(), words) {
+				t.Errorf("a forged signature: %v, want %q", err, words)
+			}
+		}
+		other := strings.Repeat("ab", 32)
+		b := map[string]any{"engagement": "e", "act": "prepared", "of_kind": "workpaper", "of": "w", "hash": h, "person": "paula", "key": "paula", "signature": Sign(keys["pete"], "e", "prepared", "workpaper", "w", h, "paula")}
+		forged("not that of its key", b)
+		b["hash"], b["signature"] = other, Sign(keys["paula"], "e", "prepared", "workpaper", "w", other, "paula")
+		forged("no version of that record", b)
+		b["key"] = "pete"
+		forged("its key is one of pete", b)
+		b["person"], b["hash"], b["signature"] = "pete", h, Sign(keys["pete"], "e", "prepared", "workpaper", "w", h, "pete")
+		forged("was revoked before", b)
 	})
 }

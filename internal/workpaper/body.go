@@ -3,6 +3,9 @@ package workpaper
 import (
 	"encoding/json"
 	"strings"
+	"time"
+
+	"tickmark/internal/engagement"
 )
 
 func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
@@ -21,4 +24,10 @@ func Whole(v any) int {
 		return int(i)
 	}
 	return 0
+}
+
+// moment is a time of a body; zero when there is none.
+func moment(body map[string]any, field string) time.Time {
+	t, _ := time.Parse(time.RFC3339Nano, engagement.Text(body, field))
+	return t
 }

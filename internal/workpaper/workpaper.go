@@ -76,6 +76,9 @@ func Kind() record.Kind {
 				{Name: "decided_by", Type: record.Choice, Required: true, Choices: []string{"machine", "person"}},
 				{Name: "rule", Title: "Expression", Type: record.Text, Help: "CEL over the item and what is linked to it; what it says is a fact that a tester accepts or overrules."},
 			}},
+			linkField(), factField(),
+			{Name: "facts_of", Type: record.Text, Fixed: true, Hidden: true, Help: "SHA-256 of the expressions, links and population that they answer."},
+			{Name: "facts_for", Title: "Who asked the machine", Type: record.Text, Fixed: true, Hidden: true}, {Name: "facts_at", Type: record.Time, Fixed: true, Hidden: true},
 			{Name: "grid", Type: record.Object, List: true, Hidden: true, Fields: []record.Field{
 				{Name: "item", Type: record.Text, Required: true},
 				{Name: "attribute", Type: record.Text, Required: true},
@@ -121,9 +124,10 @@ var signatures = []string{"prepared_by", "prepared_at", "review_begun_by", "revi
 func machine() *record.Machine {
 	return &record.Machine{
 		Initial: "in_progress", By: "begun_by", At: "begun_at", Authors: "authors",
-		Revises: []string{"reference", "control", "objective", "risk", "risk_reason", "procedures", "walkthrough", "design", "design_reason", "configurations", "population", "attributes",
+		Revises: []string{"reference", "control", "objective", "risk", "risk_reason", "procedures", "walkthrough", "design", "design_reason", "configurations", "population", "attributes", "links",
 			"grid", "result", "result_reason", "compensating", "planned", "concentrated", "concentrated_reason", "persistent", "persistent_reason", "softer_reason"},
 		Moves: []record.Move{
+			takeFacts(),
 			{Name: "prepare", Title: "Sign as prepared", From: []string{"in_progress"}, To: "prepared", By: "prepared_by", At: "prepared_at", Guard: whole},
 			{Name: "begin_review", Title: "Begin the review", From: []string{"prepared"}, To: "in_review", By: "review_begun_by", At: "review_begun_at", Guard: apart("review it")},
 			{Name: "return", Title: "Return to the preparer", From: []string{"prepared", "in_review"}, To: "in_progress", Guard: cleared},
@@ -172,6 +176,7 @@ func written(before, after map[string]any, actor record.Actor) error {
 		}
 		known[engagement.Text(a, "id")] = true
 	}
+	agree(after)
 	seen := map[string]bool{}
 	for _, c := range engagement.Objects(after, "grid") {
 		at := fmt.Sprintf("item %s, attribute %s", engagement.Text(c, "item"), engagement.Text(c, "attribute"))
@@ -182,8 +187,8 @@ func written(before, after map[string]any, actor record.Actor) error {
 			return fault.New(fault.Invalid, "The grid has %s twice.", at)
 		case c["mark"] == NotAsked && engagement.Text(c, "note") == "":
 			return fault.New(fault.Invalid, "%s is marked as not applicable without a reason.", at).WithNext("Say why in its note.")
-		case engagement.Text(c, "fact") != "" && c["mark"] != followsUp && c["fact"] != c["mark"] && engagement.Text(c, "note") == "":
-			return fault.New(fault.Invalid, "%s is marked %s, and the machine says %s.", at, words(engagement.Text(c, "mark")), engagement.Text(c, "fact")).WithNext("Say in its note why you overrule that.")
+		case overruled(c) != nil:
+			return overruled(c)
 		case c["mark"] == Met && len(engagement.List(c, "evidence")) == 0:
 			return fault.New(fault.Invalid, "%s is marked as met without any evidence.", at).WithNext("Name what shows it.")
 		default:
@@ -212,6 +217,9 @@ func whole(before, _ map[string]any, _ record.Actor) error {
 		return fault.New(fault.Conflict, "Only inquiry speaks for the operation, and inquiry alone is never sufficient.").WithNext("Inspect, observe or reperform, and write it down under procedures.")
 	}
 	for _, c := range engagement.Objects(before, "grid") {
+		if err := overruled(c); err != nil {
+			return err
+		}
 		if c["mark"] == followsUp {
 			return fault.New(fault.Conflict, "Evidence is still asked for: item %s, attribute %s.", engagement.Text(c, "item"), engagement.Text(c, "attribute")).
 				WithNext("Where it is not produced, the item deviates with no evidence, unless a reason for a scope limitation is recorded.")
@@ -230,6 +238,9 @@ func allowed(look record.Look, before, after map[string]any, actor record.Actor)
 	case was != is && is == "partner_signed":
 		act, roles = "sign its papers as partner", []engagement.Role{engagement.Partner}
 	}
+	if actor.IsJob() && before != nil && before["facts_at"] != after["facts_at"] { // a machine says something; who asked it is a member, which fieldwork held
+		return nil
+	}
 	e, err := engagement.Member(look, engagement.Text(after, engagement.Name), actor, act, roles...)
 	if err != nil {
 		return err
@@ -244,6 +255,15 @@ func allowed(look record.Look, before, after map[string]any, actor record.Actor)
 	}
 	if err := single(look, before, after); err != nil {
 		return err
+	}
+	if was == "prepared" && is == "in_review" && engagement.RequiresSignatures(e) {
+		key, err := keyOf(look, after)
+		if err == nil {
+			err = engagement.Signed(look, Name, key, before, "prepared")
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if was == is || !slices.Contains([]string{"prepared", "reviewed"}, is) {
 		return nil
@@ -260,7 +280,7 @@ func allowed(look record.Look, before, after map[string]any, actor record.Actor)
 			return fault.New(fault.Conflict, "Review notes are open: %s.", strings.Join(open, "; ")).WithNext("Each is answered by the preparer and closed by who wrote it.")
 		}
 	}
-	return supported(look, after, actor)
+	return supported(look, e, after, actor)
 }
 
 // single refuses two papers of one control, for then neither would be the conclusion.
@@ -291,9 +311,27 @@ func single(look record.Look, before, after map[string]any) error {
 	return nil
 }
 
+// keyOf is the key of a control's paper, of which an engagement has one.
+func keyOf(look record.Look, paper map[string]any) (string, error) {
+	all, err := look.Find(Name, engagement.Name, paper[engagement.Name])
+	if err != nil {
+		return "", err
+	}
+	for _, v := range all {
+		b, err := engagement.Body(v)
+		if err != nil {
+			return "", err
+		}
+		if b["control"] == paper["control"] {
+			return v.Key, nil
+		}
+	}
+	return "", fault.New(fault.NotFound, "There is no paper of %s.", engagement.Text(paper, "control"))
+}
+
 // supported holds the conclusion on the operation against what the file has: its samples must be marked in every cell, and a
 // conclusion is never milder than the deviations allow (rules.md 9, 13 to 16).
-func supported(look record.Look, paper map[string]any, actor record.Actor) error {
+func supported(look record.Look, e, paper map[string]any, actor record.Actor) error {
 	result := engagement.Text(paper, "result")
 	if result == "" || result == NotTested {
 		return nil
@@ -317,6 +355,11 @@ func supported(look record.Look, paper map[string]any, actor record.Actor) error
 	}
 	if population != nil {
 		if err := marked(look, paper); err != nil {
+			return err
+		}
+	}
+	if automated && population == nil && result != NotEffective {
+		if err := held(paper, e); err != nil {
 			return err
 		}
 	}
@@ -355,6 +398,9 @@ func marked(look record.Look, paper map[string]any) error {
 	attributes := engagement.Objects(paper, "attributes")
 	if len(attributes) == 0 {
 		return fault.New(fault.Conflict, "The paper has no attribute that was tested.").WithNext("Fill in attributes, each with what would be a deviation.")
+	}
+	if err := computed(paper, samples); err != nil {
+		return err
 	}
 	cells := map[string]bool{}
 	for _, c := range engagement.Objects(paper, "grid") {

@@ -2,6 +2,7 @@ package examination_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -482,4 +483,28 @@ func TestNobodyOutsideTheTeamPutsAnythingInAReport(t *testing.T) {
 	refused(t, f.write(preparer, issue.TextName, "two", body{"engagement": "acme-26", "sort": issue.Other, "file": strings.Repeat("ab", 32), "received_from": "x"}), "There is a text of that sort already")
 	f.act(preparer, issue.TextName, "one", "replace", nil)
 	f.put(preparer, issue.TextName, "two", body{"engagement": "acme-26", "sort": issue.Other, "file": strings.Repeat("ab", 32), "received_from": "x"})
+}
+
+// TestNoReportShowsAScore looks for percentages, grades and counts of what is fulfilled in every form, draft and issued.
+func TestNoReportShowsAScore(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.ready()
+	r := f.read()
+	score := regexp.MustCompile(`(?i)\d\s*(%|percent|per cent)|\bscore|\bgrade\b|\brating|compliance (level|rate)|\d+ (of|out of) \d+ (criteria|controls)`)
+	for name, d := range map[string]document.Document{
+		"draft": examination.Report2(r, examination.Draft, nil), "issued": examination.Report2(r, examination.Final, nil), "letter": examination.ManagementLetter(r, examination.Final, nil)} {
+		if found := score.FindString(textOf(d)); found != "" {
+			t.Errorf("the %s says %q", name, found)
+		}
+	}
+	out, err := json.Marshal(r.Issued())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := score.FindString(string(out)); found != "" {
+		t.Errorf("the JSON says %q", found)
+	}
+	if score.FindString("97 % of controls") == "" || score.FindString("58 of 61 criteria") == "" {
+		t.Error("a score would not be found")
+	}
 }

@@ -334,7 +334,7 @@ func (f *firm) tests() {
 	f.change(preparer, "workpaper", "AC-03", b)
 	f.reviewed("AC-03")
 	b = paper("CM-01", nil, "effective")
-	b["configurations"] = []body{{"name": "Rule of the organisation", "from": "2026-01-01T00:00:00Z", "to": "2026-07-01T00:00:00Z", "shown_by": []string{sum}, "negative": "A change without review was refused."}}
+	b["configurations"] = []body{{"name": "Rule of the organisation", "from": "2025-12-31T23:00:00Z", "to": "2026-06-30T22:00:00Z", "shown_by": []string{sum}, "negative": "A change without review was refused."}}
 	f.change(preparer, "workpaper", "CM-01", b)
 	f.reviewed("CM-01")
 	f.population("INC-01", "Incidents", 0)

@@ -14,6 +14,7 @@ type auditCommand struct {
 	Commit         auditCommit         `cmd:"" help:"Commit the firm to a secret nonce for a control, before its population is delivered."`
 	Population     auditPopulation     `cmd:"" help:"Populations: draw one from the company's records, take one that was delivered."`
 	Sample         auditSample         `cmd:"" help:"Samples: draw one again."`
+	RollForward    auditRollForward    `cmd:"" name:"roll-forward" help:"Bring scope, matrix, papers and requests of an engagement into the next, as drafts."`
 	Facts          auditFacts          `cmd:"" help:"Let expressions look at every item of a paper, and put what they say on it as facts; they mark nothing."`
 	Configurations auditConfigurations `cmd:"" help:"The distinct configurations that a list of settings shows over its window, for a test of one."`
 

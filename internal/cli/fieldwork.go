@@ -20,7 +20,10 @@ import (
 )
 
 type auditPopulation struct {
-	Draw    populationDraw    `cmd:"" help:"Draw the complete list of a control's occasions from the company's records, with what it may lack, into a file for the firm."`
+	Draw      populationDraw      `cmd:"" help:"Draw the complete list of a control's occasions from the company's records, with what it may lack, into a file for the firm."`
+	Reconcile populationReconcile `cmd:"" help:"Compare a delivered population with another list, row by row; each difference is then explained by a person."`
+	Explain   populationExplain   `cmd:"" help:"Explain one difference between two lists."`
+
 	Deliver populationDeliver `cmd:"" help:"Take a list of the company's for a population that was requested: a file that Tickmark drew, or a table in CSV."`
 }
 

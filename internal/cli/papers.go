@@ -113,3 +113,73 @@ func configure(s *session, w *workspace.Workspace, me access.Session, c *auditCo
 	_, err = w.Book.Put(s, me, record.Change{Kind: workpaper.Name, Key: c.Paper, Body: raw, If: &v.From, Reason: "configurations from " + c.Population})
 	return err
 }
+
+type populationReconcile struct {
+	Population string `arg:"" help:"The key of the population, which was delivered and not evaluated yet."`
+	With       string `required:"" placeholder:"KEY" help:"The population to compare it with, from a source of its own."`
+	Ours       string `required:"" placeholder:"CEL" help:"What names a row here, as text, such as r.email."`
+	Theirs     string `required:"" placeholder:"CEL" help:"What names a row there."`
+}
+
+func (c *populationReconcile) Run(s *session) error {
+	return s.desk(func(_ *workspace.Workspace, me access.Session, d *fieldwork.Desk) error {
+		r, err := d.Reconcile(s, me, c.Population, c.With, c.Ours, c.Theirs)
+		if err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			return s.writeJSON(r)
+		}
+		s.fact("%d rows agree, %d stand only here and %d only there.", r.Matched, r.OnlyHere, r.OnlyThere)
+		var rows [][]string
+		for _, x := range r.List {
+			rows = append(rows, []string{x.Side, x.Row, clip(x.Text, 100)})
+		}
+		return s.table([]string{"side", "row", "content"}, rows)
+	})
+}
+
+type populationExplain struct {
+	Population string `arg:"" help:"The key of the population."`
+	Side       string `required:"" enum:"here,there" placeholder:"SIDE" help:"here or there."`
+	Row        string `required:"" placeholder:"ROW" help:"The row, as the list of differences has it."`
+	Because    string `required:"" placeholder:"TEXT" help:"What became of it."`
+}
+
+func (c *populationExplain) Run(s *session) error {
+	return s.with(func(w *workspace.Workspace, me access.Session) error {
+		v, err := w.Book.Put(s, me, record.Change{Kind: workpaper.PopulationName, Key: c.Population, Move: "explain", Said: map[string]any{"explanations": []any{map[string]any{"side": c.Side, "row": c.Row, "explained": c.Because}}}})
+		if err != nil {
+			return err
+		}
+		return s.written(v[0])
+	})
+}
+
+type auditRollForward struct {
+	From  string `arg:"" help:"The id of the engagement that ends."`
+	To    string `arg:"" help:"The id of the next one; it is proposed when there is none, and filled once it is accepted."`
+	First string `placeholder:"DAY" help:"Of a new one: the first day of its window; none for a Type I."`
+	Last  string `placeholder:"DAY" help:"Of a new one: the last day, or the day of a Type I."`
+}
+
+func (c *auditRollForward) Run(s *session) error {
+	return s.desk(func(_ *workspace.Workspace, me access.Session, d *fieldwork.Desk) error {
+		r, err := d.RollForward(s, me, c.From, c.To, c.First, c.Last)
+		if err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			return s.writeJSON(r)
+		}
+		if r.Proposed {
+			s.fact("%s is proposed with the scope of %s. Once it is accepted: tickmark audit roll-forward %s %s", c.To, c.From, c.From, c.To)
+			return nil
+		}
+		s.fact("%s has %d papers and %d requests of last year's, as drafts%s. No risk, mark, result or evidence came along.", c.To, len(r.Papers), len(r.Requests), word(r.Matrix != "", ", and a draft of its matrix", ""))
+		for _, p := range r.Prior {
+			s.fact("  %s: %d of %d deviated in %s; its sample is larger now, or says why not.", p.Control, p.Deviations, p.Tested, c.From)
+		}
+		return nil
+	})
+}

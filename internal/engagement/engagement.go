@@ -92,6 +92,7 @@ func Kind() record.Kind {
 			{Name: "text", Type: record.Text, Required: true},
 			{Name: "criteria", Type: record.Text, List: true, Required: true, Help: "The criteria that cannot be met without it."},
 		}},
+		{Name: "prior", Title: "The engagement before", Type: record.Ref, Refers: Name, Indexed: true, Hidden: true, Help: "That this one follows on. Where items deviated in it, samples grow."},
 		{Name: "require_signatures", Title: "Sign-offs carry own signatures", Type: record.Bool, Hidden: true, Help: "Who signs off signs with a key of his own too; without it nothing goes on. Taking it away needs a partner and a reason."},
 		{Name: "scope_reason", Title: "Why the scope changed", Type: record.Long, Hidden: true, Help: "Needed for each change of report, categories, window or system after acceptance; both sides agree to it."},
 		{Name: record.StateField, Type: record.Choice, Choices: machine().States(), Fixed: true, Indexed: true},

@@ -50,7 +50,7 @@ func steps() map[[2]string]step {
 
 // scoped are the fields whose change after acceptance is a change of scope.
 func scoped() []string {
-	return []string{"type", "categories", "system", "from", "to", "zone", "company", "require_signatures"}
+	return []string{"type", "categories", "system", "from", "to", "zone", "company", "require_signatures", "prior"}
 }
 
 // allowed says who may write an engagement or move it, and what must be there first. A job may begin the final fieldwork.

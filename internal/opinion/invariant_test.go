@@ -117,3 +117,34 @@ func (f *file) found(item string) {
 	}
 	f.put(preparer, "deviation", "d1", body{"engagement": "acme-26", "name": "Late removal", "control": "AC-03", "item": item, "attributes": []string{"A"}, "sort": "late", "facts": "Removed after nine days."})
 }
+
+// TestDifferencesBetweenListsAreExplainedOneByOne says the result of a comparison by hand, leaves a difference unexplained, and changes
+// either afterwards.
+func TestDifferencesBetweenListsAreExplainedOneByOne(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.planned()
+	f.day("2026-07-10")
+	f.put(preparer, "nonce", "n", body{"engagement": "acme-26", "control": "AC-03", "commitment": sum})
+	f.put(preparer, "population", "p", population("AC-03"))
+	f.act(preparer, "population", "p", "deliver", body{"extractor": "tickmark", "extracted_at": "2026-07-10T08:00:00Z", "row_count": 3, "file": sum, "root": sum, "origin": "collected", "complete": true})
+	found := body{"reconciled_with": "q", "reconciled_ours": "r.id", "reconciled_theirs": "r.id", "matched": 2.0, "only_here": 1.0, "only_there": 1.0, "differences": []any{
+		body{"side": "here", "row": "hr p7", "text": "x"}, body{"side": "there", "row": "dir p9", "text": "y"}}}
+	f.not(f.move(preparer, "population", "p", "reconcile", found), "nobody writes what that gives")
+	if _, err := f.book.Put(t.Context(), record.Job("job:reconcile"), record.Change{Kind: "population", Key: "p", Move: "reconcile", Said: found}); err != nil {
+		t.Fatal(err)
+	}
+	evaluate := body{"completeness": "x", "accuracy": "x", "logic": "x", "reliable": "yes"}
+	f.not(f.move(preparer, "population", "p", "evaluate", evaluate), "2 differences between the lists are not explained")
+	f.not(f.move(preparer, "population", "p", "explain", body{"explanations": []body{{"side": "there", "row": "hr p7", "explained": "x"}}}), "no difference")
+	f.act(preparer, "population", "p", "explain", body{"explanations": []body{{"side": "here", "row": "hr p7", "explained": "Left before the directory was in use."}}})
+	f.not(f.move(preparer, "population", "p", "evaluate", evaluate), "1 differences")
+	f.act(preparer, "population", "p", "explain", body{"explanations": []body{{"side": "there", "row": "dir p9", "explained": "An account of a machine."}}})
+	f.not(f.move(preparer, "population", "p", "evaluate", body{"completeness": "x", "accuracy": "x", "logic": "x", "reliable": "yes", "only_there": 0}), "found by comparing")
+	f.act(preparer, "population", "p", "evaluate", evaluate)
+	f.act(preparer, "population", "p", "freeze", nil)
+	b := f.get("population", "p")
+	if b["matched"] != 2.0 || len(engagement.Objects(b, "differences")) != 2 || engagement.Objects(b, "differences")[0]["explained"] != "Left before the directory was in use." {
+		t.Errorf("what was frozen says %v", b["differences"])
+	}
+	f.not(f.move(preparer, "population", "p", "explain", body{"explanations": []body{{"side": "here", "row": "hr p7", "explained": "Another."}}}), "possible only from")
+}

@@ -3,6 +3,10 @@ package workpaper
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"tickmark/internal/engagement"
@@ -117,6 +121,12 @@ func PopulationKind() record.Kind {
 			{Name: "only_here", Type: record.Integer, Fixed: true, Hidden: true},
 			{Name: "only_there", Type: record.Integer, Fixed: true, Hidden: true},
 			{Name: "explained", Title: "Differences explained", Type: record.Long, Fixed: true, Hidden: true},
+			fixed("reconciled_ours", "Compared here by", record.Text, ""), fixed("reconciled_theirs", "Compared there by", record.Text, ""), fixed("reconciled_root", "Hash of the other list", record.Text, "As it was then."),
+			{Name: "differences", Type: record.Object, List: true, Fixed: true, Hidden: true, Help: "Each row of either list that has none in the other, and what became of it.", Fields: differenceFields()},
+			{Name: "explanations", Type: record.Object, List: true, Fixed: true, Hidden: true, Fields: explanationFields()},
+			{Name: "reconciled_at", Type: record.Time, Fixed: true, Hidden: true},
+			{Name: "explained_by", Type: record.Ref, Refers: "person", Fixed: true, Hidden: true},
+			{Name: "explained_at", Type: record.Time, Fixed: true, Hidden: true},
 			{Name: "completeness", Type: record.Long, Fixed: true, Hidden: true},
 			{Name: "accuracy", Type: record.Long, Fixed: true, Hidden: true},
 			{Name: "logic", Title: "Logic and control of the tool", Type: record.Long, Fixed: true, Hidden: true},
@@ -168,6 +178,12 @@ func listed() *record.Machine {
 			texts("responses", "The source's own answers", "By SHA-256."), optional("complete", "Source read completely over the window", record.Bool, ""), texts("gaps", "Gaps", ""),
 			optional("salts", "Where the salts come from", record.Text, ""), optional("key_column", "Column that names a row", record.Text, ""), optional("time_column", "Column of the time", record.Text, ""),
 			optional("location_column", "Column of the location", record.Text, "")}},
+		{Name: "reconcile", Title: "Reconcile with another list", From: []string{"delivered"}, Job: true, At: "reconciled_at", Guard: reconciled, Fields: []record.Field{
+			field("reconciled_with", "Reconciled with", record.Text, "Tickmark compares the lists: tickmark audit population reconcile."), field("reconciled_ours", "Compared here by", record.Text, "As an expression."), field("reconciled_theirs", "Compared there by", record.Text, "As an expression."),
+			optional("reconciled_root", "Hash of the other list", record.Text, ""), optional("matched", "Matched", record.Integer, ""), optional("only_here", "Only here", record.Integer, ""), optional("only_there", "Only there", record.Integer, ""),
+			{Name: "differences", Type: record.Object, List: true, Fields: differenceFields()}}},
+		{Name: "explain", Title: "Explain differences", From: []string{"delivered"}, By: "explained_by", At: "explained_at", Guard: explained, Fields: []record.Field{
+			{Name: "explanations", Type: record.Object, List: true, Required: true, Help: "Say of a row on a side what became of it.", Fields: explanationFields()}}},
 		{Name: "evaluate", Title: "Evaluate", From: []string{"delivered"}, To: "ipe_evaluated", By: "evaluated_by", At: "evaluated_at", Guard: evaluated, Fields: []record.Field{
 			field("completeness", "Why nothing is missing", record.Long, "Say what you compared it with: a count, a sequence, another system."),
 			field("accuracy", "Why each row is true", record.Long, "Say what you traced back to the source."),
@@ -201,7 +217,66 @@ func received(before, after map[string]any, _ record.Actor) error {
 	return nil
 }
 
-func evaluated(_, after map[string]any, _ record.Actor) error {
+func differenceFields() []record.Field {
+	return []record.Field{{Name: "side", Type: record.Choice, Required: true, Choices: []string{"here", "there"}}, {Name: "row", Type: record.Text, Required: true}, {Name: "text", Type: record.Text}, {Name: "explained", Type: record.Long}}
+}
+
+func explanationFields() []record.Field {
+	return []record.Field{{Name: "side", Type: record.Choice, Required: true, Choices: []string{"here", "there"}}, {Name: "row", Type: record.Text, Required: true}, {Name: "explained", Type: record.Long, Required: true}}
+}
+
+// reconciled takes what Tickmark found by comparing, and from nobody else.
+func reconciled(_, after map[string]any, actor record.Actor) error {
+	if !actor.IsJob() {
+		return fault.New(fault.Denied, "Lists are compared by Tickmark, and nobody writes what that gives.").WithNext("Run tickmark audit population reconcile.")
+	}
+	for _, f := range []string{"explained_by", "explained_at", "explained"} { // of differences that stood before
+		delete(after, f)
+	}
+	return nil
+}
+
+// explained puts people's words to the differences that they explain.
+func explained(before, after map[string]any, _ record.Actor) error {
+	said := engagement.Objects(after, "explanations")
+	delete(after, "explanations")
+	list := []any{}
+	for _, d := range engagement.Objects(before, "differences") {
+		c := maps.Clone(d)
+		for _, x := range said {
+			if x["side"] == c["side"] && x["row"] == c["row"] {
+				c["explained"] = x["explained"]
+			}
+		}
+		list = append(list, c)
+	}
+	for _, x := range said {
+		if !slices.ContainsFunc(list, func(v any) bool { d, _ := v.(map[string]any); return d["side"] == x["side"] && d["row"] == x["row"] }) {
+			return fault.New(fault.Invalid, "There is no difference %q on that side.", engagement.Text(x, "row")).WithNext("Name the row as the list of differences has it, and here or there.")
+		}
+	}
+	after["differences"] = list
+	return nil
+}
+
+func evaluated(before, after map[string]any, _ record.Actor) error {
+	if engagement.Text(before, "reconciled_at") != "" {
+		var open []string
+		for _, d := range engagement.Objects(before, "differences") {
+			if engagement.Text(d, "explained") == "" {
+				open = append(open, engagement.Text(d, "row"))
+			}
+		}
+		if len(open) > 0 {
+			return fault.New(fault.Conflict, "%d differences between the lists are not explained: %s.", len(open), strings.Join(open[:min(len(open), 5)], ", ")).WithNext("Say of each what became of it: tickmark audit population explain.")
+		}
+		for _, f := range []string{"reconciled_with", "matched", "only_here", "only_there"} {
+			if !reflect.DeepEqual(before[f], after[f]) {
+				return fault.New(fault.Conflict, "%s was found by comparing, and is not said otherwise.", words(f)).WithNext("Leave it out, or compare again.")
+			}
+		}
+		return nil
+	}
 	if engagement.Text(after, "reconciled_with") != "" && Whole(after["only_here"])+Whole(after["only_there"]) > 0 && engagement.Text(after, "explained") == "" {
 		return fault.New(fault.Conflict, "The two lists differ, and nothing explains it.").WithNext("Say under explained what became of each difference.")
 	}
@@ -211,6 +286,9 @@ func evaluated(_, after map[string]any, _ record.Actor) error {
 // delivered holds a population against its engagement: an event population opens when the window has ended, the commitment to
 // the nonce came first, and a configuration captured after the close says so.
 func delivered(look record.Look, before, after map[string]any, actor record.Actor) error {
+	if actor.IsJob() && before != nil && before["reconciled_at"] != after["reconciled_at"] {
+		return nil // who asked for it is a member, which fieldwork held
+	}
 	e, err := engagement.Member(look, engagement.Text(after, engagement.Name), actor, "work on its populations", engagement.Workers()...)
 	if err != nil || after[record.StateField] != "delivered" || before[record.StateField] == "delivered" {
 		return err

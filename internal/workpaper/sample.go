@@ -36,6 +36,7 @@ func SampleKind() record.Kind {
 				Help: "All rows, or: one of each of as many runs of time as there are items (the usual way), simple random, systematic, or picked by a person without a pattern."},
 			{Name: "size", Type: record.Integer, Required: true, Help: "How many items; fixed before they are drawn."},
 			{Name: "size_reason", Title: "Why so many", Type: record.Long, Required: true, Help: "From the firm's table, with what raised or lowered it, or from statistics."},
+			{Name: "not_raised", Title: "Why it is not larger than last year", Type: record.Long, Hidden: true, Help: "Where items of the control deviated in the engagement before, the sample grows, or this says why it does not."},
 			{Name: "reserves", Type: record.Integer, Help: "For each run, for items that do not belong in the population."},
 			{Name: "extends", Type: record.Ref, Refers: SampleName, Indexed: true, Help: "The sample that this one extends."},
 			{Name: "extends_reason", Title: "Why it is extended", Type: record.Long, Help: "Why the first is taken for not representative; said before the draw. All results count."},
@@ -127,6 +128,9 @@ func selected(look record.Look, before, after map[string]any, actor record.Actor
 	case p["engagement"] != after["engagement"] || p["control"] != after["control"]:
 		return fault.New(fault.Invalid, "The population %s is of another engagement or control.", engagement.Text(p, "name"))
 	case is == "drawn" && was == "designed":
+		if err := raised(look, e, p, after); err != nil {
+			return err
+		}
 		return draw(look, p, after)
 	case is == "sent" && was == "drawn":
 		return revealed(look, e, p, after)

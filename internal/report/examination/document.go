@@ -336,7 +336,7 @@ func (w *writing) tests() document.Section {
 // manner says once how all controls were tested.
 func (w *writing) manner() document.Section {
 	s := document.Section{ID: "section-4-manner", Title: "How controls were tested", Follows: true, Blocks: []document.Block{
-		para("%s tested the controls that are listed here over the period %s to %s. The nature of each test is named with its words: inquiry of those who perform or oversee a control, observation of its performance, inspection of documents, settings and records, and reperformance. Inquiry was made for every control and was never the only test of its operation.", w.r.Firm, day(w.r.From), day(w.r.To)),
+		para("%s tested the controls that are listed here over the period %s to %s. The nature of each test is named with its words: inquiry of those who perform or oversee a control, observation of its performance, inspection of documents, settings and records, and reperformance. %s", w.r.Firm, day(w.r.From), day(w.r.To), w.inquired()),
 		para("Where a control is performed on many occasions, the items to be tested were drawn from the complete list of its occasions in the period; a list that is small was tested whole. A control that bears on several criteria was tested once. Where a test found exceptions, the number of items tested, the number of those that deviated and what happened are stated; where it found none, sizes are not stated."),
 		para("The marks mean: no exceptions noted, the tests found nothing that deviates from the control as it is worded; exception noted, at least one occasion deviated, whatever was corrected afterwards; did not operate, nothing in the period called for the control, so that its operation was not tested."),
 	}}
@@ -614,4 +614,14 @@ func DescriptionDocument(f *description.File, draft bool) document.Document {
 		d.Banner, d.Watermark = "Draft: management has not approved this text.", "DRAFT"
 	}
 	return d
+}
+
+// inquired says of inquiry what the papers show: that it was made for every control only where each of them has it among its tests.
+func (w *writing) inquired() string {
+	for _, k := range w.r.Controls {
+		if !slices.ContainsFunc(k.Tests, func(t Test) bool { return t.Sort == "inquiry" }) {
+			return "Inquiry was never the only test of the operation of a control."
+		}
+	}
+	return "Inquiry was made for every control and was never the only test of its operation."
 }

@@ -485,6 +485,21 @@ func TestNobodyOutsideTheTeamPutsAnythingInAReport(t *testing.T) {
 	f.put(preparer, issue.TextName, "two", body{"engagement": "acme-26", "sort": issue.Other, "file": strings.Repeat("ab", 32), "received_from": "x"})
 }
 
+// TestInquiryIsClaimedOnlyWhereItWasMade takes the inquiry from the tests of one control.
+func TestInquiryIsClaimedOnlyWhereItWasMade(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.ready()
+	r := f.read()
+	const claim = "Inquiry was made for every control"
+	if text := textOf(examination.Report2(r, examination.Final, nil)); !strings.Contains(text, claim) {
+		t.Error("it was made for every control, and the report does not say so")
+	}
+	r.Controls[2].Tests = slices.DeleteFunc(slices.Clone(r.Controls[2].Tests), func(x examination.Test) bool { return x.Sort == "inquiry" })
+	if text := textOf(examination.Report2(r, examination.Final, nil)); strings.Contains(text, claim) || !strings.Contains(text, "Inquiry was never the only test") {
+		t.Error("the report claims inquiry for a control that has none")
+	}
+}
+
 // TestNoReportShowsAScore looks for percentages, grades and counts of what is fulfilled in every form, draft and issued.
 func TestNoReportShowsAScore(t *testing.T) {
 	f := open(t, storetest.SQLite(t))

@@ -437,6 +437,9 @@ func (y *year) examines() {
 		_, err = y.desk.Deliver(t.Context(), p.by, "p-"+p.control, r, how)
 		r.Close()
 		y.must(err)
+		if p.control == "AC-03" {
+			y.reconciled()
+		}
 		f.act(p.by, "population", "p-"+p.control, "evaluate", body{"completeness": "The count was compared with the source's own", "accuracy": "Five rows were traced to the source", "logic": "Query and release were read.", "reliable": "yes"})
 		f.act(p.by, "population", "p-"+p.control, "freeze", nil)
 	}
@@ -446,6 +449,32 @@ func (y *year) examines() {
 		}
 	}
 	y.tests()
+}
+
+// reconciled compares the list of people who left with another one, of the accounts that were suspended, in which one person is missing
+// and a machine's account stands.
+func (y *year) reconciled() {
+	f, t := y.f, y.t
+	var b strings.Builder
+	b.WriteString("id,address\nmachine,build@acme.example\n")
+	for n := range leavers {
+		if n != 3 {
+			fmt.Fprintf(&b, "00up%02d,P%02d@acme.example\n", n, n)
+		}
+	}
+	_, err := y.desk.Commit(t.Context(), second, "acme-26", "AC-03", "For the list that it is compared with, of which nothing is drawn.")
+	y.must(err)
+	f.put(second, "population", "p-accounts", body{"engagement": "acme-26", "name": "Accounts that were suspended", "control": "AC-03", "sort": "configuration", "source": "Directory", "query": "Status is suspended", "from": "2026-01-01", "to": "2026-12-31"})
+	_, err = y.desk.Deliver(t.Context(), second, "p-accounts", strings.NewReader(b.String()), fieldwork.Delivery{Key: "id", Extractor: "Operations", Extracted: y.f.now, Complete: true})
+	y.must(err)
+	_, err = y.desk.Reconcile(t.Context(), second, "p-AC-03", "p-AC-03", "r.email", "r.email")
+	refused(t, err, "always agrees with itself")
+	r, err := y.desk.Reconcile(t.Context(), second, "p-AC-03", "p-accounts", "r.email", "r.address.lowerAscii()")
+	y.must(err)
+	if r.Matched != leavers-1 || r.OnlyHere != 1 || r.OnlyThere != 1 || !strings.HasPrefix(r.List[0].Row, "hr p03") || r.List[1].Row != "machine" {
+		t.Errorf("the lists stand to each other as %+v", r)
+	}
+	f.act(second, "population", "p-AC-03", "explain", body{"explanations": []body{{"side": "here", "row": r.List[0].Row, "explained": "The account had been renamed."}, {"side": "there", "row": "machine", "explained": "Belongs to nobody who left."}}})
 }
 
 // drawn draws and releases a sample, and gives its items by what names their row.

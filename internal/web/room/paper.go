@@ -218,6 +218,20 @@ func (f *file) sampleLine(d entry) SampleLine {
 		Why: d.text("size_reason"), Extends: d.text("extends_reason"), State: part.Status(d.state()), Statistical: statistical, Replaced: len(engagement.Objects(d.Body, "replaced"))}
 }
 
+// explainedOf counts the differences of a comparison that somebody explained; empty where nothing was compared by Tickmark.
+func explainedOf(x entry) string {
+	if x.text("reconciled_at") == "" {
+		return ""
+	}
+	all, n := engagement.Objects(x.Body, "differences"), 0
+	for _, d := range all {
+		if text(d, "explained") != "" {
+			n++
+		}
+	}
+	return part.Number(int64(n)) + " of " + part.Number(int64(len(all)))
+}
+
 // whole are the facts by which one judges whether a list is complete and accurate.
 func whole(x entry) []part.Fact {
 	rows := "Not delivered yet"
@@ -236,7 +250,10 @@ func whole(x entry) []part.Fact {
 		part.Say("Why nothing is missing", x.text("completeness")), part.Say("Why each row is true", x.text("accuracy")), part.Say("Logic and control of the tool", x.text("logic"))}
 	if x.text("reconciled_with") != "" {
 		facts = append(facts, part.Say("Reconciled with", x.text("reconciled_with")), part.Say("Matched, only here, only there", part.Number(int64(workpaper.Whole(x.Body["matched"])))+", "+part.Number(int64(workpaper.Whole(x.Body["only_here"])))+", "+part.Number(int64(workpaper.Whole(x.Body["only_there"])))),
-			part.Say("Differences explained", x.text("explained")))
+			part.Say("Differences explained", cmp.Or(explainedOf(x), x.text("explained"))))
+		for _, d := range engagement.Objects(x.Body, "differences") {
+			facts = append(facts, part.Say("Only "+text(d, "side")+": "+text(d, "row"), text(d, "explained")))
+		}
 	}
 	return append(facts, part.Fact{Name: "Hash of the population", Value: part.Hash(x.text("root"), 24)})
 }

@@ -291,7 +291,7 @@ func (s *Site) movesOf(ctx context.Context, e entry, leave ...string) ([]form.Mo
 	if err != nil {
 		return nil, err
 	}
-	moves = slices.DeleteFunc(moves, func(m form.Move) bool { return slices.Contains(leave, m.Name) })
+	moves = slices.DeleteFunc(moves, func(m form.Move) bool { return slices.Contains(leave, m.Name) || slices.Contains(computed, m.Name) })
 	why := refused(ctx)
 	for i := range moves {
 		m := &moves[i]
@@ -306,6 +306,10 @@ func (s *Site) movesOf(ctx context.Context, e entry, leave ...string) ([]form.Mo
 	}
 	return moves, nil
 }
+
+// computed are steps that only Tickmark takes, and one that says many things at once: tickmark audit facts, audit population reconcile
+// and explain.
+var computed = []string{"take_facts", "reconcile", "explain"}
 
 // itemsOf are the items of a sample that was drawn, from its population's file. They are kept, because the whole file is read for them.
 func (s *Site) itemsOf(ctx context.Context, e entry) ([]fieldwork.Item, error) {

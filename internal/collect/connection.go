@@ -37,13 +37,16 @@ type Connection struct {
 	Webhook   bool              `json:"webhook,omitempty"` // the service says when something changed
 }
 
+// longest is the longest interval: a reading vouches for twice as long as until the next is due, and no longer than two months.
+const longest = 31 * 24 * time.Hour
+
 // Interval is how often the connection is collected.
 func (c Connection) Interval() time.Duration {
 	d, err := time.ParseDuration(c.Every)
 	if err != nil || d <= 0 {
 		return time.Hour
 	}
-	return d
+	return min(d, longest)
 }
 
 // Connector returns the named connector, or a fault that lists them.
@@ -154,6 +157,8 @@ func (c *Collector) complete(ctx context.Context, conn Connection, secrets map[s
 	}
 	if d, err := time.ParseDuration(conn.Every); err != nil || d < time.Minute {
 		return conn, k, fault.New(fault.Invalid, "%q is not an interval of a minute or more, such as 1h.", conn.Every)
+	} else if d > longest {
+		return conn, k, fault.New(fault.Invalid, "%s is too long an interval: what was read once would speak for all of it.", conn.Every).WithNext("Give at most 744h, which is 31 days.")
 	}
 	return conn, k, nil
 }

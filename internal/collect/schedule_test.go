@@ -36,6 +36,9 @@ func TestAConnectionIsDueByItsIntervalAndSoonerWhileItIsLost(t *testing.T) {
 			t.Errorf("%s: due after %s, not from %s to %s", c.what, got, c.least, c.end)
 		}
 	}
+	if got := (Connection{Every: "8760h"}).Interval(); got != longest {
+		t.Errorf("what was set to be read once a year is expected every %v", got)
+	}
 	if !(Connection{Every: "1h"}).Due(nil).IsZero() {
 		t.Error("what was never read is not due at once")
 	}

@@ -41,7 +41,7 @@ func TestEveryMoveThatIsNotDeclaredIsRefused(t *testing.T) {
 						days = map[string]any{"from": "2026-02-01", "due": "2026-02-20", "start": "2026-02-01", "expiry": "2026-02-20"}
 					}
 					after, err := k.Moved(map[string]any{record.StateField: state, "authors": []any{"p1"}, "requested_by": "p1", "fixed_by": "p1", "done_by": "p1", "performed_by": "p1", "received_by": "p1", "claimed_by": "p1", "reviewer": "p1",
-						"approved_by": "p1", "approved_at": "2026-02-01T12:00:00Z", "review_due": "2026-06-01", "person": "p1", "from": days["from"], "due": days["due"], "start": days["start"], "expiry": days["expiry"],
+						"approved_by": "p1", "approved_at": "2026-02-01T12:00:00Z", "review_due": "2026-06-01", "person": "p1", "from": days["from"], "due": days["due"], "start": days["start"], "expiry": days["expiry"], "expires": days["expiry"],
 						"beneficiary": "p1", "owner": "p1", "frequency": "annual", "evidence": []any{"e1"}, "text": "# Access\n\nNobody shares an account.", "title": "Access", "number": "1.0", "change": "major", "policy": "access",
 						"to": "2026-12-31", "commitment": commitment, "reliable": "yes", "method": "stratified", "size": 1.0, "runs": []any{map[string]any{"items": []any{1.0}, "reserves": []any{2.0}}},
 						"response": responseFor(m.Name), "accepted_until": "2026-02-20", "cause": "c", "assets": []any{"a"}, "threats": []any{"t"}, "weaknesses": []any{"w"}, "affects": []any{"integrity"}, "likelihood": 4.0, "impact": 5.0, "inherent": 20.0,
@@ -119,7 +119,7 @@ func said(m record.Move) map[string]any {
 			out[f.Name] = []any{"e1"}
 		case f.Name == "nonce":
 			out[f.Name] = strings.Repeat("00", 32)
-		case f.Name == "file" || f.Name == "root":
+		case f.Name == "file" || f.Name == "root" || f.Name == "copy" || f.Name == "link":
 			out[f.Name] = commitment
 		case f.Type == record.Integer:
 			out[f.Name] = 1.0

@@ -33,18 +33,7 @@ type descriptionNew struct {
 
 func (c *descriptionNew) Run(s *session) error {
 	return s.with(func(w *workspace.Workspace, me access.Session) error {
-		body := map[string]any{"id": c.ID, "name": "Description " + c.ID, "system": c.System, "type": "type_1", "to": c.To, "categories": append([]string{"security"}, c.Category...)}
-		if c.From != "" {
-			body["type"], body["from"] = "type_2", c.From
-		}
-		templates, err := description.Template()
-		if err != nil {
-			return err
-		}
-		for name, text := range templates {
-			body[name] = text
-		}
-		raw, err := json.Marshal(body)
+		raw, err := description.Begun(c.ID, c.System, c.From, c.To, c.Category)
 		if err != nil {
 			return err
 		}

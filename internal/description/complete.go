@@ -1,6 +1,7 @@
 package description
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -191,6 +192,22 @@ var Template = sync.OnceValues(func() (map[string]string, error) {
 	}
 	return out, nil
 })
+
+// Begun is the body of a new description, each part with the template's words. Without a first day it is of a Type I.
+func Begun(id, system, from, to string, more []string) ([]byte, error) {
+	body := map[string]any{"id": id, "name": "Description " + id, "system": system, "type": "type_1", "to": to, "categories": append([]string{framework.Security}, more...)}
+	if from != "" {
+		body["type"], body["from"] = "type_2", from
+	}
+	templates, err := Template()
+	if err != nil {
+		return nil, err
+	}
+	for name, text := range templates {
+		body[name] = text
+	}
+	return json.Marshal(body)
+}
 
 // Warning is something about a text that its writer should look at. It refuses nothing.
 type Warning struct {

@@ -164,6 +164,19 @@ func (o *Office) Asked(ctx context.Context, by record.Authority, id string) ([]A
 	return out, nil
 }
 
+// AnyAsked reports whether the firm asked anything by parcel.
+func (o *Office) AnyAsked(ctx context.Context, by record.Authority) bool {
+	if o.Firm || o.reads(ctx, by) != nil {
+		return false
+	}
+	for _, sort := range []string{EvidenceRequest, QuestionnaireSent} {
+		if found, err := o.Book.Find(ctx, o.Book.DB, FirmItem, "sort", sort, 0); err == nil && len(found) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // wentWith is with which parcel each answer was sent.
 func (o *Office) wentWith(ctx context.Context, id string) (map[string]int, error) {
 	list, err := o.parcels(ctx, o.Book.DB, id, "sent")
@@ -328,6 +341,15 @@ type Unapplied struct{ Key, Name, Of, Why string }
 // Apply takes the answers that came over into the firm's own requests and questionnaires, each whole or not at all. What was taken over
 // before, or is of an earlier round, is passed over; what cannot be is said with its reason, and stands in the parcel all the same.
 func (o *Office) Apply(ctx context.Context, id string) ([]Unapplied, error) {
+	return o.eachAnswer(ctx, id, true)
+}
+
+// Unapplied are the answers that came and were not taken over, with what stands against each. Nothing is written.
+func (o *Office) Unapplied(ctx context.Context, id string) ([]Unapplied, error) {
+	return o.eachAnswer(ctx, id, false)
+}
+
+func (o *Office) eachAnswer(ctx context.Context, id string, write bool) ([]Unapplied, error) {
 	if !o.Firm {
 		return nil, nil
 	}
@@ -353,7 +375,7 @@ func (o *Office) Apply(ctx context.Context, id string) ([]Unapplied, error) {
 		if err := strict(raw, &g); err != nil {
 			return nil, fmt.Errorf("read the answer %s: %w", v.Key, err)
 		}
-		if err := o.apply(ctx, id, g); err != nil {
+		if err := o.apply(ctx, id, g, write); err != nil {
 			var no *fault.Fault
 			if no = faultOf(err); no == nil {
 				return nil, err
@@ -365,7 +387,7 @@ func (o *Office) Apply(ctx context.Context, id string) ([]Unapplied, error) {
 }
 
 // apply takes one answer over.
-func (o *Office) apply(ctx context.Context, id string, g given) error {
+func (o *Office) apply(ctx context.Context, id string, g given, write bool) error {
 	kind := request.Name
 	if g.OfSort == QuestionnaireSent {
 		kind = request.QuestionnaireName
@@ -452,6 +474,17 @@ func (o *Office) apply(ctx context.Context, id string, g given) error {
 			}
 		}
 		changes = append(changes, record.Change{Kind: kind, Key: g.Of, Move: move, Said: said, Reason: reason})
+	}
+	if !write {
+		k, err := o.Book.Kinds.Named(kind)
+		if err != nil {
+			return err
+		}
+		last := changes[len(changes)-1]
+		if err := k.Refusal(o.Book.LookAt(ctx, time.Time{}), b, last.Move, record.Job("job:exchange").Actor()); err != nil {
+			return err
+		}
+		return fault.New(fault.Conflict, "It was not taken over yet.").WithNext("It is taken over with the next parcel that comes.")
 	}
 	_, err = o.Book.Put(ctx, record.Job("job:exchange"), changes...)
 	return err

@@ -21,6 +21,7 @@ import (
 	"tickmark/internal/fault"
 	"tickmark/internal/fieldwork"
 	"tickmark/internal/framework"
+	"tickmark/internal/issue"
 	"tickmark/internal/ledger"
 	"tickmark/internal/opinion"
 	"tickmark/internal/person"
@@ -62,7 +63,7 @@ func office(t *testing.T, db *store.DB, firm bool) *Office {
 		t.Fatal(err)
 	}
 	list := append(append(append(append(engagement.Kinds(), workpaper.Kinds()...), opinion.Kinds()...), record.Builtin()...), person.Kind(), control.Kind(), framework.Kind(), population.Kind())
-	list = append(list, request.Kinds()...)
+	list = append(append(list, request.Kinds()...), issue.Kinds()...)
 	kinds, err := record.NewKinds(append(list, Kinds()...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -251,7 +252,7 @@ func TestTheFirmTellsOnlyWhatTheCompanyIsToKnow(t *testing.T) {
 
 // TestNoOtherFieldIsEverTold holds every declared field of every kind that is told of against the list.
 func TestNoOtherFieldIsEverTold(t *testing.T) {
-	kinds, err := record.NewKinds(append(append(append(append(engagement.Kinds(), workpaper.Kinds()...), request.Kinds()...), record.Builtin()...), person.Kind())...)
+	kinds, err := record.NewKinds(append(append(append(append(append(engagement.Kinds(), workpaper.Kinds()...), request.Kinds()...), issue.Kinds()...), record.Builtin()...), person.Kind())...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,6 +91,11 @@ func (o *Office) room() record.Room {
 	return record.Company
 }
 
+// May refuses who does not act for this side in an engagement.
+func (o *Office) May(ctx context.Context, by record.Authority, id string) error {
+	return o.may(ctx, by, id, "act in its exchange of parcels")
+}
+
 // may refuses who does not act for this side: at the firm a member of the team, at the company who decides there.
 func (o *Office) may(ctx context.Context, by record.Authority, id, act string) error {
 	if !o.Firm {
@@ -437,11 +442,6 @@ func sum(b []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-// make writes the next parcel of items that were not sent as they are, keeps it, and records it; all or nothing.
-func (o *Office) make(ctx context.Context, by record.Authority, id string, items []Item) (Sent, error) {
-	return o.makeAs(ctx, by, id, items, "")
-}
-
 // fresh are the items that were not sent as they are.
 func fresh(before []noted, items []Item) []Item {
 	last := map[string]string{}
@@ -454,7 +454,8 @@ func fresh(before []noted, items []Item) []Item {
 	return slices.DeleteFunc(items, func(i Item) bool { return last[i.Sort+" "+i.Key] == i.told() })
 }
 
-// makeAs is make, where it must be what somebody saw before: the digest of a preview.
+// makeAs writes the next parcel of items that were not sent as they are, keeps it, and records it; all or nothing. Where seen is given it
+// must be what somebody saw before: the digest of a preview.
 func (o *Office) makeAs(ctx context.Context, by record.Authority, id string, items []Item, seen string) (Sent, error) {
 	l, err := o.link(ctx, id)
 	if err != nil {
@@ -808,6 +809,39 @@ func (o *Office) reads(ctx context.Context, by record.Authority) error {
 		return err
 	}
 	return by.May(ctx, "read", k)
+}
+
+// Came is something that the other side told, as it was told last.
+type Came struct {
+	Kind, Key, Sort, Of, Title string
+	File, FileName             string
+	Number                     int
+	At                         time.Time
+}
+
+// Came is everything that the other side told in an engagement, the newest first.
+func (o *Office) Came(ctx context.Context, by record.Authority, id string) (out []Came, err error) {
+	if err := o.reads(ctx, by); err != nil {
+		return nil, err
+	}
+	_, _, item := o.names()
+	found, err := o.Book.Find(ctx, o.Book.DB, item, engagement.Name, id, 0)
+	for _, v := range found {
+		var b struct {
+			Sort, Of, Title string
+			File            string `json:"sha256"`
+			Name            string `json:"file_name"`
+			Number          int
+		}
+		if err := json.Unmarshal(v.Body, &b); err != nil {
+			return nil, fmt.Errorf("read %s: %w", v.Key, err)
+		}
+		out = append(out, Came{item, v.Key, b.Sort, b.Of, b.Title, b.File, b.Name, b.Number, v.From.Time()})
+	}
+	slices.SortStableFunc(out, func(a, b Came) int {
+		return cmp.Or(b.Number-a.Number, strings.Compare(a.Sort, b.Sort), strings.Compare(a.Of, b.Of))
+	})
+	return out, err
 }
 
 // FileOf opens the file of something that the other side told.

@@ -13,6 +13,7 @@ import (
 	"tickmark/internal/engagement"
 	"tickmark/internal/fault"
 	"tickmark/internal/fieldwork"
+	"tickmark/internal/issue"
 	"tickmark/internal/population"
 	"tickmark/internal/record"
 	"tickmark/internal/report"
@@ -30,6 +31,7 @@ const (
 	DraftReport       = "draft_report"
 	EvidenceRequest   = "evidence_request"
 	QuestionnaireSent = "questionnaire"
+	IssuedReport      = "issued_report"
 
 	PopulationList = "population"
 	CompanyRecord  = "record"
@@ -46,16 +48,18 @@ type tells struct {
 	fields            []string
 	unless            string // a field that, when it is true, keeps the record back
 	after             string // a field without which it was never said to the company
+	file, name        string // fields with the SHA-256 and the name of the file that goes with it
 }
 
 func told() []tells {
 	return []tells{
-		{NonceCommitment, workpaper.NonceName, "control", []string{"committed", "revealed"}, []string{"control", "commitment", "salting", "committed_at", "nonce", "revealed_at"}, "", ""},
-		{PopulationRequest, workpaper.PopulationName, "name", []string{"requested", "delivered", "ipe_evaluated", "frozen"}, []string{"name", "control", "sort", "source", "query", "parameters", "from", "to", "requested_at"}, "", ""},
-		{ReleasedSample, workpaper.SampleName, "name", []string{"sent", "testing", "concluded"}, []string{"name", "control", "population", "method", "seed", "sent_at"}, "", ""},
-		{DeviationNotice, workpaper.DeviationName, "name", []string{"fact_confirmed", "cause_assessed", "disposition_set", "response_received", "reported"}, []string{"name", "control", "item", "sort", "facts", "occurred", "confirmed_at"}, "suspected", ""},
-		{EvidenceRequest, request.Name, "name", []string{"open", "submitted", "in_auditor_review", "accepted", "returned", "not_available", "withdrawn"}, []string{"name", "text", "sort", "control", "from", "to", "due", "state", "returns", "missing", "overdue_since", "sent_at", "reason"}, "", "sent_at"},
-		{QuestionnaireSent, request.QuestionnaireName, "name", []string{"assigned", "answering", "internal_review", "submitted", "clarifying", "accepted"}, []string{"name", "due", "state", "clarification", "clarifications", "overdue_since", "assigned_at"}, "", "assigned_at"},
+		{NonceCommitment, workpaper.NonceName, "control", []string{"committed", "revealed"}, []string{"control", "commitment", "salting", "committed_at", "nonce", "revealed_at"}, "", "", "", ""},
+		{PopulationRequest, workpaper.PopulationName, "name", []string{"requested", "delivered", "ipe_evaluated", "frozen"}, []string{"name", "control", "sort", "source", "query", "parameters", "from", "to", "requested_at"}, "", "", "", ""},
+		{ReleasedSample, workpaper.SampleName, "name", []string{"sent", "testing", "concluded"}, []string{"name", "control", "population", "method", "seed", "sent_at"}, "", "", "", ""},
+		{DeviationNotice, workpaper.DeviationName, "name", []string{"fact_confirmed", "cause_assessed", "disposition_set", "response_received", "reported"}, []string{"name", "control", "item", "sort", "facts", "occurred", "confirmed_at"}, "suspected", "", "", ""},
+		{EvidenceRequest, request.Name, "name", []string{"open", "submitted", "in_auditor_review", "accepted", "returned", "not_available", "withdrawn"}, []string{"name", "text", "sort", "control", "from", "to", "due", "state", "returns", "missing", "overdue_since", "sent_at", "reason"}, "", "sent_at", "", ""},
+		{QuestionnaireSent, request.QuestionnaireName, "name", []string{"assigned", "answering", "internal_review", "submitted", "clarifying", "accepted"}, []string{"name", "due", "state", "clarification", "clarifications", "overdue_since", "assigned_at"}, "", "assigned_at", "", ""},
+		{IssuedReport, issue.Name, "number", []string{"issued"}, []string{"form", "number", "dated", "version", "reason"}, "", "", "file", "file_name"},
 	}
 }
 
@@ -122,6 +126,15 @@ func (o *Office) Tell(ctx context.Context, by record.Authority, id, draft string
 	if !o.Firm {
 		return Sent{}, fault.New(fault.Conflict, "This is a company's workspace, which tells what is named to it.").WithNext("Name populations, records or files.")
 	}
+	return o.tell(ctx, by, id, draft, "")
+}
+
+// TellSeen is Tell of exactly what a preview showed, by its digest.
+func (o *Office) TellSeen(ctx context.Context, by record.Authority, id, seen string) (Sent, error) {
+	return o.tell(ctx, by, id, "", seen)
+}
+
+func (o *Office) tell(ctx context.Context, by record.Authority, id, draft, seen string) (Sent, error) {
 	if err := o.may(ctx, by, id, "send its parcels"); err != nil {
 		return Sent{}, err
 	}
@@ -129,7 +142,7 @@ func (o *Office) Tell(ctx context.Context, by record.Authority, id, draft string
 	if err != nil {
 		return Sent{}, err
 	}
-	return o.make(ctx, by, id, items)
+	return o.makeAs(ctx, by, id, items, seen)
 }
 
 // toTell is all that the company is to know by now, told already or not. It decides nothing of who may ask.
@@ -184,7 +197,7 @@ func (o *Office) toTell(ctx context.Context, by record.Authority, id, draft stri
 			if err != nil {
 				return nil, err
 			}
-			items = append(items, Item{Sort: t.sort, Key: v.Key, Title: engagement.Text(b, t.title), Content: raw})
+			items = append(items, Item{Sort: t.sort, Key: v.Key, Title: engagement.Text(b, t.title), Content: raw, File: engagement.Text(b, t.file), Name: engagement.Text(b, t.name)})
 		}
 	}
 	if draft != "" {
@@ -303,13 +316,18 @@ func (o *Office) toHand(ctx context.Context, by record.Authority, id string, d D
 	return items, wait, nil
 }
 
+// HandedOver reports whether records of a kind may be handed over: not what Tickmark keeps about itself, nor who signs in.
+func HandedOver(k *record.Kind) bool {
+	return k.Room == record.Company && !k.System && !slices.Contains([]string{"saved_view", "notice", "report_grant", FirmAnswer}, k.Name)
+}
+
 // open refuses a kind whose records are not handed over: what Tickmark keeps about itself, and who signs in.
 func (o *Office) open(ctx context.Context, by record.Authority, kind string) (*record.Kind, error) {
 	k, err := o.Book.Kinds.Named(kind)
 	if err != nil {
 		return nil, err
 	}
-	if k.Room != record.Company || k.System || k.Name == "saved_view" || k.Name == "notice" || k.Name == FirmAnswer {
+	if !HandedOver(k) {
 		return nil, fault.New(fault.Denied, "%s are not handed over to a firm.", k.Plural).WithNext("Hand over records of the programme, or what sources said.")
 	}
 	return k, by.May(ctx, "read", k)

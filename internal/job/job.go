@@ -28,6 +28,7 @@ func steps() []step {
 		{"risks", risks},
 		{"the programme", programme},
 		{"access", accessRights},
+		{"report recipients", grants},
 	}
 }
 

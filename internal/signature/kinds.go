@@ -50,7 +50,11 @@ func keyKind() record.Kind {
 			if _, err := parse(public); err != nil {
 				return err
 			}
-			if after["fingerprint"] = Fingerprint(public); actor.Person == "" || actor.Person != engagement.Text(after, "person") {
+			after["fingerprint"] = Fingerprint(public)
+			if owner := engagement.Text(after, "person"); actor.Person != "" && actor.Person != owner && before != nil && after[record.StateField] == "revoked" {
+				return leads(look, actor.Person, owner)
+			}
+			if actor.Person == "" || actor.Person != engagement.Text(after, "person") {
 				return fault.New(fault.Denied, "Only %s adds or revokes a key of %s.", engagement.Text(after, "person"), engagement.Text(after, "person")).WithNext("Each auditor makes his own: tickmark audit key new.")
 			}
 			if before != nil {
@@ -63,6 +67,25 @@ func keyKind() record.Kind {
 			return err
 		},
 	}
+}
+
+// leads refuses to revoke a colleague's key to anybody but a partner of an engagement on whose team the colleague is. What was signed
+// before stays; nothing more is signed with it.
+func leads(look record.Look, partner, owner string) error {
+	all, err := look.All(engagement.Name)
+	if err != nil {
+		return err
+	}
+	for _, v := range all {
+		b, err := engagement.Body(v)
+		if err != nil {
+			return err
+		}
+		if engagement.RoleOf(b, partner) == engagement.Partner && engagement.RoleOf(b, owner) != "" {
+			return nil
+		}
+	}
+	return fault.New(fault.Denied, "Only %s, or a partner of an engagement that %s works on, revokes a key of %s.", owner, owner, owner).WithNext("Ask one of them.")
 }
 
 func kind() record.Kind {

@@ -159,10 +159,17 @@ func TestNobodySignsForAnother(t *testing.T) {
 		if err := sign(pete, "pete", "pete", "prepared", "workpaper", "w", h); err != nil {
 			t.Errorf("his own: %v", err)
 		}
-		if err := try(paula, record.Change{Kind: KeyName, Key: "pete", Move: "revoke", Said: map[string]any{"revoked_reason": "x"}}); !fault.Is(err, fault.Denied) {
-			t.Errorf("somebody else revokes it: %v", err)
+		if err := try(paula, record.Change{Kind: "person", Key: "strange", Body: json.RawMessage(`{"id":"strange","name":"Strange","email":"strange@firm.example"}`)}); err != nil {
+			t.Fatal(err)
 		}
-		if err := try(pete, record.Change{Kind: KeyName, Key: "pete", Move: "revoke", Said: map[string]any{"revoked_reason": "Lost."}}); err != nil {
+		stranger := who{User: "strange", Person: "strange", Name: "person:strange"}
+		if err := try(stranger, record.Change{Kind: KeyName, Key: "pete", Move: "revoke", Said: map[string]any{"revoked_reason": "x"}}); !fault.Is(err, fault.Denied) {
+			t.Errorf("somebody who leads no engagement of his revokes it: %v", err)
+		}
+		if err := try(paula, record.Change{Kind: KeyName, Key: "pete", Move: "revoke"}); err == nil {
+			t.Error("revoked without a reason")
+		}
+		if err := try(paula, record.Change{Kind: KeyName, Key: "pete", Move: "revoke", Said: map[string]any{"revoked_reason": "Lost."}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := sign(pete, "pete", "pete", "prepared", "workpaper", "w", h); !fault.Is(err, fault.Denied) {

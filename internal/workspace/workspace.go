@@ -64,6 +64,7 @@ import (
 	"tickmark/internal/fault"
 	"tickmark/internal/finding"
 	"tickmark/internal/framework"
+	"tickmark/internal/grant"
 	"tickmark/internal/issue"
 	"tickmark/internal/ledger"
 	"tickmark/internal/notice"
@@ -210,6 +211,7 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
 	list = append(append(append(list, request.Kinds()...), exchange.Kinds()...), signature.Kinds()...)
+	list = append(list, grant.Kinds()...)
 	list = append(append(append(list, record.Builtin()...), collect.Kinds()...), anchor.Kinds()...)
 	for _, c := range append(Connectors(), own...) {
 		if !c.Demonstration && !c.Borrows { // whose kinds are those of others

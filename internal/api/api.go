@@ -37,6 +37,8 @@ type Deps struct {
 	Collector *collect.Collector
 	Jobs      Jobs // nil where no server does what is asked for
 
+	Parcels http.Handler // of a company's workspace: the exchange of parcels, under exchange.Path; nil at a firm's
+
 	// TakeOver has what was sent to a connection written; nil: the request does it itself.
 	TakeOver func(ctx context.Context, connection string) error
 }
@@ -66,8 +68,13 @@ func New(d Deps) http.Handler {
 	for _, r := range s.routes() {
 		s.add(r)
 	}
+	h := s.guard(s.admit(http.HandlerFunc(s.dispatch)))
+	if s.Parcels != nil {
+		s.addParcels()
+		h = s.withParcels(h)
+	}
 	s.addReference()
-	return s.guard(s.admit(http.HandlerFunc(s.dispatch)))
+	return h
 }
 
 func (s *server) routes() []route {

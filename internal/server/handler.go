@@ -16,7 +16,7 @@ import (
 func (s *Server) handler() (http.Handler, error) {
 	w := s.w
 	pages, err := web.New(web.Deps{Book: w.Book, Blobs: w.Blobs, Keys: w.Keys, Firm: w.Firm, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect,
-		Jobs: s.queue, Paper: w.Paper, BaseURL: w.BaseURL, Release: workspace.Release(), Behind: func(what string, do func(context.Context) error) {
+		Jobs: s.queue, Paper: w.Paper, BaseURL: w.BaseURL, Parcels: filepath.Join(w.Data, "parcels"), Release: workspace.Release(), Behind: func(what string, do func(context.Context) error) {
 			s.under.Go(func() { s.try(s.life, what, do) })
 		}})
 	if err != nil {
@@ -24,13 +24,12 @@ func (s *Server) handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
-	mux.Handle("/api/", api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect, Jobs: s.queue,
-		TakeOver: s.takeOver}))
+	var parcels http.Handler
 	if !w.Firm {
-		desk := &exchange.Desk{Office: exchange.Office{Book: w.Book, Keys: w.Keys, Blobs: w.Blobs}, Dir: filepath.Join(w.Data, "parcels")}
-		mux.Handle(exchange.Path, desk.Handler())
-		mux.Handle(exchange.Path+"/", desk.Handler())
+		parcels = (&exchange.Desk{Office: exchange.Office{Book: w.Book, Keys: w.Keys, Blobs: w.Blobs}, Dir: filepath.Join(w.Data, "parcels")}).Handler()
 	}
+	mux.Handle("/api/", api.New(api.Deps{Book: w.Book, Blobs: w.Blobs, Access: w.Gate, Monitor: w.Monitor, Collector: w.Collect, Jobs: s.queue, Parcels: parcels,
+		TakeOver: s.takeOver}))
 	mux.Handle("/agents/", s.fleet().Handler())
 	mux.HandleFunc("POST /hooks/{connection}", s.heard)
 	mux.HandleFunc("GET /hooks/{connection}", s.heard)

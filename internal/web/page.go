@@ -86,7 +86,10 @@ func sidebar() []group {
 		{"Assurance", []item{
 			{"Engagements", "/engagements", "scale", ""},
 			{"Requests", "/requests", "inbox", ""},
+			{"Parcels", "/parcels", "send", ""},
+			{"System description", "/descriptions", "file-text", ""},
 			{"Reports", "/reports", "book-open", ""},
+			{"Report recipients", "/report-access", "users", ""},
 			{"Ledger", "/ledger", "stamp", ""},
 		}},
 	}
@@ -112,7 +115,7 @@ func settingPages() []item {
 var ofEngineers = []string{"/work", "/controls", "/checks", "/evidence", "/findings", "/sources", "/records"}
 
 // ofFirms are the pages that there is something on in the workspace of a firm that examines.
-var ofFirms = []string{"/work", room.Section, room.AskedSection, "/people", "/records", "/ledger"}
+var ofFirms = []string{"/work", room.Section, room.AskedSection, "/parcels", "/people", "/records", "/ledger"}
 
 // existing puts the pages that there are in place of those that are planned, and leaves out what the reader has no use for.
 func existing(groups []group, r Reader, has func(path string) bool) []group {

@@ -1,6 +1,10 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+
+	"tickmark/internal/web/grants"
+)
 
 // route is one address. Open ones need nobody signed in.
 type route struct {
@@ -161,6 +165,7 @@ func (s *site) routes() []route {
 		{"POST /sign-in/enrol/password", s.enrolPasswordSet, false},
 		{"POST /sign-out", s.signOut, false},
 
+		{grants.Received, s.grants.Receive, true},
 		{"GET /", s.nothing, false},
 	}
 	for _, room := range s.rooms() {

@@ -31,6 +31,8 @@ import (
 	stands "tickmark/internal/standing"
 	"tickmark/internal/store"
 	"tickmark/internal/web/asset"
+	"tickmark/internal/web/grants"
+	"tickmark/internal/web/parcel"
 	"tickmark/internal/web/part"
 	"tickmark/internal/web/room"
 )
@@ -48,6 +50,8 @@ type Deps struct {
 	Keys *secret.Keys // seal what the firm commits to
 	Firm bool         // the workspace is a firm's that examines
 
+	Parcels string // the directory in which parts of parcels are kept until they are whole
+
 	Paper   *document.Renderer // nil where this process makes no PDFs
 	BaseURL string             // where browsers find these pages, for files that link to them
 	Release string
@@ -61,7 +65,10 @@ type site struct {
 	log   *slog.Logger
 	cross *http.CrossOriginProtection
 	room  *room.Site
-	pages map[string]bool // the addresses that are read with GET
+
+	parcels *parcel.Site
+	grants  *grants.Site
+	pages   map[string]bool // the addresses that are read with GET
 
 	mu       sync.Mutex
 	standing map[store.Moment]*standing // what was summed up lately, by moment; zero is now
@@ -92,6 +99,7 @@ func newSite(d Deps) (http.Handler, *site, error) {
 	mux := http.NewServeMux()
 	s.pages = map[string]bool{}
 	s.room = &room.Site{Site: s.around("room.css", "grid.js"), Desk: &fieldwork.Desk{Book: s.Book, Keys: s.Keys, Blobs: s.Blobs}}
+	s.between()
 	for _, r := range s.routes() {
 		mux.Handle(r.pattern, s.page(r))
 		if path, ok := strings.CutPrefix(r.pattern, "GET "); ok {

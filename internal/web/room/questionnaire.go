@@ -113,7 +113,7 @@ func (s *Site) questionnaire(w http.ResponseWriter, r *http.Request) error {
 	if q.Tabs, err = f.tabs("Requests"); err != nil {
 		return err
 	}
-	if q.Moves, err = s.movesOf(ctx, e, companySteps...); err != nil {
+	if q.Moves, err = s.movesOf(ctx, e, append([]string{"receive"}, companySteps...)...); err != nil {
 		return err
 	}
 	crumbs := f.crumbs(part.Crumb{Text: "Requests", Href: f.path("requests")}, part.Crumb{Text: q.Name})
@@ -121,7 +121,7 @@ func (s *Site) questionnaire(w http.ResponseWriter, r *http.Request) error {
 }
 
 // companySteps are the company's steps with a questionnaire, firmSteps the firm's.
-var companySteps, firmSteps = []string{"begin", "hand_over", "return", "submit", "answer_again"}, []string{"assign", "clarify", "accept"}
+var companySteps, firmSteps = []string{"begin", "hand_over", "return", "submit", "answer_again"}, []string{"assign", "clarify", "accept", "receive"}
 
 func (f *file) questionnairePage(ctx context.Context, e entry, answer string) (Questionnaire, error) {
 	row, err := f.questionnaireRow(ctx, e)

@@ -209,7 +209,7 @@ func (s *Site) request(w http.ResponseWriter, r *http.Request) error {
 	if p.Tabs, err = f.tabs("Requests"); err != nil {
 		return err
 	}
-	if p.Moves, err = s.movesOf(ctx, e, "attach", "detach", "submit", "obtain", "decline"); err != nil {
+	if p.Moves, err = s.movesOf(ctx, e, "attach", "detach", "submit", "obtain", "decline", "receive", "receive_refusal"); err != nil {
 		return err
 	}
 	if s.mayWrite(ctx) {
@@ -487,7 +487,24 @@ func (s *Site) asked(w http.ResponseWriter, r *http.Request) error {
 		}
 		a.Lists = append(a.Lists, list...)
 	}
-	a.Any = len(found) > 0
+	if s.Told != nil { // what came by parcel is answered in the company's own workspace
+		rows, lists, err := s.Told(ctx, "")
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			switch r.State {
+			case "open":
+				open++
+			case "overdue":
+				late++
+			case "returned":
+				returned++
+			}
+		}
+		a.Rows, a.Lists = append(a.Rows, rows...), append(a.Lists, lists...)
+	}
+	a.Any = len(found) > 0 || len(a.Rows)+len(a.Lists) > 0
 	a.Cards = []part.Stat{{Status: "open", N: open, Href: "/requests"}, {Status: "overdue", N: late, Href: "/requests"}, {Status: "returned", N: returned, Href: "/requests"}}
 	slices.SortStableFunc(a.Rows, func(x, y RequestRow) int {
 		if x.Due.Met != y.Due.Met {
@@ -527,6 +544,9 @@ func (s *Site) contactOf(ctx context.Context) ([]*file, error) {
 
 // Contact reports whether the reader answers for the company in any engagement.
 func (s *Site) Contact(ctx context.Context) bool {
+	if s.AnyTold != nil && s.AnyTold(ctx) {
+		return true
+	}
 	found, err := s.contactOf(ctx)
 	return err == nil && len(found) > 0
 }

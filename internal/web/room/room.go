@@ -18,6 +18,7 @@ import (
 	"tickmark/internal/fault"
 	"tickmark/internal/fieldwork"
 	"tickmark/internal/record"
+	"tickmark/internal/report/examination"
 	"tickmark/internal/request"
 	"tickmark/internal/store"
 	"tickmark/internal/web/form"
@@ -28,7 +29,12 @@ import (
 // Site is the room's pages.
 type Site struct {
 	shell.Site
-	Desk *fieldwork.Desk
+	Desk  *fieldwork.Desk
+	Press *examination.Press
+
+	// What a firm asked by parcel, where this is the company's workspace: all of it, and whether there is any.
+	Told    func(ctx context.Context, id string) ([]RequestRow, []QuestionnaireRow, error)
+	AnyTold func(ctx context.Context) bool
 
 	mu    sync.Mutex
 	items map[string][]fieldwork.Item // of samples, by key and version: what was drawn does not change
@@ -48,6 +54,10 @@ func (s *Site) Routes() shell.Routes {
 		"POST /engagements/{id}/samples/{key}/draw":               s.draw,
 		"POST /engagements/{id}/samples/{key}/release":            s.release,
 		"GET /engagements/{id}/samples/{key}/file":                s.sampleFile,
+		"GET /engagements/{id}/report":                            s.report,
+		"GET /engagements/{id}/report/draft/{form}/{format}":      s.reportDraft,
+		"GET /engagements/{id}/report/issued/{form}/{number}":     s.reportIssued,
+		"POST /engagements/{id}/report/issue":                     s.reportIssue,
 		"GET /engagements/{id}/opinion":                           s.opinion,
 		"GET /engagements/{id}/requests":                          s.requests,
 		"POST /engagements/{id}/requests":                         s.requestsAct,
@@ -225,7 +235,7 @@ func (f *file) tabs(current string) ([]part.Tab, error) {
 		return nil, err
 	}
 	var out []part.Tab
-	for _, t := range []part.Tab{{Text: "Overview", Href: f.path()}, {Text: "Populations and samples", Href: f.path("samples")}, {Text: "Requests", Href: f.path("requests"), Count: open}, {Text: "Opinion", Href: f.path("opinion")}} {
+	for _, t := range []part.Tab{{Text: "Overview", Href: f.path()}, {Text: "Populations and samples", Href: f.path("samples")}, {Text: "Requests", Href: f.path("requests"), Count: open}, {Text: "Opinion", Href: f.path("opinion")}, {Text: "Report", Href: f.path("report")}} {
 		t.Current = t.Text == current
 		out = append(out, t)
 	}

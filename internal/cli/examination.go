@@ -22,7 +22,7 @@ import (
 
 // press makes and issues reports of an examination.
 func press(w *workspace.Workspace) *examination.Press {
-	p := &examination.Press{Book: w.Book, Blobs: w.Blobs, Renderer: w.Paper}
+	p := &examination.Press{Book: w.Book, Blobs: w.Blobs, Renderer: w.Paper, Shared: !w.Firm}
 	if w.BaseURL != "" {
 		p.Link = func(x examination.Reference) string {
 			return strings.TrimSuffix(w.BaseURL, "/") + readiness.PathThen(x)

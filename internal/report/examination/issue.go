@@ -34,7 +34,11 @@ type Press struct {
 	Blobs    blob.Store
 	Renderer *document.Renderer
 	Link     func(Reference) string // where a reference leads on a page; nil for nowhere
+	Shared   bool                   // the engagement lies in the company's own workspace, for a trial
 }
+
+// InShared is said on every page and every copy where the firm is a guest in the company's workspace.
+const InShared = "Shared mode, for trials: the firm works as a guest in the company's own workspace, whose operator could read and change its papers. No report is issued from it."
 
 // Formats of a report that is not issued. A DOCX can be edited, so it is for work on a draft.
 func Formats() []string { return []string{"pdf", "docx", "html", "json"} }
@@ -58,11 +62,20 @@ func (p *Press) Read(ctx context.Context, by record.Authority, id string) (*Repo
 	if err := by.May(ctx, access.Read, k); err != nil {
 		return nil, err
 	}
-	return Read(ctx, p.Book.LookAt(ctx, time.Time{}), p.Blobs, id)
+	r, err := Read(ctx, p.Book.LookAt(ctx, time.Time{}), p.Blobs, id)
+	if err == nil && p.Shared {
+		r.Shared = InShared
+	}
+	return r, err
 }
 
 // Print writes a report in a format.
 func (p *Press) Print(ctx context.Context, r *Report, form Form, c Copy, format string, paper document.Paper) ([]byte, error) {
+	if p.Shared {
+		marked := *r
+		marked.Shared = InShared
+		r = &marked
+	}
 	if format == "json" {
 		if form != SOC2 {
 			return nil, fault.New(fault.Usage, "Only the SOC 2 report is written as JSON.").WithNext("Choose pdf, docx or html.")
@@ -85,6 +98,12 @@ func (p *Press) Print(ctx context.Context, r *Report, form Form, c Copy, format 
 		d = ManagementLetter(r, c, p.Link)
 	default:
 		return nil, fault.New(fault.Usage, "There is no report %q.", form).WithNext("Choose %s, %s or %s.", SOC2, SOC3, Letter)
+	}
+	if p.Shared {
+		d.Banner = strings.TrimSpace(InShared + " " + d.Banner)
+		if d.Watermark == "" {
+			d.Watermark = "TRIAL"
+		}
 	}
 	switch format {
 	case "pdf":
@@ -144,6 +163,8 @@ func (p *Press) Issue(ctx context.Context, by record.Authority, id string, o Ord
 		return none, err
 	}
 	switch {
+	case p.Shared:
+		return none, fault.New(fault.Conflict, "This engagement lies in the company's own workspace, which is for trials, and no report is issued from it.").WithNext("Let the firm examine in a workspace that it runs: tickmark up --firm.")
 	case o.Form != SOC2 && o.Form != SOC3:
 		return none, fault.New(fault.Usage, "Only %s and %s are issued.", SOC2, SOC3)
 	case len(r.Missing) > 0:

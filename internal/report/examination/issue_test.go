@@ -44,6 +44,38 @@ func (denied) May(context.Context, string, *record.Kind) error {
 	return fault.New(fault.Denied, "not here")
 }
 
+// TestSharedModeIsSaidEverywhereAndIssuesNothing is of a firm that works as a guest in the company's own workspace.
+func TestSharedModeIsSaidEverywhereAndIssuesNothing(t *testing.T) {
+	f := open(t, storetest.SQLite(t))
+	f.ready()
+	p := f.press()
+	p.Shared = true
+	r, err := p.Read(t.Context(), partner, "acme-26")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []examination.Form{examination.SOC2, examination.Letter} {
+		for _, how := range []examination.Copy{examination.Draft, examination.FirmsCopy, examination.Final} {
+			b, err := p.Print(t.Context(), r, form, how, "html", document.A4)
+			if err != nil || !strings.Contains(string(b), "Shared mode, for trials") {
+				t.Errorf("%s, %s: shared mode is not said: %v", form, how, err)
+			}
+		}
+	}
+	if b, err := p.Print(t.Context(), r, examination.SOC2, examination.Final, "json", document.A4); err != nil || !strings.Contains(string(b), "Shared mode, for trials") {
+		t.Errorf("JSON does not say it: %v", err)
+	}
+	if b, err := examination.WriteOSCAL(r, "assessment-results"); err != nil || !strings.Contains(string(b), "Shared mode, for trials") {
+		t.Errorf("OSCAL does not say it: %v", err)
+	}
+	order := examination.Order{Form: examination.SOC2, Number: "2026-1", Date: "2026-07-20"}
+	_, err = p.Issue(t.Context(), partner, "acme-26", order)
+	refused(t, err, "no report is issued from it")
+	order.File, order.Name = []byte("%PDF-1.7"), "own.pdf"
+	_, err = p.Issue(t.Context(), partner, "acme-26", order)
+	refused(t, err, "no report is issued from it")
+}
+
 // TestIssuingKeepsTheFileAndMovesTheEngagementTogether issues a report made from the papers, reads it back and issues another version.
 func TestIssuingKeepsTheFileAndMovesTheEngagementTogether(t *testing.T) {
 	f := open(t, storetest.SQLite(t))

@@ -58,10 +58,14 @@ func OSCAL(r *Report, model string) (map[string]any, error) {
 		if dated == "" {
 			dated = r.To
 		}
-		return object{"title": title, "last-modified": at(dated, true), "version": version, "oscal-version": OSCALVersion,
+		o := object{"title": title, "last-modified": at(dated, true), "version": version, "oscal-version": OSCALVersion,
 			"roles":               []object{{"id": "assessor", "title": "Service auditor"}, {"id": "service-organisation", "title": "Service organisation"}},
 			"parties":             []object{{"uuid": r.uuid("firm"), "type": "organization", "name": r.Firm}, {"uuid": r.uuid("company"), "type": "organization", "name": r.Company}},
 			"responsible-parties": []object{{"role-id": "assessor", "party-uuids": []string{r.uuid("firm")}}, {"role-id": "service-organisation", "party-uuids": []string{r.uuid("company")}}}}
+		if r.Shared != "" {
+			o["remarks"] = r.Shared
+		}
+		return o
 	}
 	var include []object
 	for _, c := range r.Criteria {

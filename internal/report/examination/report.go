@@ -14,6 +14,8 @@ const Format = "tickmark examination v1"
 
 // Report is everything that the reports of one engagement say. Lists are in the order of the report.
 type Report struct {
+	Shared string `json:"shared_mode,omitempty"` // what is said where the firm is a guest in the company's workspace
+
 	Format      string     `json:"format"`
 	ID          string     `json:"engagement"`
 	Name        string     `json:"name"`

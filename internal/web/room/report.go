@@ -143,6 +143,9 @@ func (s *Site) reportDraft(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if s.Press.Shared {
+		rep.Shared = examination.InShared
+	}
 	how := examination.Draft
 	if slices.Contains([]string{"issued", "archived"}, f.state()) {
 		how = examination.FirmsCopy

@@ -52,6 +52,7 @@ type commands struct {
 	Start         startCommand         `cmd:"" help:"The guided start from a file: objective, report, window, boundary, controls, plan."`
 	Gaps          gapsCommand          `cmd:"" help:"What is missing for the examination, why, and what to do."`
 	Work          workCommand          `cmd:"" help:"What waits for a person, or for everybody: to fix, do, review, approve, hand in."`
+	Review        reviewCommand        `cmd:"" help:"Reviews of access: take the extract, look at its lines, decide."`
 	Results       resultsCommand       `cmd:"" help:"Answers of checks, now, at a past moment, or over a window."`
 	Records       recordsCommand       `cmd:"" help:"List records of a kind, or the history of one."`
 	Put           putCommand           `cmd:"" help:"Write one record from a JSON or YAML file."`

@@ -201,6 +201,7 @@ func fixtures() []fixture {
 		systemFixtures(),
 		riskFixtures(),
 		programmeFixtures(),
+		entitlementFixtures(),
 		roomFixtures(),
 		scopeFixtures(),
 		controlFixtures(),

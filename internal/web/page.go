@@ -78,6 +78,8 @@ func sidebar() []group {
 		{"Company", []item{
 			{"People", "/people", "users", "/records/person"},
 			{"Systems", "/systems", "box", "/records/system"},
+			{"Access", "/access", "key-round", ""},
+			{"Access reviews", "/access-reviews", "eye", ""},
 		}},
 		{"Operations", []item{
 			{"Sources", "/sources", "plug", ""},

@@ -62,7 +62,7 @@ func Each(ctx context.Context, book *record.Book, o *standing.Operation, at reco
 }
 
 func (l *list) of() ([]Item, error) {
-	for _, step := range []func() error{l.findings, l.tasks, l.controls, l.evidence, l.exceptions, l.versions, l.acknowledgements, l.programme} {
+	for _, step := range []func() error{l.findings, l.tasks, l.controls, l.evidence, l.exceptions, l.versions, l.acknowledgements, l.access, l.programme} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("gather what waits: %w", err)
 		}

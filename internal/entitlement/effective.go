@@ -186,19 +186,17 @@ func (s *State) cover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	type lane struct{ connection, kind, scope string }
-	last := map[lane]collect.Coverage{}
+	type lane struct{ connection, kind, scope, part string }
+	last := map[lane]collect.Coverage{} // parts too: a right may be told by one, and one that is refused leaves the record as it was
 	for _, c := range rows {
-		if c.Part == "" {
-			l := lane{c.Connection, c.Kind, c.Scope}
-			if old, ok := last[l]; !ok || c.From >= old.From {
-				last[l] = c
-			}
+		l := lane{c.Connection, c.Kind, c.Scope, c.Part}
+		if old, ok := last[l]; !ok || c.From >= old.From {
+			last[l] = c
 		}
 	}
 	now := store.At(s.At)
 	for _, l := range slices.SortedFunc(maps.Keys(last), func(a, b lane) int {
-		return cmp.Or(cmp.Compare(a.connection, b.connection), cmp.Compare(a.kind, b.kind), cmp.Compare(a.scope, b.scope))
+		return cmp.Or(cmp.Compare(a.connection, b.connection), cmp.Compare(a.kind, b.kind), cmp.Compare(a.scope, b.scope), cmp.Compare(a.part, b.part))
 	}) {
 		c := last[l]
 		fmt.Fprintln(s.print, l, c.LastRead, c.LastRun, c.To <= now, c.Ended)

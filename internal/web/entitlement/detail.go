@@ -40,7 +40,7 @@ func (s *Site) request(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := RequestPage{Title: a.Title, Reason: a.Reason, Record: recordPath(v.Kind, v.Key), State: status(a.State), Conflicts: a.Conflicts, Said: a.Approval().Said(a.ReviewDue, part.Who(ctx, a.LateReviewer))}
+	p := RequestPage{Title: a.Title, Reason: a.Reason, Record: recordPath(v.Kind, v.Key), State: status(a.State), Conflicts: a.Conflicts, Said: a.Approval().Said(a.ReviewDue, part.People(ctx, a.LateReviewer))}
 	if p.Moves, err = s.Moves(ctx, v); err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (s *Site) request(w http.ResponseWriter, r *http.Request) error {
 		if key == "" {
 			return ""
 		}
-		return part.Who(ctx, key)
+		return part.People(ctx, key)
 	}
 	p.About = []part.Fact{part.Say("For", who(a.Beneficiary)), part.Say("Role", a.RoleName), part.Say("Rights", a.Rights), part.Say("Sensitivity", part.Sentence(a.Sensitivity)), part.Say("Needed through", a.Until), part.Say("Judged by", a.MatrixVersion), part.Say("Exception", a.Exception)}
 	day := part.Of(ctx).Moment().In(part.Of(ctx).Zone).Format(time.DateOnly)
@@ -138,12 +138,12 @@ func (s *Site) matrix(w http.ResponseWriter, r *http.Request) error {
 	}
 	today := part.Of(ctx).Moment().In(part.Of(ctx).Zone).Format(time.DateOnly)
 	for _, a := range b.Approvers {
-		x := Appointment{Who: part.Who(ctx, a.Person), Days: "from " + a.From, Today: a.From <= today && (a.To == "" || today <= a.To)}
+		x := Appointment{Who: part.People(ctx, a.Person), Days: "from " + a.From, Today: a.From <= today && (a.To == "" || today <= a.To)}
 		if a.To != "" {
 			x.Days += " through " + a.To
 		}
 		if a.Delegate != "" {
-			x.Delegate = fmt.Sprintf("%s, from %s", part.Who(ctx, a.Delegate), a.DelegateFrom)
+			x.Delegate = fmt.Sprintf("%s, from %s", part.People(ctx, a.Delegate), a.DelegateFrom)
 			if a.DelegateTo != "" {
 				x.Delegate += " through " + a.DelegateTo
 			}
@@ -156,7 +156,7 @@ func (s *Site) matrix(w http.ResponseWriter, r *http.Request) error {
 	}
 	owner := ""
 	if b.Owner != "" {
-		owner = part.Who(ctx, b.Owner)
+		owner = part.People(ctx, b.Owner)
 	}
 	p.Facts = []part.Fact{part.Say("Owner", owner), part.Say("Boundary", b.System), part.Say("Read by", strings.Join(b.Sources, ", ")), part.Say("Signs on by", part.Sentence(b.SignOn)), part.Say("Second factor", part.Sentence(b.Factor)), part.Say("Rights are given as", part.Sentence(b.RoleModel)), part.Say("Accounts are made", part.Sentence(b.Provisioning)), part.Say("Reviewed", months)}
 	return s.show(w, r, p.Name, Section, MatrixView(p), part.Crumb{Text: "Access", Href: "/access"}, part.Crumb{Text: "Role matrices", Href: "/access/matrices"}, part.Crumb{Text: p.Name})

@@ -55,7 +55,7 @@ func (s *Site) requests(w http.ResponseWriter, r *http.Request) error {
 		if a.Sensitivity == "privileged" {
 			first.Marks = append(first.Marks, marks[entitlement.Privileged])
 		}
-		confirmed := Cell{Person: a.ApprovedBy, Sub: a.Approval().Said(a.ReviewDue, part.Who(ctx, a.LateReviewer))}
+		confirmed := Cell{Person: a.ApprovedBy, Sub: a.Approval().Said(a.ReviewDue, part.People(ctx, a.LateReviewer))}
 		if a.ApprovedBy == "" {
 			confirmed = Cell{Text: "Nobody yet"}
 		}

@@ -170,7 +170,7 @@ func (s *Site) grid(w http.ResponseWriter, r *http.Request, wrong string, typed 
 	for _, l := range page {
 		row := GridLine{Line: *l, Marks: marked(l.Flags...), May: g.May && entitlement.MayDecide(actor, matrices[l.System], *l), NeedsWhy: l.NeedsReason()}
 		if l.Person != "" {
-			row.PersonName = part.Who(ctx, l.Person)
+			row.PersonName = part.People(ctx, l.Person)
 		}
 		if l.Delta != "" {
 			row.Marks = append(marked(l.Delta), row.Marks...)
@@ -200,7 +200,7 @@ func person(ctx context.Context, key string) string {
 	if key == "" {
 		return ""
 	}
-	return part.Who(ctx, key)
+	return part.People(ctx, key)
 }
 
 // filter are the lines that fit the address: text, system, mark, decision, and those that the reader decides on.

@@ -38,3 +38,8 @@ var Risk embed.FS
 //
 //go:embed description/template.yaml
 var Description embed.FS
+
+// Training holds training/*.md, modules to begin from, with their questions.
+//
+//go:embed training/*.md
+var Training embed.FS

@@ -18,8 +18,8 @@ func rooms() []string {
 		internal/connector internal/connector/connectortest internal/connector/ticket internal/connector/
 		internal/collect internal/agent internal/check internal/access internal/anchor
 		internal/calendar internal/approval internal/framework internal/control
-		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/obligation internal/risk internal/policy internal/description
-		internal/population internal/engagement internal/workpaper internal/opinion internal/issue internal/fieldwork internal/request internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/entitlement internal/task internal/cycle internal/readiness internal/savedview
+		internal/person internal/organisation internal/system internal/scope internal/period internal/commitment internal/obligation internal/risk internal/policy internal/training internal/description
+		internal/population internal/engagement internal/workpaper internal/opinion internal/issue internal/fieldwork internal/request internal/evidence internal/requirement internal/occurrence internal/finding internal/exception internal/entitlement internal/task internal/employment internal/cycle internal/readiness internal/savedview
 		internal/standing internal/gap internal/guide internal/work internal/agenda internal/notice internal/programme internal/report internal/signature internal/exchange internal/grant internal/firmfile internal/retention
 		internal/corpus
 		internal/workspace internal/backup internal/doctor internal/job internal/demo internal/api internal/web internal/server internal/cli

@@ -63,6 +63,7 @@ const (
 	workspace   group = iota // no kind: the ledger, checks, settings, running things
 	everyone                 // what everybody who works here must be able to read
 	program                  // the programme: everything authored that is in no other group
+	keys                     // the right answers of what others are asked
 	duty                     // what everybody who works here does for themselves, and the kind's own rules let nobody do for others
 	work                     // what engineers produce while the programme runs
 	collected                // what sources said; nobody types it
@@ -98,7 +99,9 @@ func groupOf(k *record.Kind) group {
 		return collected
 	case k.Name == "organisation":
 		return everyone
-	case k.Name == "acknowledgement":
+	case k.Name == "training_key":
+		return keys
+	case k.Name == "acknowledgement", k.Name == "training_assignment":
 		return duty
 	case k.Name == "evidence", k.Name == "finding", k.Name == "exception", k.Name == "comment", k.Name == "attachment", k.Name == "saved_view":
 		return work
@@ -114,14 +117,14 @@ func (r Role) grants() [groups]verbs {
 	case Owner:
 		return [groups]verbs{
 			workspace: read | write | act | approve | connect | admin, everyone: read | write | act | erase | approve,
-			program: read | write | act | erase | approve, duty: read | write | act | erase | approve, work: read | write | act | erase | approve, collected: read | erase,
+			program: read | write | act | erase | approve, keys: read | write, duty: read | write | act | erase | approve, work: read | write | act | erase | approve, collected: read | erase,
 			connections: read | write | act | erase | connect, machinery: read, users: read | write | erase | admin,
 			trust: read | write | act | erase | approve, asked: act, replies: write | act,
 		}
 	case Lead:
 		return [groups]verbs{
 			workspace: read | write | act | approve | connect, everyone: read | write | act | approve,
-			program: read | write | act | approve, duty: read | write | act | approve, work: read | write | act | approve, collected: read,
+			program: read | write | act | approve, keys: read | write, duty: read | write | act | approve, work: read | write | act | approve, collected: read,
 			connections: read | write | act | connect, machinery: read, users: read, trust: read | write | act | approve,
 			asked: act, replies: write | act,
 		}

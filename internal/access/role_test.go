@@ -12,14 +12,14 @@ import (
 // The whole of who may do what, one line a role, written out apart from the code: r read, w write, a act, e erase,
 // p approve, c connect, A admin; a dot is nothing.
 const matrix = `
-          workspace everyone program duty   work   collected connections machinery users  papers trust  strange asked replies
-owner     rwapcA    rwaep    rwaep   rwaep  rwaep  re        rwaec       r         rweA   .      rwaep  .       a     wa
-lead      rwapc     rwap     rwap    rwap   rwap   r         rwac        r         r      .      rwap   .       a     wa
-engineer  rac       r        r       ra     rwa    r         rwac        r         .      .      r      .       a     wa
-employee  .         r        .       a      .      .         .           .         .      .      r      .       a     wa
-auditor   r         r        r       r      r      r         r           r         r      rwap   r      .       rwap     r
-viewer    r         r        r       ra     r      r         r           r         .      .      r      .       .     .
-nobody    .         .        .       .      .      .         .           .         .      .      .      .       .     .
+          workspace   everyone    program     keys        duty        work        collected   connections machinery   users       papers      trust       strange     asked       replies
+owner     rwapcA      rwaep       rwaep       rw          rwaep       rwaep       re          rwaec       r           rweA        .           rwaep       .           a           wa
+lead      rwapc       rwap        rwap        rw          rwap        rwap        r           rwac        r           r           .           rwap        .           a           wa
+engineer  rac         r           r           .           ra          rwa         r           rwac        r           .           .           r           .           a           wa
+employee  .           r           .           .           a           .           .           .           .           .           .           r           .           a           wa
+auditor   r           r           r           .           r           r           r           r           r           r           rwap        r           .           rwap        r
+viewer    r           r           r           .           ra          r           r           r           r           .           .           r           .           .           .
+nobody    .           .           .           .           .           .           .           .           .           .           .           .           .           .           .
 `
 
 func TestRoleMatrix(t *testing.T) {
@@ -28,7 +28,8 @@ func TestRoleMatrix(t *testing.T) {
 		"workspace":   {nil},
 		"everyone":    {{Name: "organisation"}},
 		"program":     {{Name: "control"}, {Name: "person", Room: record.Company}, {Name: "criterion"}, {Name: "custom_field"}, {Name: "hold"}},
-		"duty":        {{Name: "acknowledgement"}},
+		"keys":        {{Name: "training_key"}},
+		"duty":        {{Name: "acknowledgement"}, {Name: "training_assignment"}},
 		"work":        {{Name: "evidence"}, {Name: "finding"}, {Name: "exception"}, {Name: "comment"}, {Name: "attachment"}},
 		"collected":   {{Name: "git_commit", Collected: true}, {Name: "organisation_unit", Collected: true}},
 		"connections": {{Name: "connection", System: true}},

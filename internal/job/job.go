@@ -22,6 +22,8 @@ func steps() []step {
 		{"accepted findings", accepted},
 		{"findings", findings},
 		{"policies", policies},
+		{"training", trainings},
+		{"people who join, change and leave", employments},
 		{"occurrences", occurrences},
 		{"what was missed", missed},
 		{"tasks", tasks},

@@ -31,7 +31,7 @@ func newWorld(t *testing.T) *world {
 	w.at("2026-01-05")
 	w.Log.Clock = func() time.Time { w.now = w.now.Add(time.Microsecond); return w.now }
 	for _, p := range []string{"ada", "bob", "cleo"} {
-		w.person(t, p, "")
+		w.put(t, "ada", "person", p, map[string]any{"id": p, "name": p, "email": p + "@example.org", "start": "2025-01-07", "employment": "employee"})
 	}
 	w.put(t, "ada", "policy", "access", map[string]any{"id": "access", "title": "Access policy", "sort": "policy", "owner": "ada", "audience": "everyone"})
 	return w

@@ -108,7 +108,7 @@ func assign(d Document, v Version, person, day, due, overdue string) record.Chan
 	if overdue != "" {
 		body["overdue_since"] = overdue
 	}
-	return record.Change{Kind: "acknowledgement", Body: encoded(body), Reason: "version " + v.Number + " is in force"}
+	return record.Change{Kind: "acknowledgement", Key: v.Key + "-" + person + "-" + day, Body: encoded(body), Reason: "version " + v.Number + " is in force"}
 }
 
 func writeAcknowledgement(before, after map[string]any, actor record.Actor) error {

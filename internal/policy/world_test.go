@@ -52,7 +52,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	w := &world{now: day("2026-01-05")}
 	log.Clock = func() time.Time { w.now = w.now.Add(time.Microsecond); return w.now }
 	kinds, err := record.NewKinds(append([]record.Kind{framework.Kind(), control.Kind(), organisation.Kind(), person.Kind(), system.Kind(), period.Kind(), policy.Kind(), policy.VersionKind(),
-		policy.AcknowledgementKind(), policy.ReviewKind()}, record.Builtin()...)...)
+		policy.AcknowledgementKind(), policy.ReviewKind(), policy.ProcedureKind()}, record.Builtin()...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

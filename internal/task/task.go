@@ -23,6 +23,7 @@ func Kind() record.Kind {
 			{Name: "finding", Type: record.Ref, Refers: "finding", Indexed: true, Hidden: true},
 			{Name: "policy", Type: record.Ref, Refers: "policy", Indexed: true, Hidden: true},
 			{Name: "risk", Type: record.Ref, Refers: "risk", Indexed: true, Hidden: true, Help: "The risk that it treats."},
+			{Name: "person", Title: "It is about", Type: record.Ref, Refers: "person", Indexed: true, Hidden: true, Help: "Whose coming, changing or going it is a step of; they do not do it themselves."},
 			{Name: "owner", Type: record.Ref, Refers: "person", Indexed: true},
 			{Name: "due", Type: record.Date, Indexed: true},
 			{Name: "overdue_since", Type: record.Date, Fixed: true, Indexed: true, Hidden: true, Help: "Set when the due date passes, and stays."},
@@ -47,14 +48,14 @@ func machine() *record.Machine {
 	return &record.Machine{
 		Initial: "open", By: "opened_by", At: "opened_at",
 		Moves: []record.Move{
-			{Name: "start", Title: "Start", From: []string{"open"}, To: "in_progress"},
-			{Name: "finish", Title: "Mark as done", From: open, To: "done", By: "done_by", At: "done_at",
+			{Name: "start", Title: "Start", From: []string{"open"}, To: "in_progress", Guard: own},
+			{Name: "finish", Title: "Mark as done", From: open, To: "done", By: "done_by", At: "done_at", Guard: own,
 				Fields: []record.Field{{Name: "outcome", Type: record.Long, Required: true, Help: "Say what was done and where it can be seen."}}},
 			{Name: "verify", Title: "Verify", From: []string{"done"}, To: "verified", By: "verified_by", At: "verified_at", Guard: verify},
 			{Name: "settle", Title: "Close as settled", From: open, To: "verified", By: "done_by", At: "done_at", Job: true, Guard: settle,
 				Fields: []record.Field{{Name: "outcome", Type: record.Long, Help: "What on record settled it."}}},
 			{Name: "reopen", Title: "Reopen", From: []string{"done"}, To: "open"},
-			{Name: "cancel", Title: "Cancel", From: open, To: "cancelled", By: "cancelled_by", At: "cancelled_at",
+			{Name: "cancel", Title: "Cancel", From: open, To: "cancelled", By: "cancelled_by", At: "cancelled_at", Guard: own,
 				Fields: []record.Field{{Name: "cancelled_reason", Title: "Reason", Type: record.Long, Required: true, Help: "Say why it is not needed."}}},
 		},
 	}
@@ -69,7 +70,19 @@ func settle(_, after map[string]any, actor record.Actor) error {
 	return nil
 }
 
+// own keeps everybody out of the steps of their own coming, changing and going.
+func own(before, _ map[string]any, actor record.Actor) error {
+	who, _ := before["person"].(string)
+	if who == "" {
+		return nil
+	}
+	return record.Apart(actor, "do this", record.Party{Role: "the one it is about", Stamp: who})
+}
+
 func verify(before, _ map[string]any, actor record.Actor) error {
 	doer, _ := before["done_by"].(string)
+	if err := own(before, nil, actor); err != nil {
+		return err
+	}
 	return record.Apart(actor, "verify it", record.Party{Role: "the one who did this", Stamp: doer})
 }

@@ -100,6 +100,7 @@ func policyFixtures() []fixture {
 		}},
 		{path: "/me", alone: true, page: func() templ.Component {
 			return dutiesPage(framed("My page", "/me"), Duties{Name: "Ada", Working: true, Open: []AcceptDuty{{Title: "Incident response plan", Href: "/me/policies/a2", Number: "3.1", Minutes: 3, Status: "overdue", Due: ago(2 * day)}, {Title: "Access control policy", Href: "/me/policies/a1", Number: "2.0", Again: true, Status: "due", Due: noon.Add(20 * day)}},
+				Learn: []AcceptDuty{{Title: "Security awareness", Href: "/me/training/t1", Minutes: 9, Again: true, Status: "due", Due: noon.Add(12 * day)}}, Learned: []AcceptDuty{{Title: "Privacy", Href: "/me/training/t2", At: ago(90 * day), Late: true}}, Ask: "/new/access_request",
 				Tasks: []DutyTask{{Title: "Review the access of your team", Href: "/records/task/t1", Due: noon.Add(5 * day), Status: "due"}}, Done: []AcceptDuty{{Title: "Code of conduct", Href: "/me/policies/a0", Number: "1.0", At: ago(40 * day), Late: true}}})
 		}},
 		{path: "/me-empty", alone: true, page: func() templ.Component {

@@ -191,6 +191,7 @@ func fixtures() []fixture {
 	for _, more := range [][]fixture{
 		demoFixtures(),
 		personFixtures(),
+		staffFixtures(),
 		reportFixtures(),
 		bulkFixtures(),
 		settingFixtures(),

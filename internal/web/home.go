@@ -336,6 +336,10 @@ func (s *site) pathOf(kind, key string) string { return pageOf(kind, key) }
 // pageOf is the page of a record: its own where its kind has one.
 func pageOf(kind, key string) string {
 	switch kind {
+	case "employment_change":
+		return part.Path("people", "changes", key)
+	case "training_module":
+		return part.Path("training", key)
 	case "person":
 		return part.Path("people", key)
 	case "control":

@@ -86,6 +86,10 @@ func (s *site) mine(w http.ResponseWriter, r *http.Request) error {
 	for _, a := range accepted {
 		d.Done = append(d.Done, row(a))
 	}
+	if d.Learn, d.Learned, err = s.trainingsOf(ctx, me.User.Person); err != nil {
+		return err
+	}
+	d.Ask = s.askForAccess(ctx)
 	if d.Tasks, err = s.ownTasks(ctx, me.User.Person); err != nil {
 		return err
 	}

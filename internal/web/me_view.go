@@ -11,9 +11,12 @@ type Duties struct {
 	Name     string
 	Unlinked bool // the account is linked to no person
 	Open     []AcceptDuty
+	Learn    []AcceptDuty // modules to take
+	Learned  []AcceptDuty
 	Tasks    []DutyTask
 	Done     []AcceptDuty
-	Working  bool // the reader has the company's pages too
+	Ask      string // where access is asked for
+	Working  bool   // the reader has the company's pages too
 }
 
 // AcceptDuty is a policy to accept, or one that was accepted.

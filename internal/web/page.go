@@ -77,6 +77,7 @@ func sidebar() []group {
 		}},
 		{"Company", []item{
 			{"People", "/people", "users", "/records/person"},
+			{"Training", "/training", "book-open", "/records/training_module"},
 			{"Systems", "/systems", "box", "/records/system"},
 			{"Access", "/access", "key-round", ""},
 			{"Access reviews", "/access-reviews", "eye", ""},

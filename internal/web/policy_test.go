@@ -128,6 +128,10 @@ func TestAPolicyFromItsTemplateToItsAcknowledgement(t *testing.T) {
 	cleo.says(t, "/policies/access-control/versions", "1.0", "Lead", "Cleo")
 	cleo.says(t, "/policies/access-control/history", "Version 1.0")
 	cleo.says(t, "/policies", "0 of 5")
+	if status, file := cleo.get(t, "/policies/access-control/pdf?as=docx"); status != http.StatusOK || !strings.HasPrefix(file, "PK") {
+		t.Errorf("the DOCX answered %d", status)
+	}
+	cleo.says(t, "/policies/coverage", "CC6.1", "Access control policy")
 	cleo.says(t, "/policies/access-control", "/records/policy/access-control/edit")
 	ada.put(t, "policy", "access-control", map[string]any{"id": "access-control", "title": "Access control policy", "sort": "policy", "audience": "everyone", "approver": "cleo"})
 	bob.says(t, "/policies/access-control", "Only Cleo, the named approver of this policy, can retire it.")

@@ -296,9 +296,6 @@ func (s *site) policyPDF(w http.ResponseWriter, r *http.Request) error {
 	if err := s.may(ctx, "policy"); err != nil {
 		return err
 	}
-	if s.Paper == nil {
-		return fault.New(fault.Unavailable, "This server makes no files.")
-	}
 	look := s.lookAt(ctx)
 	sum, err := policy.Summarise(look, key)
 	if err != nil {
@@ -316,18 +313,6 @@ func (s *site) policyPDF(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !s.Paper.Quick() {
-		failed := s.Paper.State()
-		s.behind("prepare the PDF engine", s.Paper.Prepare)
-		x := Preparing{Title: sum.Title + " as a PDF", Engine: s.engineState()}
-		if failed.Phase == typst.Failed {
-			x.Engine.Error = failed.Error
-		} else {
-			w.Header().Set("Refresh", "2")
-		}
-		p := Page{Title: x.Title, Section: "/policies", Crumbs: []part.Crumb{{Text: "Policies", Href: "/policies"}, {Text: sum.Title, Href: part.Path("policies", key)}, {Text: "PDF"}}}
-		return s.showAs(w, r, http.StatusOK, p, func(p Page) templ.Component { return preparingPage(p, x) })
-	}
 	text, _ := v.Render()
 	org := s.organisation(ctx, at(ctx))
 	person := func(stamp string) string { return cmp.Or(people[stamp], part.People(ctx, stamp)) }
@@ -336,11 +321,36 @@ func (s *site) policyPDF(w http.ResponseWriter, r *http.Request) error {
 	for _, a := range v.Authors {
 		x.Authors = append(x.Authors, person(a))
 	}
+	name := strings.ToLower(key) + "-" + v.Number
+	if r.URL.Query().Get("as") == "docx" {
+		file, err := document.DOCX(document.Policy(x), document.Paper(r.URL.Query().Get("paper")))
+		if err != nil {
+			return err
+		}
+		download(w, name+".docx", int64(len(file)))
+		_, err = w.Write(file)
+		return err
+	}
+	if s.Paper == nil {
+		return fault.New(fault.Unavailable, "This server makes no PDFs.").WithNext("Take the DOCX instead.")
+	}
+	if !s.Paper.Quick() {
+		failed := s.Paper.State()
+		s.behind("prepare the PDF engine", s.Paper.Prepare)
+		wait := Preparing{Title: sum.Title + " as a PDF", Engine: s.engineState()}
+		if failed.Phase == typst.Failed {
+			wait.Engine.Error = failed.Error
+		} else {
+			w.Header().Set("Refresh", "2")
+		}
+		p := Page{Title: wait.Title, Section: "/policies", Crumbs: []part.Crumb{{Text: "Policies", Href: "/policies"}, {Text: sum.Title, Href: part.Path("policies", key)}, {Text: "PDF"}}}
+		return s.showAs(w, r, http.StatusOK, p, func(p Page) templ.Component { return preparingPage(p, wait) })
+	}
 	pdf, err := s.Paper.PDF(ctx, document.Policy(x), document.Paper(r.URL.Query().Get("paper")))
 	if err != nil {
 		return err
 	}
-	download(w, strings.ToLower(key)+"-"+v.Number+".pdf", int64(len(pdf)))
+	download(w, name+".pdf", int64(len(pdf)))
 	_, err = w.Write(pdf)
 	return err
 }

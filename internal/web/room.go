@@ -10,7 +10,7 @@ import (
 
 // rooms are the addresses of the pages that stand in rooms of their own.
 func (s *site) rooms() []shell.Routes {
-	return append(s.betweenRoutes(), s.room.Routes(), s.programme().Routes(), s.scopes().Routes(), s.companyAccess().Routes())
+	return append(s.betweenRoutes(), s.room.Routes(), s.programme().Routes(), s.scopes().Routes(), s.companyAccess().Routes(), s.peopleRoom().Routes())
 }
 
 // around is this site as a room sees it; its pages load these files.

@@ -66,6 +66,11 @@ func (s *site) routes() []route {
 		{"POST /policies/{id}/draft", s.policyDraft, false},
 		{"POST /policies/{id}/review", s.policyReview, false},
 		{"GET /me", s.mine, false},
+		{"GET /me/training/{key}", s.learn, false},
+		{"POST /me/training/{key}", s.learned, false},
+		{"GET /me/access", s.myAccess, false},
+		{"GET /me/report", s.report, false},
+		{"POST /me/report", s.reported, false},
 		{"GET /me/policies/{key}", s.duty, false},
 		{"POST /me/policies/{key}", s.dutyDone, false},
 

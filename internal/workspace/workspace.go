@@ -56,6 +56,7 @@ import (
 	"tickmark/internal/control"
 	"tickmark/internal/cycle"
 	"tickmark/internal/description"
+	"tickmark/internal/employment"
 	"tickmark/internal/engagement"
 	"tickmark/internal/entitlement"
 	"tickmark/internal/evidence"
@@ -90,6 +91,7 @@ import (
 	"tickmark/internal/store"
 	"tickmark/internal/system"
 	"tickmark/internal/task"
+	"tickmark/internal/training"
 	"tickmark/internal/workpaper"
 )
 
@@ -201,13 +203,15 @@ func declare(own ...connector.Connector) (*record.Kinds, error) {
 	controls.Follows = requirement.OfControl
 	list := []record.Kind{
 		framework.Kind(), controls, organisation.Kind(), person.Kind(), person.MachineKind(), system.Kind(), period.Kind(), commitment.Kind(), description.Kind(), description.BridgeKind(),
-		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(),
+		policy.Kind(), policy.VersionKind(), policy.AcknowledgementKind(), policy.ReviewKind(), policy.ProcedureKind(),
 		evidence.Kind(), requirement.Kind(), occurrence.Kind(), finding.Kind(), exception.Kind(), task.Kind(), savedview.Kind(), notice.Kind(), access.Kind(), check.Kind(), report.Kind(), retention.Kind(), file.MappingKind(),
 	}
 	list = append(list, risk.Kinds()...)
 	list = append(append(list, cycle.Kinds()...), obligation.Kind(), period.ChangeKind(), framework.RelevanceKind())
 	list = append(list, entitlement.Kinds()...)
 	list = append(list, readiness.Kinds()...)
+	list = append(list, training.Kinds()...)
+	list = append(list, employment.Kinds()...)
 	list = append(append(list, population.Kind()), engagement.Kinds()...)
 	list = append(append(append(list, workpaper.Kinds()...), opinion.Kinds()...), issue.Kinds()...)
 	list = append(append(append(list, request.Kinds()...), exchange.Kinds()...), signature.Kinds()...)

@@ -52,6 +52,7 @@ var looks = map[Status]look{
 	// Documents, reviews, risks.
 	"draft": {"Draft", "pencil", Idle}, "in_review": {"In review", "eye", Info}, "approved": {"Approved", "circle-check", OK}, "retired": {"Retired", "archive", Idle},
 	"pending_approval": {"Needs approval", "stamp", Warn}, "published": {"In force", "circle-check", OK}, "superseded": {"Superseded", "archive", Idle}, "proposed": {"Needs approval", "stamp", Warn},
+	"completed":    {"Completed", "circle-check", OK},
 	"acknowledged": {"Acknowledged", "circle-check", OK}, "unassigned": {"Not assigned yet", "circle-dashed", Idle}, "void": {"Void", "circle-minus", Idle},
 	"analysed": {"Analysed", "eye", Info}, "response_chosen": {"Response chosen", "scale", Info}, "treating": {"In treatment", "clock", Info}, "treated": {"Treated", "circle-check", OK}, "transferred": {"Shared", "send", Idle}, "avoided": {"Avoided", "ban", Idle},
 	// Findings and exceptions.

@@ -62,7 +62,7 @@ func Each(ctx context.Context, book *record.Book, o *standing.Operation, at reco
 }
 
 func (l *list) of() ([]Item, error) {
-	for _, step := range []func() error{l.findings, l.tasks, l.controls, l.evidence, l.exceptions, l.versions, l.acknowledgements, l.access, l.programme} {
+	for _, step := range []func() error{l.findings, l.tasks, l.controls, l.evidence, l.exceptions, l.versions, l.acknowledgements, l.trainings, l.access, l.programme} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("gather what waits: %w", err)
 		}
@@ -307,6 +307,50 @@ func (l *list) acknowledgements() error {
 			people = "person has"
 		}
 		l.add(Item{Act: "Remind", Kind: "policy", Key: p, Label: l.policy(p), Due: first[p].Due, Why: fmt.Sprintf("%d %s not acknowledged it", n, people)})
+	}
+	return err
+}
+
+// trainings of one person are read by that person; those of everybody are told module by module.
+func (l *list) trainings() error {
+	type body struct{ State, Person, Module, Due string }
+	title := func(key string) string {
+		if v, err := l.book.Get(l.ctx, "training_module", key, l.at); err == nil {
+			return v.Label
+		}
+		return key
+	}
+	if l.each || l.person != "" {
+		take := func(key string, b body) {
+			l.add(Item{Act: "Take", Kind: "training_assignment", Key: key, Label: title(b.Module), For: b.Person, Due: b.Due, Why: "Training"})
+		}
+		if l.each {
+			return each(l, "training_assignment", []string{"assigned"}, func(key, _ string, b body) { take(key, b) })
+		}
+		found, err := l.book.Find(l.ctx, l.book.DB, "training_assignment", "person", l.person, l.at)
+		for _, v := range found {
+			var b body
+			if err := json.Unmarshal(v.Body, &b); err != nil {
+				return err
+			}
+			if b.State == "assigned" {
+				take(v.Key, b)
+			}
+		}
+		return err
+	}
+	open, first := map[string]int{}, map[string]string{}
+	err := each(l, "training_assignment", []string{"assigned"}, func(_, _ string, b body) {
+		if open[b.Module]++; first[b.Module] == "" || b.Due < first[b.Module] {
+			first[b.Module] = b.Due
+		}
+	})
+	for m, n := range open {
+		people := "people have"
+		if n == 1 {
+			people = "person has"
+		}
+		l.add(Item{Act: "Remind", Kind: "training_module", Key: m, Label: title(m), Due: first[m], Why: fmt.Sprintf("%d %s not completed it", n, people)})
 	}
 	return err
 }

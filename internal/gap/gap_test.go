@@ -66,6 +66,14 @@ func ids(gaps []Gap) []string {
 	return out
 }
 
+func TestEverySortOfGapIsNamed(t *testing.T) {
+	for _, s := range Sorts() {
+		if s.Title() == "" || s.part() == "" {
+			t.Errorf("%s has the heading %q and is missing from %q", s, s.Title(), s.part())
+		}
+	}
+}
+
 func TestAWholeWorldHasNoGap(t *testing.T) {
 	if got := ids(whole().Gaps()); len(got) > 0 {
 		t.Fatalf("%v", got)

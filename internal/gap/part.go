@@ -100,6 +100,6 @@ func (s Sort) part() string {
 	return map[Sort]string{
 		Scope: "Scope settled", Place: "Kinds of parts that all belong to a system or are outside", Criterion: "Criteria with a control in operation", Owner: "Controls with an owner", Approval: "Controls approved",
 		Operation: "Approved controls in operation", Proof: "Controls in operation with something on record", Requirement: "Required evidence kept", Failing: "Checks that do not fail",
-		Unknown: "Checks that are answered", Policy: "Policies in force", Commitment: "Commitments kept by a control",
+		Unknown: "Checks that are answered", Policy: "Policies in force", Commitment: "Commitments kept by a control", Observed: "What an assessor noted, put right and verified",
 	}[s]
 }

@@ -97,7 +97,7 @@ func fixturePlan() PlanPage {
 		Filter: gapFilters(gapFilter{}, "6 of 148"), Pager: part.Pager{Shown: 6, Next: "/plan?from=100", Note: "of 148"}}
 	v.Soon = fixtureTasks().Rows
 	for i, s := range gap.Sorts() {
-		v.Parts = append(v.Parts, ReadinessRow{gap.Part{Title: []string{"Scope settled", "Kinds of parts that all belong to a system or are outside", "Criteria with a control in operation", "Controls with an owner", "Controls approved", "Approved controls in operation", "Controls in operation with something on record", "Required evidence kept", "Checks that do not fail", "Checks that are answered", "Policies in force", "Commitments kept by a control"}[i], Sort: s, Of: 10 + 5*i, Open: i * 3 % 11}, "/plan?sort=" + string(s)})
+		v.Parts = append(v.Parts, ReadinessRow{gap.Part{Title: []string{"Scope settled", "Kinds of parts that all belong to a system or are outside", "Criteria with a control in operation", "Controls with an owner", "Controls approved", "Approved controls in operation", "Controls in operation with something on record", "Required evidence kept", "Checks that do not fail", "Checks that are answered", "Policies in force", "Commitments kept by a control", "What an assessor noted, put right and verified"}[i], Sort: s, Of: 10 + 5*i, Open: i * 3 % 11}, "/plan?sort=" + string(s)})
 	}
 	for _, g := range fixtureGaps() {
 		l := GapLine{Gap: g, Href: "/controls/AC-01"}

@@ -205,6 +205,7 @@ func fixtures() []fixture {
 		entitlementFixtures(),
 		roomFixtures(),
 		scopeFixtures(),
+		betweenFixtures(),
 		controlFixtures(),
 		evidenceFixtures(),
 	} {

@@ -138,7 +138,7 @@ func short(path string) ([]byte, error) {
 type auditParcel struct {
 	Make    parcelMake    `cmd:"" help:"Make the next parcel. A firm's tells whatever the company is to know by now; a company's what it names."`
 	Take    parcelTake    `cmd:"" help:"Verify a parcel of the other side and take what it tells; refused, nothing is changed."`
-	List    parcelList    `cmd:"" help:"List the parcels that were sent and taken."`
+	List    parcelList    `cmd:"" help:"List the parcels that were sent, taken and refused."`
 	File    parcelFile    `cmd:"" help:"Write the file of something that was told, such as a population."`
 	Copy    parcelCopy    `cmd:"" help:"Write a parcel that was made before, once more."`
 	Preview parcelPreview `cmd:"" help:"List what the next parcel would tell, with its content; nothing is sent."`
@@ -242,9 +242,9 @@ func (c *parcelList) Run(s *session) error {
 		}
 		var rows [][]string
 		for _, p := range list {
-			rows = append(rows, []string{p.Direction, strconv.Itoa(p.Number), p.Made, strconv.Itoa(p.Items), p.Hash})
+			rows = append(rows, []string{p.Direction, strconv.Itoa(p.Number), p.Made, strconv.Itoa(p.Items), p.Hash, p.Why})
 		}
-		return s.table([]string{"direction", "number", "made", "things", "hash"}, rows)
+		return s.table([]string{"direction", "number", "made", "things", "hash", "refused for"}, rows)
 	})
 }
 

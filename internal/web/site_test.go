@@ -286,8 +286,7 @@ func TestNobodySeesAPageWithoutSigningIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	s := &site{}
-	for _, r := range s.routes() {
+	for _, r := range w.site.routes() {
 		method, path, _ := strings.Cut(r.pattern, " ")
 		path = strings.NewReplacer("{$}", "", "{kind}", "person", "{key}", "ada", "{id}", "CC6.1", "{tab}", "history", "{name}", "git", "{run}", "1", "{move}", "approve").Replace(path)
 		req, err := http.NewRequestWithContext(t.Context(), method, w.URL+path, nil)

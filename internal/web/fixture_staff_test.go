@@ -17,7 +17,7 @@ func staffFixtures() []fixture {
 		return roomPage(framed(title, section, part.Crumb{Text: "People", Href: "/people"}, part.Crumb{Text: title}), body)
 	}
 	cards := []part.Stat{{Word: "Joining", Icon: "plus", N: 1, Small: "open", Href: "/people/changes?sort=joiner"}, {Word: "Changing", Icon: "refresh-cw", N: 1, Small: "open", Href: "/people/changes?sort=mover"}, {Word: "Leaving", Icon: "log-out", N: 1, Small: "open", Href: "/people/changes?sort=leaver", Current: true}}
-	filter := part.Filter{Action: "/people/changes", Found: "3 of 9", Groups: []part.Choice{{Name: "sort", Label: "What", Segments: true, Options: []part.Option{{Value: "", Text: "All"}, {Value: "leaver", Text: "Leavers"}}}}}
+	filter := part.Filter{Action: "/people/changes", NoWords: true, Found: "3 of 9", Groups: []part.Choice{{Name: "sort", Label: "What", Segments: true, Options: []part.Option{{Value: "", Text: "All"}, {Value: "leaver", Text: "Leavers"}}}}}
 	leaver := people.ChangeRow{Href: "/people/changes/leaver-bo-2026-11-20", Name: "Bo With a Long Family Name", Person: "/people/bo", Sort: "leaver", On: "2026-11-20", State: "open", Steps: 4, Done: 1, Late: 1, Accounts: 3, Open: 2, Left: "the account 00u1 of okta can still be used"}
 	proofs := []people.ProofRow{
 		{Proof: employment.Proof{Source: "okta", Account: "00u1abcdefghijklmnop", Kind: "okta_user", State: employment.Enabled, Since: ago(40 * day), ReadAt: ago(3600e9), After: true}, Leaver: true},

@@ -127,8 +127,7 @@ type HeatPage struct {
 	Rows   []HeatRow
 	Counts []part.Stat
 	Links  []CalendarLink
-	Person bool // the reader is linked to a person, whose duties a link can show
-	Past   bool
+	Person bool   // the reader is linked to a person, whose duties a link can show
 	Made   string // the address of a link that was just made: shown once
 }
 
@@ -190,7 +189,7 @@ func (s *Site) showHeat(w http.ResponseWriter, r *http.Request, status int, made
 	if err != nil {
 		return err
 	}
-	d := HeatPage{Tabs: tabs(Section + "/calendar"), Person: s.Who(ctx).Actor().Person != "", Past: part.Past(ctx), Made: made}
+	d := HeatPage{Tabs: tabs(Section + "/calendar"), Person: s.Who(ctx).Actor().Person != "", Made: made}
 	from, to := calendar.Parse(p.From), calendar.Parse(p.To)
 	if !ok || from.IsZero() { // a Type I has no window: the year around today
 		from, to = today.AddDate(0, -6, 0), today.AddDate(0, 6, 0)

@@ -123,7 +123,7 @@ func (s *Site) changes(w http.ResponseWriter, r *http.Request) error {
 	for _, x := range []struct{ sort, word, icon string }{{"joiner", "Joining", "plus"}, {"mover", "Changing", "refresh-cw"}, {"leaver", "Leaving", "log-out"}} {
 		l.Cards = append(l.Cards, part.Stat{Word: x.word, Icon: x.icon, N: count[x.sort], Small: "open", Href: "/people/changes?sort=" + x.sort, Current: sort == x.sort})
 	}
-	l.Filter = part.Filter{Action: "/people/changes", Found: part.Number(int64(len(l.Rows))) + " of " + part.Number(int64(len(all))), Groups: []part.Choice{
+	l.Filter = part.Filter{Action: "/people/changes", NoWords: true, Found: part.Number(int64(len(l.Rows))) + " of " + part.Number(int64(len(all))), Groups: []part.Choice{
 		{Name: "sort", Label: "What", Value: sort, Segments: true, Options: []part.Option{{Value: "", Text: "All"}, {Value: "joiner", Text: "Joiners"}, {Value: "mover", Text: "Movers"}, {Value: "leaver", Text: "Leavers"}}},
 		{Name: "state", Label: "State", Value: state, Options: []part.Option{{Value: "open", Text: "Open"}, {Value: "closed", Text: "Closed"}, {Value: "withdrawn", Text: "Withdrawn"}, {Value: "", Text: "Any state"}}}}}
 	p := shell.Page{Title: "Who joins, changes, leaves", Section: "/people", Crumbs: []part.Crumb{{Text: "People", Href: "/people"}, {Text: "Joining, changing, leaving"}}}

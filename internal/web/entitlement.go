@@ -8,5 +8,5 @@ import (
 // companyAccess is the room of the company's access, within the pages of this site.
 func (s *site) companyAccess() *pages.Site {
 	desk := &entitlement.Desk{Register: entitlement.Register{Book: s.Book, Words: s.Monitor.Words}, Blobs: s.Blobs}
-	return &pages.Site{Site: s.around("review.js"), Desk: desk}
+	return &pages.Site{Site: s.around("room.css", "review.js"), Desk: desk}
 }

@@ -15,7 +15,7 @@ import (
 func entitlementFixtures() []fixture {
 	framedAccess := func(title, section string, body templ.Component) templ.Component {
 		p := framed(title, section, part.Crumb{Text: "Company"}, part.Crumb{Text: title})
-		p.Loads = []string{"review.js"}
+		p.Loads = []string{"room.css", "review.js"}
 		return roomPage(p, body)
 	}
 	moves := []form.Move{{ID: "x-", Name: "approve", Title: "Approve", Form: form.New([]record.Field{{Name: "decision", Title: "Comment", Type: record.Long}}, nil)}, {Name: "refuse", Title: "Refuse", Blocked: "bob is not appointed.", Who: "Appointed are ada."}}

@@ -297,3 +297,17 @@ func (s *Site) deadlines(look record.Look, c turn.Cycle, p period.Period, today 
 	slices.SortStableFunc(out, func(a, b Deadline) int { return a.Day.Compare(b.Day) })
 	return out, nil
 }
+
+// wanted says who wants the report in what way, in one line.
+func wanted(d turn.Driver) string {
+	said := []string{part.Sentence(d.Sort)}
+	for _, s := range []string{d.Source, map[string]string{"type_1": "Type I", "type_2": "Type II"}[d.Type]} {
+		if s != "" {
+			said = append(said, s)
+		}
+	}
+	if d.By != "" {
+		said = append(said, "by "+d.By)
+	}
+	return strings.Join(said, ", ")
+}

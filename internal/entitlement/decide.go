@@ -485,7 +485,7 @@ func (p *prover) done(ctx context.Context, b decidedChange) (string, time.Time, 
 		if err != nil {
 			return "", time.Time{}, err
 		}
-		off = ok && a.Enabled != nil && !*a.Enabled
+		off = ok && a.Unread == 0 && a.Enabled != nil && !*a.Enabled
 	}
 	switch {
 	case gone:

@@ -72,6 +72,7 @@ type State struct {
 	People   map[string]who
 	Requests map[string][]request // by person
 	reads    map[[2]string]stretch
+	left     map[string]store.Moment // since when a scope is no longer read, by connection, kind and scope
 	register *Register
 	dir      *person.Directory
 	print    hash.Hash // of all that who has what follows from, the accounts themselves told by when they were read
@@ -118,7 +119,7 @@ func (s *State) look(ctx context.Context) error {
 
 // begin reads all but the accounts.
 func (g *Register) begin(ctx context.Context) (*State, error) {
-	s := &State{At: g.Book.Log.Now(), People: map[string]who{}, Requests: map[string][]request{}, reads: map[[2]string]stretch{}, register: g, dir: &person.Directory{}, print: sha256.New()}
+	s := &State{At: g.Book.Log.Now(), People: map[string]who{}, Requests: map[string][]request{}, reads: map[[2]string]stretch{}, left: map[string]store.Moment{}, register: g, dir: &person.Directory{}, print: sha256.New()}
 	look := g.Book.LookAt(ctx, time.Time{})
 	s.Day = s.At.In(zone(look)).Format(time.DateOnly)
 	s.print.Write([]byte(s.At.UTC().Format("2006-01-02T15")))
@@ -203,7 +204,10 @@ func (s *State) cover(ctx context.Context) error {
 		k := [2]string{l.connection, l.kind}
 		x, ok := s.reads[k]
 		if collect.Left(c.Ended) {
-			continue // no longer in scope, so nothing of it is missed
+			if l.part == "" {
+				s.left[l.connection+"\n"+l.kind+"\n"+l.scope] = c.To
+			}
+			continue // no longer in scope, so nothing of it is missed; and what stands in it, nobody vouches for
 		}
 		if !ok || c.LastRead < x.read {
 			x.read = c.LastRead
@@ -314,6 +318,9 @@ func (s *State) account(v record.Version) (Account, bool, error) {
 		a.Read, a.Unread = r.read, r.unread
 	} else {
 		a.Unread = v.From
+	}
+	if left, ok := s.left[v.Source+"\n"+v.Kind+"\n"+v.Scope]; ok {
+		a.Unread = left
 	}
 	var doc expr.Doc
 	if err := doc.Parse(v.Full()); err != nil {
@@ -572,7 +579,7 @@ func (s *State) fulfil(ctx context.Context, q request, shown []Held) ([]record.C
 		return nil, nil
 	}
 	read := s.reads[[2]string{mine.Source, mine.OfKind}]
-	if !read.known || read.unread > 0 || !read.read.Time().After(approved) {
+	if mine.Unread != "" || !read.known || read.unread > 0 || !read.read.Time().After(approved) {
 		return nil, nil // the next collected state is still to come
 	}
 	began, err := s.since(ctx, *mine)

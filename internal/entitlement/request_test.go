@@ -1,13 +1,17 @@
 package entitlement_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"tickmark/internal/collect"
 	"tickmark/internal/entitlement"
 	"tickmark/internal/fault"
+	"tickmark/internal/record"
+	"tickmark/internal/store"
 )
 
 func asFault(err error, f **fault.Fault) bool { return errors.As(err, f) }
@@ -197,5 +201,42 @@ func TestWhereNobodyElseIsThereAnApprovalIsShownAsOnesOwn(t *testing.T) {
 	w.must("bob", "access_request", "r1", "late_review", body{"late_review": "Ada runs it alone."})
 	if a, _ = entitlement.AskedOf(w.get("access_request", "r1")); a.Approval() != "approved_by_author_reviewed" {
 		t.Errorf("after the review it counts as %q", a.Approval())
+	}
+}
+
+// Of two parts of a company one leaves: what stood in it is known no more, though the source is read.
+func TestARightInWhatLeftIsNotRead(t *testing.T) {
+	w := newWorld(t)
+	w.matrix()
+	w.scope = map[string]string{"1": "oslo", "2": "berlin"}
+	w.user("1", "bob", "ORG_ADMIN")
+	w.user("2", "dan", "ORG_ADMIN")
+	w.read()
+	unread := func() map[string]bool {
+		out := map[string]bool{}
+		err := w.Book.EachBody(w.Context(), w.Book.DB, entitlement.Right, 0, func(v record.Version) error {
+			var h entitlement.Held
+			err := json.Unmarshal(v.Body, &h)
+			out[h.Account] = h.Unread != ""
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if got := unread(); len(got) != 2 || got["okta/1"] || got["okta/2"] {
+		t.Fatalf("before anything left: %v", got)
+	}
+	now := store.At(w.now)
+	if err := w.Book.DB.Write(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), "UPDATE coverage SET valid_to = $1, ended = $2 WHERE scope = 'berlin'", now, collect.Gone)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	if got := unread(); got["okta/1"] || !got["okta/2"] {
+		t.Errorf("what left is told as read: %v", got)
 	}
 }

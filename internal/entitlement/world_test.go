@@ -34,6 +34,7 @@ type world struct {
 	tester
 	now   time.Time
 	users map[string]string // the body of each user
+	scope map[string]string // of each user, where the company has several; who is in none that is met is not read
 	desk  *entitlement.Desk
 }
 
@@ -55,12 +56,16 @@ func newWorldFor(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.Collect.Connectors = []connector.Connector{{Name: "okta", Title: "Okta", Kinds: okta.Kinds, Read: func(_ context.Context, _ connector.Values, out connector.Sink) error {
+		met := map[string]bool{}
 		for id, b := range w.users {
-			if err := out.Item(connector.Item{Kind: "okta_user", Key: id, Raw: []byte(b)}); err != nil {
+			if err := out.Item(connector.Item{Kind: "okta_user", Key: id, Scope: w.scope[id], Raw: []byte(b)}); err != nil {
 				return err
 			}
+			met[w.scope[id]] = true
 		}
-		out.Complete("okta_user", "")
+		for scope := range met {
+			out.Complete("okta_user", scope)
+		}
 		return nil
 	}}}
 	if _, err := w.Collect.Add(t.Context(), record.Job("person:ada"), collect.Connection{Name: "okta", Connector: "okta", Every: "24h"}, nil); err != nil {
